@@ -1,0 +1,26 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace ZooNet.Server;
+
+/// <summary>Everything the server logs.</summary>
+internal static partial class LogMessages
+{
+    [LoggerMessage(3001, LogLevel.Error, "Accepting a connection on {Address} failed.", EventName = "AcceptFailed")]
+    public static partial void AcceptFailed(ILogger logger, EndPoint address, Exception error);
+
+    [LoggerMessage(3002, LogLevel.Error, "Serving the connection of {Client} failed; it is closed.", EventName = "ConnectionFailed")]
+    public static partial void ConnectionFailed(ILogger logger, EndPoint? client, Exception error);
+
+    [LoggerMessage(3010, LogLevel.Critical, "The transaction log in {Folder} can't be written: the server stops.", EventName = "LogFailed")]
+    public static partial void LogFailed(ILogger logger, string folder, Exception error);
+
+    [LoggerMessage(3011, LogLevel.Error, "A snapshot in {Folder} could not be saved; the logs are kept instead.", EventName = "SnapshotFailed")]
+    public static partial void SnapshotFailed(ILogger logger, string folder, Exception error);
+
+    [LoggerMessage(3012, LogLevel.Warning, "{Path} ended in a torn write, which nobody was told of: {Bytes} bytes are cut off.", EventName = "TornWrite")]
+    public static partial void TornWrite(ILogger logger, string path, long bytes);
+
+    [LoggerMessage(3013, LogLevel.Information, "{Path}: {Count} transactions.", EventName = "Replayed")]
+    public static partial void Replayed(ILogger logger, string path, int count);
+}

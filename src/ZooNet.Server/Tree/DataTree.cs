@@ -1,0 +1,292 @@
+using System.Text;
+using ZooNet.Protocol;
+using ZooNet.Server.Membership;
+using ZooNet.Server.Transactions;
+
+namespace ZooNet.Server.Tree;
+
+/// <summary>
+/// The znodes, their watches and the sessions: the state that the transactions make. Applying the same transactions in
+/// the same order gives the same state on every replica. Nothing is checked here any more, that is
+/// <see cref="Requests.Preparer"/>'s work. Used under the server's gate only.
+/// </summary>
+internal sealed class DataTree
+{
+    private readonly Dictionary<string, Znode> _nodes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Znode>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
+    private readonly Dictionary<long, HashSet<string>> _ephemerals = [];
+    private readonly HashSet<string> _reapable = [];
+
+    public DataTree()
+    {
+        _bySpan = _nodes.GetAlternateLookup<ReadOnlySpan<char>>();
+        Root = new Znode("/", [], Acl.Open, ZnodeKind.Persistent, 0, 0) { Children = ["zookeeper"] };
+        _nodes["/"] = Root;
+        _nodes["/zookeeper"] = new Znode("/zookeeper", [], Acl.Open, ZnodeKind.Persistent, 0, 0) { Children = ["config", "quota"] };
+        _nodes["/zookeeper/config"] = new Znode("/zookeeper/config", [], [new Acl(Permissions.Read, "world", "anyone")], ZnodeKind.Persistent, 0, 0)
+        {
+            // A real server makes it with an ACL set at the version -1.
+            Aversion = -1,
+        };
+        _nodes["/zookeeper/quota"] = new Znode("/zookeeper/quota", [], Acl.Open, ZnodeKind.Persistent, 0, 0);
+    }
+
+    public Znode Root { get; }
+
+    /// <summary>The zxid of the last transaction applied.</summary>
+    public long LastZxid { get; set; }
+
+    /// <summary>Number of znodes.</summary>
+    public int Count => _nodes.Count;
+
+    /// <summary>Every znode; parents not necessarily first.</summary>
+    public IEnumerable<Znode> Nodes => _nodes.Values;
+
+    /// <summary>Sessions and their timeouts in milliseconds.</summary>
+    public Dictionary<long, int> Sessions { get; } = [];
+
+    /// <summary>Paths of the container and TTL znodes.</summary>
+    public IReadOnlyCollection<string> Reapable => _reapable;
+
+    /// <summary>Sessions that own ephemeral znodes, each with their paths.</summary>
+    public IReadOnlyDictionary<long, HashSet<string>> Ephemerals => _ephemerals;
+
+    public WatchTable DataWatches { get; } = new();
+    public WatchTable ChildWatches { get; } = new();
+
+    /// <summary>Bytes of all paths and data: mntr's approximate size.</summary>
+    public long ApproximateDataSize { get; private set; }
+
+    /// <summary>Finds a znode; null where there is none. The empty path is the root, as in ZooKeeper.</summary>
+    public Znode? Find(string path) => path.Length == 0 ? Root : _nodes.GetValueOrDefault(path);
+
+    /// <summary>Finds a znode by its path in UTF-8, without making a string of it.</summary>
+    public Znode? Find(ReadOnlySpan<byte> path)
+    {
+        if (path.Length == 0)
+        {
+            return Root;
+        }
+        if (path.Length > 512)
+        {
+            return _nodes.GetValueOrDefault(Encoding.UTF8.GetString(path));
+        }
+        Span<char> chars = stackalloc char[512];
+        var length = Encoding.UTF8.GetChars(path, chars);
+        return _bySpan.TryGetValue(chars[..length], out var node) ? node : null;
+    }
+
+    /// <summary>The ephemeral znodes of a session.</summary>
+    public IReadOnlyCollection<string> EphemeralsOf(long sessionId) => _ephemerals.TryGetValue(sessionId, out var paths) ? paths : [];
+
+    /// <summary>How many znodes are below a path.</summary>
+    public int CountBelow(string path)
+    {
+        if (path == "/")
+        {
+            return _nodes.Count - 1;
+        }
+        var prefix = path + "/";
+        return _nodes.Keys.Count(p => p.StartsWith(prefix, StringComparison.Ordinal));
+    }
+
+    /// <summary>Applies a transaction and fires the watches it touches.</summary>
+    public TxnResult Apply(in TxnHeader header, Txn txn)
+    {
+        LastZxid = header.Zxid;
+        if (txn is not MultiTxn multi)
+        {
+            return ApplyOne(header, txn);
+        }
+        var failed = multi.Txns.Any(t => t is ErrorTxn);
+        var results = new TxnResult[multi.Txns.Count];
+        for (var i = 0; i < results.Length; i++)
+        {
+            results[i] = !failed ? ApplyOne(header, multi.Txns[i]) : new TxnResult(OpCode.Error, multi.Txns[i] is ErrorTxn e ? e.Error : ErrorCode.Ok);
+        }
+        return new TxnResult(OpCode.Multi, ErrorCode.Ok, Results: results);
+    }
+
+    /// <summary>Becomes a copy of another tree, but for its watches.</summary>
+    public void CopyFrom(DataTree other)
+    {
+        Clear();
+        foreach (var node in other.Nodes)
+        {
+            Restore(node.Clone());
+        }
+        RelinkChildren();
+        foreach (var (id, timeout) in other.Sessions)
+        {
+            Sessions[id] = timeout;
+        }
+        LastZxid = other.LastZxid;
+    }
+
+    /// <summary>Forgets everything but the root.</summary>
+    public void Clear()
+    {
+        _nodes.Clear();
+        _nodes["/"] = Root;
+        _ephemerals.Clear();
+        _reapable.Clear();
+        Sessions.Clear();
+    }
+
+    /// <summary>Puts a znode back as a snapshot holds it. Parents may come later: children are linked by <see cref="RelinkChildren"/>.</summary>
+    public void Restore(Znode node)
+    {
+        if (node.Path == "/")
+        {
+            (Root.Data, Root.AccessControl) = (node.Data, node.AccessControl);
+            (Root.Czxid, Root.Mzxid, Root.Pzxid, Root.Ctime, Root.Mtime) = (node.Czxid, node.Mzxid, node.Pzxid, node.Ctime, node.Mtime);
+            (Root.Version, Root.Aversion, Root.Creates) = (node.Version, node.Aversion, node.Creates);
+            return;
+        }
+        _nodes[node.Path] = node;
+        Track(node);
+    }
+
+    /// <summary>Rebuilds every list of children from the paths.</summary>
+    public void RelinkChildren()
+    {
+        ApproximateDataSize = 0;
+        foreach (var node in _nodes.Values)
+        {
+            node.Children = null;
+            ApproximateDataSize += node.Path.Length + (node.Data?.Length ?? 0);
+        }
+        foreach (var node in _nodes.Values)
+        {
+            if (node.Path != "/")
+            {
+                (_nodes[ZnodePath.ParentOf(node.Path)].Children ??= []).Add(ZnodePath.NameOf(node.Path));
+            }
+        }
+    }
+
+    /// <summary>Shows the configuration that the server starts with: no transaction, since it says where this server listens now.</summary>
+    public void Publish(Configuration configuration, long nowMs)
+    {
+        var node = _nodes[Configuration.Path];
+        var data = configuration.ToBytes();
+        ApproximateDataSize += data.Length - (node.Data?.Length ?? 0);
+        if (node.Mzxid != configuration.Version || node.Data is not { Length: > 0 })
+        {
+            (node.Mzxid, node.Mtime, node.Version) = (configuration.Version, nowMs, -1);
+        }
+        node.Data = data;
+    }
+
+    private TxnResult ApplyOne(in TxnHeader header, Txn txn)
+    {
+        switch (txn)
+        {
+            case CreateTxn create:
+                return new TxnResult(create.Type, ErrorCode.Ok, create.Path, Create(header, create).Stat);
+            case DeleteTxn delete:
+                Delete(delete.Path, header.Zxid);
+                return new TxnResult(OpCode.Delete, ErrorCode.Ok);
+            case SetDataTxn set:
+                return new TxnResult(OpCode.SetData, ErrorCode.Ok, null, SetData(header, set).Stat, Data: set.Data);
+            case SetAclTxn set:
+                var node = Find(set.Path)!;
+                node.AccessControl = set.AccessControl;
+                node.Aversion = set.Aversion;
+                return new TxnResult(OpCode.SetAcl, ErrorCode.Ok, null, node.Stat);
+            case CreateSessionTxn session:
+                Sessions[header.SessionId] = session.TimeoutMs;
+                return new TxnResult(OpCode.CreateSession, ErrorCode.Ok);
+            case CloseSessionTxn:
+                CloseSession(header);
+                return new TxnResult(OpCode.CloseSession, ErrorCode.Ok);
+            case ErrorTxn error:
+                return new TxnResult(OpCode.Error, error.Error);
+            default:
+                return new TxnResult(txn.Type, ErrorCode.Ok);
+        }
+    }
+
+    private Znode Create(in TxnHeader header, CreateTxn txn)
+    {
+        var parentPath = ZnodePath.ParentOf(txn.Path);
+        var parent = _nodes[parentPath];
+        var node = new Znode(txn.Path, txn.Data, txn.AccessControl, txn.Kind, txn.Kind == ZnodeKind.Ephemeral ? header.SessionId : 0, txn.TtlMs)
+        {
+            Czxid = header.Zxid,
+            Mzxid = header.Zxid,
+            Pzxid = header.Zxid,
+            Ctime = header.TimeMs,
+            Mtime = header.TimeMs,
+        };
+        (parent.Children ??= []).Add(ZnodePath.NameOf(txn.Path));
+        parent.Creates = txn.ParentCreates;
+        parent.Pzxid = header.Zxid;
+        _nodes.Add(txn.Path, node);
+        ApproximateDataSize += txn.Path.Length + (txn.Data?.Length ?? 0);
+        Track(node);
+        DataWatches.Trigger(txn.Path, WatchEventType.Created, node.AccessControl);
+        ChildWatches.Trigger(parentPath, WatchEventType.ChildrenChanged, parent.AccessControl);
+        return node;
+    }
+
+    private void Delete(string path, long zxid)
+    {
+        _nodes.Remove(path, out var node);
+        ApproximateDataSize -= path.Length + (node!.Data?.Length ?? 0);
+        var parentPath = ZnodePath.ParentOf(path);
+        var parent = _nodes[parentPath];
+        parent.Children!.Remove(ZnodePath.NameOf(path));
+        parent.Pzxid = Math.Max(parent.Pzxid, zxid);
+        if (node.Kind == ZnodeKind.Ephemeral && _ephemerals.TryGetValue(node.Owner, out var owned) && owned.Remove(path) && owned.Count == 0)
+        {
+            _ephemerals.Remove(node.Owner);
+        }
+        else if (node.Kind is ZnodeKind.Container or ZnodeKind.Ttl)
+        {
+            _reapable.Remove(path);
+        }
+        // A connection with a data and a child watch hears of the deletion once.
+        var told = DataWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl);
+        ChildWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl, told);
+        ChildWatches.Trigger(parentPath, WatchEventType.ChildrenChanged, parent.AccessControl);
+    }
+
+    private Znode SetData(in TxnHeader header, SetDataTxn txn)
+    {
+        var node = Find(txn.Path)!;
+        ApproximateDataSize += (txn.Data?.Length ?? 0) - (node.Data?.Length ?? 0);
+        node.Data = txn.Data;
+        node.Version = txn.Version;
+        node.Mzxid = header.Zxid;
+        node.Mtime = header.TimeMs;
+        DataWatches.Trigger(txn.Path, WatchEventType.DataChanged, node.AccessControl);
+        return node;
+    }
+
+    private void CloseSession(in TxnHeader header)
+    {
+        Sessions.Remove(header.SessionId);
+        foreach (var path in EphemeralsOf(header.SessionId).ToArray())
+        {
+            Delete(path, header.Zxid);
+        }
+    }
+
+    private void Track(Znode node)
+    {
+        switch (node.Kind)
+        {
+            case ZnodeKind.Ephemeral:
+                if (!_ephemerals.TryGetValue(node.Owner, out var owned))
+                {
+                    _ephemerals[node.Owner] = owned = [];
+                }
+                owned.Add(node.Path);
+                break;
+            case ZnodeKind.Container or ZnodeKind.Ttl:
+                _reapable.Add(node.Path);
+                break;
+        }
+    }
+}
