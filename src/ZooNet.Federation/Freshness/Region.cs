@@ -1,0 +1,236 @@
+using ZooNet.Federation.Mounts;
+
+namespace ZooNet.Federation.Freshness;
+
+/// <summary>When a read waits for a barrier (design: freshness).</summary>
+public enum ConsistencyMode
+{
+    /// <summary>Never: every cluster is consistent alone, their composition is not.</summary>
+    None,
+    /// <summary>Where a cycle of interest can close: the composition is sequentially consistent.</summary>
+    Sequential,
+    /// <summary>Whenever another cluster showed something newer: ordered sequential consistency.</summary>
+    Ordered,
+    /// <summary>At every read that follows an operation on another cluster: the ZooNet paper's rule, for comparison.</summary>
+    Switch,
+}
+
+/// <summary>
+/// Which clusters are coupled for this proxy's view: an immutable snapshot, swapped whole when the interest graph changes.
+/// </summary>
+public interface ICoupling
+{
+    /// <summary>
+    /// The clusters whose newer changes make a read at <paramref name="cluster"/> wait for a barrier, as a bit mask over
+    /// cluster ordinals; the cluster's own bit is never set.
+    /// </summary>
+    ulong CoupledTo(int cluster);
+
+    /// <summary>
+    /// True where consistency without barriers rests on all sessions reading each remote through one server at a time
+    /// (docs/consistency.md, "A view on no cycle"). Where everything is coupled each session stands for itself.
+    /// </summary>
+    bool NeedsSingleCopy => false;
+}
+
+/// <summary>Every cluster is coupled to every other, or none is.</summary>
+public sealed class UniformCoupling : ICoupling
+{
+    private readonly ulong _mask;
+
+    private UniformCoupling(ulong mask) => _mask = mask;
+
+    /// <summary>All coupled: ordered consistency, and the safe side of a proxy without news.</summary>
+    public static UniformCoupling All { get; } = new(ulong.MaxValue);
+
+    /// <summary>None coupled.</summary>
+    public static UniformCoupling None { get; } = new(0);
+
+    /// <inheritdoc/>
+    public ulong CoupledTo(int cluster) => _mask & ~(1UL << cluster);
+}
+
+/// <summary>
+/// Tells which changes of the home cluster anyone outside this view can see (design: interest).
+/// Implementations are thread-safe and answer without waiting.
+/// </summary>
+public interface IInterestWatermark
+{
+    /// <summary>
+    /// The newest change at or below <paramref name="homeZxid"/> that lies in a subtree somebody outside this view mounts.
+    /// Where that is not known for certain, <paramref name="homeZxid"/> itself.
+    /// </summary>
+    long LastInterestingChange(long homeZxid);
+}
+
+/// <summary>
+/// What all client sessions of one proxy share: the mounts, the coupling, and what has been seen of each cluster.
+/// Everything here is thread-safe; sessions read it without locks.
+/// </summary>
+public sealed class Region
+{
+    /// <summary>The most clusters a region can have, its home included: sets of clusters are bit masks.</summary>
+    public const int MaxClusters = 64;
+
+    private readonly long[] _known;
+    private readonly UpstreamServer?[] _copies;
+    private readonly Lock _copiesLock = new();
+    private long _epoch;
+    private int _holds;
+    private long _demanded = NothingDemanded;
+    private MountTable _mounts = MountTable.Empty;
+    private ICoupling _coupling;
+
+    /// <summary>Makes a region.</summary>
+    /// <param name="clusterNames">Names by ordinal; home is the first.</param>
+    /// <param name="mode">The region's consistency.</param>
+    public Region(IReadOnlyList<string> clusterNames, ConsistencyMode mode)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(clusterNames.Count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(clusterNames.Count, MaxClusters);
+        ClusterNames = clusterNames;
+        Mode = mode;
+        _known = new long[clusterNames.Count];
+        _copies = new UpstreamServer?[clusterNames.Count];
+        // Until the interest graph is known, everything is coupled: safe without news.
+        _coupling = mode == ConsistencyMode.None ? UniformCoupling.None : UniformCoupling.All;
+    }
+
+    /// <summary>Cluster names by ordinal; 0 is home.</summary>
+    public IReadOnlyList<string> ClusterNames { get; }
+
+    /// <summary>Home and remotes together.</summary>
+    public int ClusterCount => ClusterNames.Count;
+
+    /// <summary>The region's consistency.</summary>
+    public ConsistencyMode Mode { get; }
+
+    /// <summary>The current mounts; swapped whole.</summary>
+    public MountTable Mounts
+    {
+        get => Volatile.Read(ref _mounts);
+        set => Volatile.Write(ref _mounts, value);
+    }
+
+    /// <summary>The current coupling; swapped whole. Reads as all coupled while <see cref="HoldCoupled"/> holds, unless the mode is none.</summary>
+    public ICoupling Coupling
+    {
+        get => Volatile.Read(ref _holds) > 0 && Mode != ConsistencyMode.None ? UniformCoupling.All : Volatile.Read(ref _coupling);
+        set => Volatile.Write(ref _coupling, value);
+    }
+
+    /// <summary>Begins or ends a time in which this proxy's sessions may not all read the same single copy: everything counts as coupled.</summary>
+    /// <remarks>
+    /// Where the rule goes by single copies, every server is refreshed after both ends: what was read by the one rule must not
+    /// be missed by the other.
+    /// </remarks>
+    public void HoldCoupled(bool begin)
+    {
+        if (begin)
+        {
+            Interlocked.Increment(ref _holds);
+        }
+        if (Volatile.Read(ref _coupling).NeedsSingleCopy)
+        {
+            DemandFresh();
+        }
+        if (!begin)
+        {
+            Interlocked.Decrement(ref _holds);
+        }
+    }
+
+    /// <summary>Where set, private changes of home ask for no barriers.</summary>
+    public IInterestWatermark? HomeInterest { get; set; }
+
+    /// <summary>Home ids of the clients that own remote sessions, for <c>ephemeralOwner</c>.</summary>
+    public SessionOwners Owners { get; } = new();
+
+    /// <summary>What the rule said of reads at home that followed remote operations.</summary>
+    public MountCounters HomeCounters { get; } = new();
+
+    /// <summary>What <c>/zookeeper/config</c> reads as: the addresses clients should know; empty where none are advertised.</summary>
+    public byte[] AdvertisedConfig { get; init; } = [];
+
+    /// <summary>The digest credential that may read and change the proxies' own znodes, as an ACL id "user:hash".</summary>
+    public string RecordAclId { get; init; } = "";
+
+    /// <summary>The largest request payload taken from a client or sent upstream, in bytes.</summary>
+    public int MaxFrame { get; init; } = Protocol.Framing.DefaultMaxLength;
+
+    /// <summary>The session timeouts, in milliseconds, that every cluster of the region grants; the client's wish is brought into this range.</summary>
+    public (int MinMs, int MaxMs) SessionTimeouts { get; set; } = (0, int.MaxValue);
+
+    /// <summary>Takes an ingredient out of the rule, so that the simulation shows that it is needed: replies that do not tell what they show.</summary>
+    internal bool IgnoresUntoldReplies { get; set; }
+
+    /// <summary>Takes an ingredient out of the rule: what a session from another proxy has learned there.</summary>
+    internal bool TrustsMovedSessions { get; set; }
+
+    /// <summary>Takes an ingredient out of the rule: that a server must not be behind what it showed when it covered something.</summary>
+    internal bool TrustsEveryServer { get; set; }
+
+    /// <summary>The largest zxid of a cluster seen in any reply header, on any link (design: <c>known</c>).</summary>
+    public long Known(int cluster) => Volatile.Read(ref _known[cluster]);
+
+    /// <summary>Takes note of a zxid seen in a reply header.</summary>
+    public void Learn(int cluster, long zxid)
+    {
+        ref var slot = ref _known[cluster];
+        var seen = Volatile.Read(ref slot);
+        while (zxid > seen)
+        {
+            var before = Interlocked.CompareExchange(ref slot, zxid, seen);
+            if (before == seen)
+            {
+                return;
+            }
+            seen = before;
+        }
+    }
+
+    /// <summary>
+    /// From now on every server needs a barrier that begins after this moment before its next read, whatever the reader has
+    /// learned: the rules have changed, and what was read by the old ones must not be missed by the new ones.
+    /// </summary>
+    public void DemandFresh() => Volatile.Write(ref _demanded, Epoch);
+
+    /// <summary>
+    /// A link to a server of a remote cluster is about to be used. Where single copies matter and the region has read that
+    /// cluster through another server so far, the server must be refreshed first, and links to the other one end.
+    /// </summary>
+    internal void ReadThrough(UpstreamServer server)
+    {
+        lock (_copiesLock)
+        {
+            if (_copies[server.Cluster] != server)
+            {
+                if (_copies[server.Cluster] is not null && Volatile.Read(ref _coupling).NeedsSingleCopy)
+                {
+                    server.DemandFresh();
+                }
+                Volatile.Write(ref _copies[server.Cluster], server);
+            }
+        }
+    }
+
+    /// <summary>True for a server whose cluster the region reads through another one now.</summary>
+    internal bool IsSuperseded(UpstreamServer server) => server.Cluster > 0 && Coupling.NeedsSingleCopy && Volatile.Read(ref _copies[server.Cluster]) != server;
+
+    internal const long NothingDemanded = -2;
+
+    internal long Demanded => Volatile.Read(ref _demanded);
+
+    internal void CopyKnown(Span<long> target)
+    {
+        for (var i = 0; i < _known.Length; i++)
+        {
+            target[i] = Volatile.Read(ref _known[i]);
+        }
+    }
+
+    /// <summary>The number of the latest barrier or covering write that began; later ones have larger numbers.</summary>
+    internal long Epoch => Volatile.Read(ref _epoch);
+
+    internal long NextEpoch() => Interlocked.Increment(ref _epoch);
+}

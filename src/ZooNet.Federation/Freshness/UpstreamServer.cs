@@ -1,0 +1,277 @@
+namespace ZooNet.Federation.Freshness;
+
+/// <summary>Carries a barrier to its server. Called without locks held; never answers before it returns.</summary>
+public interface IBarrierTransport
+{
+    /// <summary>
+    /// Sends a barrier to <paramref name="server"/>; later, once, <see cref="UpstreamServer.BarrierDone"/> is called with the
+    /// same ticket, also when the barrier failed or timed out.
+    /// </summary>
+    void Send(UpstreamServer server, BarrierTicket ticket);
+}
+
+/// <summary>Someone who waits for a barrier.</summary>
+public interface IBarrierWaiter
+{
+    /// <summary>The barrier is done. Called once per <see cref="UpstreamServer.JoinBarrier"/>, without locks held.</summary>
+    /// <param name="server">The server it was on.</param>
+    /// <param name="succeeded">False where it failed: the reads that needed it must fail too.</param>
+    void BarrierDone(UpstreamServer server, bool succeeded);
+}
+
+/// <summary>What was known when a barrier, or a write that serves as one, began.</summary>
+public sealed class BarrierTicket
+{
+    internal BarrierTicket(int clusters) => Known = new long[clusters];
+
+    internal long[] Known { get; }
+    internal long Epoch { get; set; }
+    internal int Incarnation { get; set; }
+    internal List<IBarrierWaiter> Waiters { get; } = [];
+}
+
+/// <summary>
+/// One server of one cluster, as this proxy reads through it: how fresh it is known to be, and the barriers on it —
+/// one in flight and one waiting, whatever the number of readers. Thread-safe; a lock of its own is taken only to begin and
+/// end barriers and covering writes.
+/// </summary>
+public sealed class UpstreamServer
+{
+    private readonly Region _region;
+    private readonly IBarrierTransport _transport;
+    private readonly Lock _lock = new();
+    private readonly long[] _covered;
+    private readonly Stack<BarrierTicket> _spare = new();
+    private long _coveredEpoch = -1;
+    private long _demanded = Region.NothingDemanded;
+    private long _seen;
+    private int _incarnation;
+    private BarrierTicket? _inFlight;
+    private BarrierTicket? _waiting;
+
+    /// <summary>Makes the state of a server nothing is known of.</summary>
+    /// <param name="region">The region it serves.</param>
+    /// <param name="cluster">Ordinal of its cluster.</param>
+    /// <param name="address">Its address, for people.</param>
+    /// <param name="transport">Sends its barriers.</param>
+    public UpstreamServer(Region region, int cluster, string address, IBarrierTransport transport)
+    {
+        _region = region;
+        _transport = transport;
+        Cluster = cluster;
+        Address = address;
+        _covered = new long[region.ClusterCount];
+    }
+
+    /// <summary>Ordinal of its cluster.</summary>
+    public int Cluster { get; }
+
+    /// <summary>Its address, for people.</summary>
+    public string Address { get; }
+
+    /// <summary>
+    /// The largest zxid that this server has shown. A link is opened with it as lastZxidSeen: a server that restarted and came
+    /// back with less refuses the link, so what is covered stays true across restarts.
+    /// </summary>
+    public long Seen => Volatile.Read(ref _seen);
+
+    /// <summary>Barriers sent; for operators.</summary>
+    public long BarriersSent { get; private set; }
+
+    /// <summary>Barriers that failed; for operators.</summary>
+    public long BarriersFailed { get; private set; }
+
+    /// <summary>Takes note of a zxid in a reply header of this server.</summary>
+    public void Show(long zxid)
+    {
+        var seen = Volatile.Read(ref _seen);
+        while (zxid > seen)
+        {
+            var before = Interlocked.CompareExchange(ref _seen, zxid, seen);
+            if (before == seen)
+            {
+                return;
+            }
+            seen = before;
+        }
+    }
+
+    /// <summary>
+    /// Forgets how fresh the server is: it may not be the one it was, or have lost its state. Barriers under way count for nothing.
+    /// </summary>
+    public void Forget()
+    {
+        lock (_lock)
+        {
+            _incarnation++;
+            Array.Clear(_covered);
+            _coveredEpoch = -1;
+            Volatile.Write(ref _seen, 0);
+        }
+    }
+
+    /// <summary>What is covered of a cluster: everything committed there up to this zxid happened before this server's last barrier began.</summary>
+    public long Covered(int cluster) => Volatile.Read(ref _covered[cluster]);
+
+    /// <summary>True where a barrier or covering write that began after <paramref name="epoch"/> has completed.</summary>
+    public bool IsCoveredSince(long epoch) => Volatile.Read(ref _coveredEpoch) > epoch;
+
+    /// <summary>The next read here needs a barrier that begins from now on, whatever the reader has learned.</summary>
+    public void DemandFresh() => Volatile.Write(ref _demanded, _region.Epoch);
+
+    /// <summary>True while a barrier that was demanded of this server, or of all servers of the region, has not been made.</summary>
+    public bool IsFreshDemanded
+    {
+        get
+        {
+            var covered = Volatile.Read(ref _coveredEpoch);
+            return covered <= Volatile.Read(ref _demanded) || covered <= _region.Demanded;
+        }
+    }
+
+    /// <summary>
+    /// Waits for a barrier that begins from now on. The waiter is told once.
+    /// </summary>
+    /// <returns>True where the barrier serves others too.</returns>
+    public bool JoinBarrier(IBarrierWaiter waiter)
+    {
+        BarrierTicket ticket;
+        lock (_lock)
+        {
+            if (_inFlight is not null)
+            {
+                // The one in flight began before now; all who come meanwhile share the next.
+                var shared = _waiting is not null;
+                _waiting ??= Rent();
+                _waiting.Waiters.Add(waiter);
+                return shared;
+            }
+            _inFlight = ticket = Rent();
+            ticket.Waiters.Add(waiter);
+            Begin(ticket);
+            BarriersSent++;
+        }
+        _transport.Send(this, ticket);
+        return false;
+    }
+
+    /// <summary>Called by the transport when a barrier is done.</summary>
+    public void BarrierDone(BarrierTicket ticket, bool succeeded)
+    {
+        BarrierTicket? next;
+        lock (_lock)
+        {
+            if (_inFlight != ticket)
+            {
+                return;
+            }
+            if (succeeded)
+            {
+                Cover(ticket);
+            }
+            else
+            {
+                BarriersFailed++;
+            }
+            succeeded &= ticket.Incarnation == _incarnation;
+            _inFlight = next = _waiting;
+            _waiting = null;
+            if (next is not null)
+            {
+                Begin(next);
+                BarriersSent++;
+            }
+        }
+        if (next is not null)
+        {
+            _transport.Send(this, next);
+        }
+        foreach (var waiter in ticket.Waiters)
+        {
+            waiter.BarrierDone(this, succeeded);
+        }
+        Return(ticket);
+    }
+
+    /// <summary>
+    /// Begins a write through this server. It covers what a barrier would, so it is tracked where there is something to cover.
+    /// </summary>
+    /// <returns>A ticket for <see cref="EndWrite"/>; null where the write would cover nothing new.</returns>
+    internal BarrierTicket? BeginWrite()
+    {
+        if (!HasSomethingToCover())
+        {
+            return null;
+        }
+        lock (_lock)
+        {
+            var ticket = Rent();
+            Begin(ticket);
+            return ticket;
+        }
+    }
+
+    internal void EndWrite(BarrierTicket ticket, bool succeeded)
+    {
+        lock (_lock)
+        {
+            if (succeeded)
+            {
+                Cover(ticket);
+            }
+        }
+        Return(ticket);
+    }
+
+    private bool HasSomethingToCover()
+    {
+        for (var i = 0; i < _covered.Length; i++)
+        {
+            if (i != Cluster && _region.Known(i) > Volatile.Read(ref _covered[i]))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void Begin(BarrierTicket ticket)
+    {
+        ticket.Incarnation = _incarnation;
+        ticket.Epoch = _region.NextEpoch();
+        _region.CopyKnown(ticket.Known);
+    }
+
+    private void Cover(BarrierTicket ticket)
+    {
+        if (ticket.Incarnation != _incarnation)
+        {
+            return;
+        }
+        for (var i = 0; i < _covered.Length; i++)
+        {
+            if (ticket.Known[i] > _covered[i])
+            {
+                Volatile.Write(ref _covered[i], ticket.Known[i]);
+            }
+        }
+        if (ticket.Epoch > _coveredEpoch)
+        {
+            Volatile.Write(ref _coveredEpoch, ticket.Epoch);
+        }
+    }
+
+    private BarrierTicket Rent() => _spare.TryPop(out var ticket) ? ticket : new BarrierTicket(_region.ClusterCount);
+
+    private void Return(BarrierTicket ticket)
+    {
+        ticket.Waiters.Clear();
+        lock (_lock)
+        {
+            if (_spare.Count < 64)
+            {
+                _spare.Push(ticket);
+            }
+        }
+    }
+}

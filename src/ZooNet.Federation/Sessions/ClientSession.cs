@@ -1,0 +1,2193 @@
+using System.Buffers.Binary;
+using System.Text;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Sessions;
+
+/// <summary>
+/// One client's connection: takes the client's frames and the frames of its links, and says what to send where. It keeps
+/// the order of replies, the switching rule, the freshness rule, remote sessions and their watches.
+///
+/// No I/O, no clock, no threads: the host calls one method at a time (under a lock of the session's own, or from one
+/// thread) and carries out what is asked through <see cref="ISessionHost"/>. The steps of a request's life carry the numbers
+/// of docs/architecture.md.
+/// </summary>
+public sealed class ClientSession
+{
+    /// <summary>Bytes of the client's requests that may wait inside the session before the host must stop reading.</summary>
+    public const int MaxBlockedBytes = 256 * 1024;
+
+    /// <summary>Requests of the client that may be unanswered before the host must stop reading.</summary>
+    public const int MaxOutstanding = 16 * 1024;
+
+    /// <summary>A seq for parts of a fan-out: their replies are collected, not sent.</summary>
+    private const long Captured = -2;
+    private const long OwnRequest = -1;
+
+    /// <summary>Path bytes of one setWatches, far below what servers take; the Java client splits at the same.</summary>
+    private const int SetWatchesBytes = 128 * 1024;
+
+    [ThreadStatic]
+    private static JuteWriter? _scratch;
+
+    private readonly Region _region;
+    private readonly ISessionHost _host;
+    private readonly SessionLink _home = new(0) { Phase = LinkPhase.Closed };
+    private readonly List<SessionLink> _links = [];
+    private readonly FrameQueue _blocked = new();
+
+    private MountTable _mounts;
+    private Frontier? _frontier;
+    private ConnectRequest? _connectRequest;
+    private byte[]? _connectResponse;
+    private SessionPhase _phase = SessionPhase.AwaitingConnect;
+    private int _timeoutMs;
+    private int _homeAttempts;
+    private long _shownZxid;
+    private long _clientHeardMs;
+    private long _clientSentMs;
+    private int _clientPings;
+
+    private long _nextSeq;
+    private long _nextReply;
+    private int _held;
+    private Ring<long>? _localSeqs;
+    private FrameQueue? _localHeld;
+
+    private long _headId;
+    private long _headBlockedMs;
+    private SessionLink? _headBlockedOn;
+    private long _barrierHead = -1;
+    private bool _barrierPassed;
+    private UpstreamServer? _barrierServer;
+    private int _lastCluster = -1;
+    private Exclusive? _exclusive;
+    private bool _runningStep;
+    private bool _pumping;
+    private List<AuthRequest>? _credentials;
+    private HashSet<string>? _homeRecursive;
+
+    /// <summary>Makes a session for a connection that a client has just opened.</summary>
+    /// <param name="region">What the proxy's sessions share.</param>
+    /// <param name="host">Carries out what the session asks.</param>
+    public ClientSession(Region region, ISessionHost host)
+    {
+        _region = region;
+        _host = host;
+        _mounts = region.Mounts;
+        _links.Add(_home);
+        _clientHeardMs = host.NowMs;
+    }
+
+    private enum SessionPhase : byte
+    {
+        AwaitingConnect,
+        ConnectingHome,
+        TakingOver,
+        Established,
+        Closing,
+        Closed,
+    }
+
+    /// <summary>The client's session id; 0 before it has one.</summary>
+    public long SessionId => _home.SessionId;
+
+    /// <summary>The negotiated session timeout in milliseconds; 0 before it is known.</summary>
+    public int TimeoutMs => _timeoutMs;
+
+    /// <summary>True while the host should go on reading from the client.</summary>
+    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && _nextSeq - _nextReply < MaxOutstanding;
+
+    /// <summary>True once the session has been closed, by whichever side.</summary>
+    public bool IsClosed => _phase == SessionPhase.Closed;
+
+    /// <summary>True once the client has been let in.</summary>
+    public bool IsEstablished => _phase == SessionPhase.Established;
+
+    /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
+    public bool HasOutstanding => _nextReply < _nextSeq || !_blocked.IsEmpty || _exclusive is not null;
+
+    /// <summary>How many requests the client has made; with <see cref="Answered"/> it tells how many wait, and which.</summary>
+    public long Submitted => _nextSeq;
+
+    /// <summary>How many of them, the oldest, have been answered.</summary>
+    public long Answered => _nextReply;
+
+    /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
+    public bool NeedsTicks => _links.Count > 1 || _homeRecursive is not null || !_blocked.IsEmpty || _phase != SessionPhase.Established;
+
+    /// <summary>The links, home first; for operators.</summary>
+    public IReadOnlyList<SessionLink> Links => _links;
+
+    // ---------------------------------------------------------------- the client's frames
+
+    /// <summary>A whole frame has come from the client.</summary>
+    public void ClientFrame(ReadOnlySpan<byte> frame)
+    {
+        _clientHeardMs = _host.NowMs;
+        switch (_phase)
+        {
+            case SessionPhase.AwaitingConnect:
+                OnConnectRequest(frame);
+                return;
+            case SessionPhase.ConnectingHome or SessionPhase.TakingOver:
+                // Clients may send before they are let in.
+                _blocked.Enqueue(frame);
+                return;
+            case SessionPhase.Closing or SessionPhase.Closed:
+                return;
+        }
+        if (frame.Length < Framing.PrefixLength + RequestHeader.WireLength)
+        {
+            Close(CloseReason.DownstreamProtocol, "a frame is too short for a request header");
+            return;
+        }
+        if ((OpCode)BinaryPrimitives.ReadInt32BigEndian(frame[8..]) == OpCode.Ping)
+        {
+            OnClientPing(frame);
+            return;
+        }
+        if (_links.Count > 1)
+        {
+            TellRemotes(_timeoutMs / 12);
+        }
+        // Step 2: what can't be sent now waits, in order.
+        if (!_blocked.IsEmpty || !TryDispatch(frame))
+        {
+            if (_phase == SessionPhase.Established)
+            {
+                _blocked.Enqueue(frame);
+            }
+        }
+        else if (_exclusive is not null)
+        {
+            Pump();
+        }
+    }
+
+    /// <summary>The client's connection has ended, or the proxy ends it: the session is over here, though not in the clusters.</summary>
+    public void ClientClosed()
+    {
+        if (_phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        _phase = SessionPhase.Closed;
+        CloseLinks();
+    }
+
+    private void OnClientPing(ReadOnlySpan<byte> frame)
+    {
+        if (_home.Phase != LinkPhase.Ready)
+        {
+            return;
+        }
+        // Pings go ahead of everything: the client must hear of home even while its requests wait for a remote.
+        _clientPings++;
+        SendOn(_home, frame);
+        TellRemotes(0);
+    }
+
+    /// <summary>
+    /// Step 2 of a request's life: find where it goes, and send it if the rules allow it now.
+    /// </summary>
+    /// <returns>False where it must wait; it will be tried again when something has changed.</returns>
+    private bool TryDispatch(ReadOnlySpan<byte> frame)
+    {
+        if (_exclusive is not null && !_runningStep)
+        {
+            return false;
+        }
+        var mounts = _region.Mounts;
+        if (!ReferenceEquals(mounts, _mounts))
+        {
+            OnMountsChanged(mounts);
+        }
+        var xid = BinaryPrimitives.ReadInt32BigEndian(frame[4..]);
+        var op = (OpCode)BinaryPrimitives.ReadInt32BigEndian(frame[8..]);
+        bool done;
+        if (op.StartsWithPath() && op != OpCode.Check)
+        {
+            if (RequestRewriter.TryGetPath(frame, out var path) && mounts.Find(path) is { } mount)
+            {
+                done = DispatchMounted(frame, xid, op, path, mount);
+            }
+            else
+            {
+                done = DispatchHomePath(frame, xid, op, path);
+            }
+        }
+        else
+        {
+            done = DispatchOther(frame, xid, op);
+        }
+        if (done)
+        {
+            _headId++;
+            _headBlockedMs = 0;
+            _headBlockedOn = null;
+        }
+        else if (_headBlockedMs == 0)
+        {
+            _headBlockedMs = Math.Max(1, _host.NowMs);
+        }
+        return done;
+    }
+
+    private bool DispatchHomePath(ReadOnlySpan<byte> frame, int xid, OpCode op, ReadOnlySpan<byte> path)
+    {
+        if (_region.ClusterCount > 1 && !_runningStep && op is OpCode.GetAllChildrenNumber or OpCode.AddWatch or OpCode.RemoveWatches
+            && NeedsFanOutBelow(op, frame, path, out var below))
+        {
+            return TryBegin(new Exclusive(xid, op, frame, below));
+        }
+        if (op == OpCode.GetData && path.SequenceEqual("/zookeeper/config"u8))
+        {
+            return SendHome(frame, xid, op, PendingKind.Config);
+        }
+        return SendHome(frame, xid, op, PendingKind.Forward);
+    }
+
+    private bool DispatchOther(ReadOnlySpan<byte> frame, int xid, OpCode op)
+    {
+        switch (op)
+        {
+            case OpCode.Multi or OpCode.MultiRead when !_mounts.IsEmpty:
+                return DispatchMulti(frame, xid, op);
+            case OpCode.Multi or OpCode.MultiRead or OpCode.WhoAmI:
+                return SendHome(frame, xid, op, PendingKind.Forward);
+            case OpCode.Reconfig:
+                return DispatchReconfig(frame, xid);
+            case OpCode.GetEphemerals:
+                return _runningStep || _links.Count == 1
+                    ? SendHome(frame, xid, op, PendingKind.Forward)
+                    : TryBegin(new Exclusive(xid, op, frame, []));
+            case OpCode.SetWatches or OpCode.SetWatches2:
+                return _runningStep || _region.ClusterCount == 1 || (_mounts.IsEmpty && op == OpCode.SetWatches)
+                    ? SendHome(frame, xid, op, PendingKind.Forward)
+                    : TryBegin(new Exclusive(xid, op, frame, []));
+            case OpCode.Auth or OpCode.Sasl:
+                // Servers let these overtake; alone on the link they can't.
+                return _runningStep
+                    ? SendHome(frame, xid, op, PendingKind.Forward)
+                    : TryBegin(new Exclusive(xid, op, frame, []));
+            case OpCode.CloseSession:
+                return _runningStep || _links.Count == 1
+                    ? SendHome(frame, xid, op, PendingKind.Close)
+                    : TryBegin(new Exclusive(xid, op, frame, []));
+            default:
+                return RefuseOperation(xid, op);
+        }
+    }
+
+    /// <summary>
+    /// A reconfig whose body can't be decoded stops 3.8.0 from answering any read of any session, so it never gets there: it is answered
+    /// as a server answers other bodies that it can't decode.
+    /// </summary>
+    private bool DispatchReconfig(ReadOnlySpan<byte> frame, int xid)
+    {
+        var reader = new JuteReader(frame[(Framing.PrefixLength + RequestHeader.WireLength)..]);
+        ReconfigRequest.Read(ref reader);
+        if (reader.Failed)
+        {
+            LocalReply(xid, ErrorCode.MarshallingError);
+            return true;
+        }
+        return SendHome(frame, xid, OpCode.Reconfig, PendingKind.Forward);
+    }
+
+    /// <summary>An operation that no server may get from a client, or that nobody knows: answered in its turn as a server would, which then closes.</summary>
+    private bool RefuseOperation(int xid, OpCode op)
+    {
+        if (_nextReply < _nextSeq)
+        {
+            return false;
+        }
+        LocalReply(xid, ErrorCode.Unimplemented);
+        Close(CloseReason.DownstreamForbidden, $"operation {(int)op} is never forwarded");
+        return true;
+    }
+
+    // ---------------------------------------------------------------- home
+
+    private bool SendHome(ReadOnlySpan<byte> frame, int xid, OpCode op, PendingKind kind)
+    {
+        if (_links.Count > 1 && !MaySend(_home, strict: false))
+        {
+            return false;
+        }
+        if (_frontier is null)
+        {
+            // Step 3 at home: remembered and sent as it came. Nothing is mounted, so that is the whole cost of a request.
+            Enqueue(_home, NextSeq(), xid, op, kind);
+            SendOn(_home, frame);
+            return true;
+        }
+        var write = op.IsWrite();
+        if (!write && op != OpCode.CloseSession && !IsFresh(_home, _region.HomeCounters, true))
+        {
+            return false;
+        }
+        _lastCluster = 0;
+        if (op == OpCode.GetChildren && kind == PendingKind.Forward)
+        {
+            // Asked with its Stat, a listing tells which change of the list it shows.
+            var scratch = Scratch();
+            scratch.WriteRaw(frame);
+            scratch.PatchInt(8, (int)OpCode.GetChildren2);
+            Enqueue(_home, NextSeq(), xid, OpCode.GetChildren2, PendingKind.StripStat);
+            SendOn(_home, scratch.Written);
+            return true;
+        }
+        ref var pending = ref Enqueue(_home, NextSeq(), xid, op, kind);
+        if (write)
+        {
+            pending.Covers = _home.Server!.BeginWrite();
+        }
+        SendOn(_home, frame);
+        return true;
+    }
+
+    // ---------------------------------------------------------------- mounts
+
+    private bool DispatchMounted(ReadOnlySpan<byte> frame, int xid, OpCode op, ReadOnlySpan<byte> path, Mount mount)
+    {
+        var write = op.IsWrite();
+        if ((write && mount.Options.ReadOnly) || (op == OpCode.Delete && path.Length == mount.PathUtf8.Length))
+        {
+            mount.Counters.CountRefused();
+            LocalReply(xid, ErrorCode.NoAuth);
+            return true;
+        }
+        var strict = mount.Options.Order == MountOrder.Strict;
+        if (!TryPrepare(mount.Cluster, strict, out var link))
+        {
+            return false;
+        }
+        var ephemeral = op.IsCreate() && op != OpCode.CreateTtl && op != OpCode.CreateContainer && CreateFlags.IsEphemeral(RequestRewriter.CreateFlagsOf(frame));
+        if (write && !TryRecord(link, ephemeral && strict, out var recordFailed))
+        {
+            if (recordFailed)
+            {
+                LocalReply(xid, ErrorCode.SystemError);
+            }
+            return recordFailed;
+        }
+        if (!write && !IsFresh(link, mount.Counters, mount.Options.Barriers))
+        {
+            return false;
+        }
+        // Step 3 in a mount: rewritten to the remote's terms, remembered, sent.
+        var kind = PendingKind.Forward;
+        if (op == OpCode.GetChildren)
+        {
+            op = OpCode.GetChildren2;
+            kind = PendingKind.StripStat;
+        }
+        var scratch = Scratch();
+        RequestRewriter.WritePathRequest(scratch, frame, op, path, mount);
+        if (scratch.Length - Framing.PrefixLength > _region.MaxFrame)
+        {
+            // Translated, the request is longer than servers take: a server would close the link.
+            LocalReply(xid, ErrorCode.BadArguments);
+            return true;
+        }
+        object? context = null;
+        var watch = op is OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 && frame[^1] != 0;
+        if (watch || op is OpCode.AddWatch or OpCode.RemoveWatches || ephemeral || (op == OpCode.Delete && link.Ephemerals is { Count: > 0 }))
+        {
+            var local = Encoding.UTF8.GetString(path);
+            context = op is OpCode.AddWatch or OpCode.RemoveWatches ? (local, BinaryPrimitives.ReadInt32BigEndian(frame[^4..])) : local;
+        }
+        kind = ephemeral ? PendingKind.Ephemeral : op == OpCode.Delete && context is not null ? PendingKind.MayTouchEphemerals : kind;
+        mount.Counters.CountRequest(write);
+        SendRemote(link, scratch.Written, xid, op, kind, mount, strict, watch, context, write);
+        return true;
+    }
+
+    private bool DispatchMulti(ReadOnlySpan<byte> frame, int xid, OpCode op)
+    {
+        var scan = RequestRewriter.ScanMulti(frame, _mounts);
+        if (!scan.Valid || scan.Clusters is 0 or 1)
+        {
+            return SendHome(frame, xid, op, PendingKind.Forward);
+        }
+        if (scan.FirstForeign >= 0)
+        {
+            if (op == OpCode.MultiRead && !_runningStep)
+            {
+                return TryBegin(new Exclusive(xid, op, frame, RequestRewriter.SplitMultiRead(frame, _mounts)));
+            }
+            LocalReply(xid, ErrorCode.Ok, writer => WriteFailedMulti(writer, scan.Count, scan.FirstForeign, ErrorCode.BadArguments));
+            return true;
+        }
+        var mount = scan.Mount!;
+        var operations = RequestRewriter.OperationsOf(frame);
+        var mounts = operations.ConvertAll(o => _mounts.Find(o.Path));
+        var write = op == OpCode.Multi;
+        var refused = write ? mounts.FindIndex(m => m!.Options.ReadOnly) : -1;
+        if (write && refused < 0 && scan.DeletesMountPoint)
+        {
+            refused = operations.FindIndex(o => o.Op == OpCode.Delete && _mounts.At(o.Path) is not null);
+        }
+        if (refused >= 0)
+        {
+            mounts[refused]!.Counters.CountRefused();
+            LocalReply(xid, ErrorCode.Ok, writer => WriteFailedMulti(writer, scan.Count, refused, ErrorCode.NoAuth));
+            return true;
+        }
+        var strict = mounts.Exists(m => m!.Options.Order == MountOrder.Strict);
+        if (!TryPrepare(mount.Cluster, strict, out var link))
+        {
+            return false;
+        }
+        if (write && !TryRecord(link, scan.MakesEphemerals && strict, out var recordFailed))
+        {
+            if (recordFailed)
+            {
+                LocalReply(xid, ErrorCode.SystemError);
+            }
+            return recordFailed;
+        }
+        if (!write && !IsFresh(link, mount.Counters, mounts.Exists(m => m!.Options.Barriers)))
+        {
+            return false;
+        }
+        var scratch = Scratch();
+        RequestRewriter.WriteMulti(scratch, frame, _mounts);
+        if (scratch.Length - Framing.PrefixLength > _region.MaxFrame)
+        {
+            LocalReply(xid, ErrorCode.BadArguments);
+            return true;
+        }
+        mount.Counters.CountRequest(write);
+        var kind = write && (scan.MakesEphemerals || link.Ephemerals is { Count: > 0 }) ? PendingKind.MayTouchEphemerals : PendingKind.Forward;
+        SendRemote(link, scratch.Written, xid, op, kind, mount, strict, false, new MultiContext(mounts, operations), write);
+        return true;
+    }
+
+    private static void WriteFailedMulti(JuteWriter writer, int count, int offender, ErrorCode error)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            MultiHeader.WriteErrorResult(writer, i < offender ? ErrorCode.Ok : i == offender ? error : ErrorCode.RuntimeInconsistency);
+        }
+        MultiHeader.End.Write(writer);
+    }
+
+    private void SendRemote(SessionLink link, ReadOnlySpan<byte> frame, int xid, OpCode op, PendingKind kind, Mount mount, bool strict,
+        bool watch, object? context, bool write)
+    {
+        _lastCluster = link.Cluster;
+        ref var pending = ref Enqueue(link, NextSeq(), xid, op, kind);
+        pending.Mount = mount;
+        pending.Watch = watch;
+        pending.Context = context;
+        pending.Strict = strict;
+        if (strict)
+        {
+            link.StrictOutstanding++;
+        }
+        if (write)
+        {
+            pending.Covers = link.Server!.BeginWrite();
+        }
+        if (kind == PendingKind.Ephemeral || (context is MultiContext multi && multi.Operations.Any(o => o.Ephemeral)))
+        {
+            // From now on the znode may exist, whatever becomes of the reply.
+            link.HasStrictEphemerals |= strict;
+        }
+        SendOn(link, frame);
+    }
+
+    /// <summary>
+    /// The switching rule, and a link that is ready: everything a request for a mount needs before it is looked at closer.
+    /// </summary>
+    private bool TryPrepare(int cluster, bool strict, out SessionLink link)
+    {
+        link = LinkTo(cluster);
+        if (!MaySend(link, strict))
+        {
+            return false;
+        }
+        if (_home.LastZxid == 0 && _shownZxid == 0)
+        {
+            // Replies show home zxids only, and none is known yet: a ping's reply carries one.
+            if (_home.PingSentMs == 0)
+            {
+                SendPing(_home);
+            }
+            return false;
+        }
+        if (link.Phase == LinkPhase.Ready && _region.IsSuperseded(link.Server!))
+        {
+            DropSuperseded(link);
+            return false;
+        }
+        if (link.Phase != LinkPhase.Ready)
+        {
+            _headBlockedOn = link;
+            if (link.Phase == LinkPhase.Closed && _host.NowMs >= link.RetryAtMs)
+            {
+                Open(link);
+            }
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// The region reads this cluster through another server now. What the old one still says may be older than what other
+    /// sessions have seen through the new one, so it is not heard any more.
+    /// </summary>
+    private void DropSuperseded(SessionLink link)
+    {
+        var connection = link.Connection!;
+        connection.Close();
+        LinkDown(connection, $"the region reads {_region.ClusterNames[link.Cluster]} through another server now");
+    }
+
+    /// <summary>Step 2a, the switching rule: nothing is outstanding elsewhere that a strict order forbids to overtake.</summary>
+    private bool MaySend(SessionLink link, bool strict)
+    {
+        foreach (var other in _links)
+        {
+            if (other != link && other.Outstanding > 0 && (strict || other.StrictOutstanding > 0))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Step 2b, the freshness rule: the server has seen all that this session can have learned of in coupled clusters.</summary>
+    private bool IsFresh(SessionLink link, MountCounters counters, bool barriers)
+    {
+        if (_frontier is null)
+        {
+            return true;
+        }
+        var server = link.Server!;
+        if (_barrierHead == _headId && _barrierServer != server)
+        {
+            // The link has moved to another server meanwhile, which that barrier says nothing of.
+            _barrierHead = -1;
+            _barrierPassed = false;
+        }
+        if (_barrierHead == _headId)
+        {
+            if (!_barrierPassed)
+            {
+                return false;
+            }
+            _barrierHead = -1;
+            _barrierPassed = false;
+            return true;
+        }
+        bool needed;
+        if (!barriers)
+        {
+            needed = _frontier.MayGoBack(server);
+        }
+        else if (_region.Mode == ConsistencyMode.Switch)
+        {
+            needed = _frontier.MayGoBack(server) || (_lastCluster >= 0 && _lastCluster != link.Cluster);
+            counters.Count(needed ? BarrierVerdict.Needed : BarrierVerdict.NothingElsewhere);
+        }
+        else
+        {
+            var verdict = _frontier.Judge(server);
+            if (link.Cluster > 0 || verdict != BarrierVerdict.NothingElsewhere)
+            {
+                counters.Count(verdict);
+            }
+            needed = verdict == BarrierVerdict.Needed;
+        }
+        if (!needed)
+        {
+            return true;
+        }
+        _barrierHead = _headId;
+        _barrierServer = server;
+        _barrierPassed = false;
+        _headBlockedOn = link;
+        if (server.JoinBarrier(_host))
+        {
+            counters.CountShared();
+        }
+        return false;
+    }
+
+    /// <summary>A barrier that this session waited for is done.</summary>
+    public void BarrierDone(UpstreamServer server, bool succeeded)
+    {
+        if (_phase != SessionPhase.Established || _barrierHead != _headId || _barrierServer != server)
+        {
+            return;
+        }
+        if (succeeded)
+        {
+            _barrierPassed = true;
+        }
+        else
+        {
+            _barrierHead = -1;
+            CountFailedBarrier(server.Cluster);
+            FailHead(CloseReason.BarrierFailed, $"the barrier on {server.Address} ({_region.ClusterNames[server.Cluster]}) failed");
+        }
+        Pump();
+    }
+
+    private void CountFailedBarrier(int cluster)
+    {
+        if (!_blocked.IsEmpty && RequestRewriter.TryGetPath(_blocked.First, out var path) && _mounts.Find(path) is { } mount)
+        {
+            mount.Counters.CountBarrierFailed();
+        }
+        else if (cluster == 0)
+        {
+            _region.HomeCounters.CountBarrierFailed();
+        }
+    }
+
+    /// <summary>
+    /// Sees to it that the link's remote session is on record at home before it writes there, so that another proxy goes on with the
+    /// same one: a write that was on its way through this proxy is then refused as coming from a session that has moved, and can't
+    /// overtake what the client does elsewhere. Ephemeral znodes are found and kept alive by the same record.
+    /// </summary>
+    private bool TryRecord(SessionLink link, bool strict, out bool failed)
+    {
+        failed = false;
+        switch (link.Record)
+        {
+            case RecordState.Saved when link.RecordedStrict || !strict:
+                return true;
+            case RecordState.Saving:
+                return false;
+            case RecordState.Failed:
+                link.Record = RecordState.None;
+                failed = true;
+                return false;
+        }
+        var known = link.Record == RecordState.Saved;
+        link.Record = RecordState.Saving;
+        link.RecordedStrict = strict;
+        var data = new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, strict).Encode();
+        if (known)
+        {
+            _host.ReplaceRecord(SessionId, link.Cluster, data);
+            return false;
+        }
+        var path = RemoteSessionRecord.PathOf(SessionId, _region.ClusterNames[link.Cluster]);
+        var request = new CreateRequest(path, data, [new Acl(Permissions.All, "digest", _region.RecordAclId)], CreateFlags.Ephemeral);
+        SendOwn(_home, 0, OpCode.Create, PendingKind.Own, writer => request.Write(writer, OpCode.Create), (header, _) =>
+        {
+            if (header.Error == ErrorCode.NodeExists)
+            {
+                _host.ReplaceRecord(SessionId, link.Cluster, data);
+                return;
+            }
+            RecordSaved(link.Cluster, header.Error == ErrorCode.Ok);
+        });
+        return false;
+    }
+
+    /// <summary>A record was written, or could not be.</summary>
+    public void RecordSaved(int cluster, bool saved)
+    {
+        if (_phase != SessionPhase.Established)
+        {
+            return;
+        }
+        var link = LinkTo(cluster);
+        if (link.Downgrading)
+        {
+            // Not needed for anything that waits: where it failed the record is merely stricter than it must be.
+            link.Downgrading = false;
+            link.RecordedStrict = !saved;
+            saved = true;
+        }
+        link.Record = saved ? RecordState.Saved : RecordState.Failed;
+        Pump();
+    }
+
+    // ---------------------------------------------------------------- several clusters at once
+
+    private bool NeedsFanOutBelow(OpCode op, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> path, out List<byte[]> parts)
+    {
+        parts = [];
+        var home = Encoding.UTF8.GetString(path);
+        if (ZnodePath.Validate(home) is not null)
+        {
+            return false;
+        }
+        switch (op)
+        {
+            case OpCode.AddWatch when KindOf(frame) == (int)AddWatchMode.PersistentRecursive:
+                // Also where nothing is mounted below: a mount may come.
+                (_homeRecursive ??= new(StringComparer.Ordinal)).Add(home);
+                return _mounts.AnyBelow(home);
+            case OpCode.RemoveWatches when (WatcherType)KindOf(frame) is WatcherType.Any or WatcherType.PersistentRecursive && _homeRecursive?.Contains(home) == true:
+                if (_mounts.AnyBelow(home))
+                {
+                    return true;
+                }
+                _homeRecursive.Remove(home);
+                return false;
+            case OpCode.GetAllChildrenNumber when _mounts.AnyBelow(home):
+                parts.Add(frame.ToArray());
+                foreach (var mount in _mounts.Below(home))
+                {
+                    var writer = new JuteWriter();
+                    var mark = writer.BeginFrame();
+                    writer.WriteRaw(frame.Slice(Framing.PrefixLength, RequestHeader.WireLength));
+                    writer.WriteString(mount.Path);
+                    writer.EndFrame(mark);
+                    parts.Add(writer.Written.ToArray());
+                }
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The mode or watcher type that a request for watches ends in.</summary>
+    private static int KindOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt32BigEndian(frame[^4..]);
+
+    /// <summary>
+    /// A recursive watch that spans mount points: answered by home, set at once in every cluster that is connected, and in the others
+    /// as soon as they are. A cluster that is down does not keep a client from watching its own.
+    /// </summary>
+    private void BeginWatchBelow(Exclusive exclusive)
+    {
+        exclusive.Steps.Enqueue(exclusive.Frame);
+        RequestRewriter.TryGetPath(exclusive.Frame, out var path);
+        var home = Encoding.UTF8.GetString(path);
+        if (exclusive.Op == OpCode.RemoveWatches)
+        {
+            _homeRecursive!.Remove(home);
+        }
+        foreach (var mount in _mounts.Below(home))
+        {
+            var link = LinkTo(mount.Cluster);
+            link.Watches ??= new WatchBook();
+            var kind = (int)AddWatchMode.PersistentRecursive;
+            if (exclusive.Op == OpCode.AddWatch)
+            {
+                link.Watches.Add(AddWatchMode.PersistentRecursive, mount.Path);
+            }
+            else if (_homeRecursive!.Any(p => ZnodePath.IsAtOrUnder(mount.Path, p)))
+            {
+                continue;
+            }
+            else
+            {
+                // A server before 3.9 can't take back this kind alone; what it still sends is nobody's and ends here.
+                link.Watches.Remove(WatcherType.PersistentRecursive, mount.Path);
+                kind = (int)WatcherType.PersistentRecursive;
+            }
+            if (link.Phase == LinkPhase.Ready)
+            {
+                exclusive.Waiting++;
+                SendOwn(link, 0, exclusive.Op, PendingKind.Part, new PathKindRequest(mount.RemotePath, kind).Write, (_, _) => exclusive.Waiting--);
+            }
+            else if (link.Phase == LinkPhase.Closed && exclusive.Op == OpCode.AddWatch)
+            {
+                Open(link);
+            }
+        }
+    }
+
+    /// <summary>Begins a request that is carried out alone: nothing else is outstanding, and nothing else is sent until it is answered.</summary>
+    private bool TryBegin(Exclusive exclusive)
+    {
+        foreach (var link in _links)
+        {
+            if (link.Outstanding > 0)
+            {
+                return false;
+            }
+            if (exclusive.Op == OpCode.CloseSession && link.SessionId != 0 && link.Phase is LinkPhase.Connecting or LinkPhase.Handshaking)
+            {
+                // Its session there must be ended too; the link is up, or down, in a moment.
+                return false;
+            }
+        }
+        exclusive.Seq = NextSeq();
+        _exclusive = exclusive;
+        switch (exclusive.Op)
+        {
+            case OpCode.Auth:
+                BeginAuth(exclusive);
+                break;
+            case OpCode.Sasl:
+                exclusive.Steps.Enqueue(exclusive.Frame);
+                break;
+            case OpCode.SetWatches or OpCode.SetWatches2:
+                BeginSetWatches(exclusive);
+                break;
+            case OpCode.GetEphemerals:
+                BeginGetEphemerals(exclusive);
+                break;
+            case OpCode.AddWatch or OpCode.RemoveWatches:
+                BeginWatchBelow(exclusive);
+                break;
+            case OpCode.CloseSession:
+                BeginCloseSession(exclusive);
+                break;
+            default:
+                foreach (var part in exclusive.Parts)
+                {
+                    exclusive.Steps.Enqueue(part);
+                }
+                break;
+        }
+        return true;
+    }
+
+    private void AdvanceExclusive()
+    {
+        while (_exclusive is { } exclusive && exclusive.Waiting == 0)
+        {
+            if (exclusive.Steps.Count > 0)
+            {
+                _runningStep = true;
+                var sent = TryDispatch(exclusive.Steps.Peek());
+                _runningStep = false;
+                if (!sent || _phase != SessionPhase.Established)
+                {
+                    return;
+                }
+                exclusive.Steps.Dequeue();
+                continue;
+            }
+            _exclusive = null;
+            Finish(exclusive);
+        }
+    }
+
+    private void BeginAuth(Exclusive exclusive)
+    {
+        exclusive.Steps.Enqueue(exclusive.Frame);
+        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
+        var request = AuthRequest.Read(ref reader);
+        if (reader.Failed || request.Scheme != "digest")
+        {
+            // Only digest credentials mean the same in every cluster: an address, a certificate or a ticket is this connection's.
+            return;
+        }
+        // Kept at once: a link that becomes ready before home has answered needs them too. If home refuses, the session ends anyway.
+        (_credentials ??= []).Add(request);
+        foreach (var link in _links)
+        {
+            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && ForwardsAuth(link.Cluster))
+            {
+                exclusive.Waiting++;
+                SendOwn(link, Xids.Auth, OpCode.Auth, PendingKind.Part, request.Write, (_, _) => exclusive.Waiting--);
+            }
+        }
+    }
+
+    private bool ForwardsAuth(int cluster) => _mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.ForwardAuth);
+
+    private void BeginSetWatches(Exclusive exclusive)
+    {
+        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
+        var request = SetWatchesRequest.Read(ref reader, exclusive.Op);
+        if (reader.Failed)
+        {
+            exclusive.Steps.Enqueue(exclusive.Frame);
+            return;
+        }
+        foreach (var path in request.PersistentRecursive.Where(p => _mounts.Find(p) is null))
+        {
+            (_homeRecursive ??= new(StringComparer.Ordinal)).Add(path);
+        }
+        string[] AtHome(string[] paths) => [.. paths.Where(p => _mounts.Find(p) is null)];
+        var home = request with
+        {
+            Data = AtHome(request.Data),
+            Exist = AtHome(request.Exist),
+            Child = AtHome(request.Child),
+            Persistent = AtHome(request.Persistent),
+            PersistentRecursive = AtHome(request.PersistentRecursive),
+        };
+        var writer = new JuteWriter(exclusive.Frame.Length);
+        var mark = writer.BeginFrame();
+        new RequestHeader(exclusive.Xid, exclusive.Op).Write(writer);
+        home.Write(writer, exclusive.Op);
+        writer.EndFrame(mark);
+        exclusive.Steps.Enqueue(writer.Written.ToArray());
+        foreach (var cluster in _mounts.Mounts.Select(m => m.Cluster).Distinct())
+        {
+            string[] There(string[] paths) => [.. paths.Where(p => _mounts.Find(p)?.Cluster == cluster)];
+            var below = request.PersistentRecursive.Where(p => _mounts.Find(p) is null)
+                .SelectMany(p => _mounts.Below(p)).Where(m => m.Cluster == cluster).Select(m => m.Path);
+            var part = new SetWatchesRequest(0, There(request.Data), There(request.Exist), There(request.Child), There(request.Persistent),
+                [.. There(request.PersistentRecursive).Concat(below).Distinct()]);
+            if (part.Data.Length + part.Exist.Length + part.Child.Length + part.Persistent.Length + part.PersistentRecursive.Length == 0)
+            {
+                continue;
+            }
+            var link = LinkTo(cluster);
+            (link.Watches ??= new WatchBook()).AddAll(part.Data, part.Exist, part.Child, part.Persistent, part.PersistentRecursive);
+            // They were set on another connection. What that one had shown of this cluster is not known here: a spurious event, not a lost one.
+            link.WatchesUnarmed = true;
+            if (link.Phase == LinkPhase.Ready)
+            {
+                exclusive.Waiting += SendSetWatches(link, Translated(part), PendingKind.Part, () => exclusive.Waiting--);
+            }
+            else if (link.Phase == LinkPhase.Closed)
+            {
+                // Armed as soon as the cluster can be reached: late, never lost.
+                Open(link);
+            }
+        }
+    }
+
+    private void BeginGetEphemerals(Exclusive exclusive)
+    {
+        exclusive.Steps.Enqueue(exclusive.Frame);
+        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
+        var prefix = reader.ReadString() ?? "";
+        foreach (var link in _links)
+        {
+            if (link.Cluster == 0 || link.Phase != LinkPhase.Ready || link.Ephemerals is not { Count: > 0 })
+            {
+                continue;
+            }
+            exclusive.Waiting++;
+            SendOwn(link, 0, OpCode.GetEphemerals, PendingKind.Part, writer => writer.WriteString(null), (header, body) =>
+            {
+                exclusive.Waiting--;
+                if (header.Error != ErrorCode.Ok)
+                {
+                    exclusive.Error = header.Error;
+                    return;
+                }
+                var paths = new JuteReader(body.Span);
+                foreach (var remote in paths.ReadStrings())
+                {
+                    exclusive.Paths.AddRange(_mounts.Mounts.Where(m => m.Cluster == link.Cluster).Select(m => m.ToLocal(remote))
+                        .Where(p => p is not null && p.StartsWith(prefix, StringComparison.Ordinal))!);
+                }
+            });
+        }
+    }
+
+    private void BeginCloseSession(Exclusive exclusive)
+    {
+        exclusive.Steps.Enqueue(exclusive.Frame);
+        foreach (var link in _links)
+        {
+            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready)
+            {
+                exclusive.Waiting++;
+                SendOwn(link, 0, OpCode.CloseSession, PendingKind.Part, _ => { }, (_, _) => exclusive.Waiting--);
+                link.HasStrictEphemerals = false;
+            }
+        }
+    }
+
+    /// <summary>All parts are answered: one reply for the client.</summary>
+    private void Finish(Exclusive exclusive)
+    {
+        if (exclusive.Op == OpCode.CloseSession)
+        {
+            return;
+        }
+        var first = exclusive.Replies.Count > 0 ? exclusive.Replies[0] : null;
+        if (exclusive.Error != ErrorCode.Ok)
+        {
+            EmitHeader(exclusive, exclusive.Error, static (_, _) => { });
+            return;
+        }
+        if (first is null)
+        {
+            Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)exclusive.Op}");
+            return;
+        }
+        var failed = exclusive.Replies.Find(r => ReplyHeader.Read(r.AsSpan(4)).Error != ErrorCode.Ok) ?? first;
+        if (ReplyHeader.Read(failed.AsSpan(4)).Error is not ErrorCode.Ok and var error)
+        {
+            EmitHeader(exclusive, error, static (_, _) => { });
+            return;
+        }
+        switch (exclusive.Op)
+        {
+            case OpCode.GetAllChildrenNumber:
+                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) => writer.WriteInt(e.Replies.Sum(r => BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(20)))));
+                break;
+            case OpCode.GetEphemerals:
+                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
+                {
+                    var reader = new JuteReader(e.Replies[0].AsSpan(20));
+                    var home = reader.ReadStrings().Where(p => !p.StartsWith(RemoteSessionRecord.Folder + "/", StringComparison.Ordinal));
+                    writer.WriteStrings([.. home.Concat(e.Paths).Distinct()]);
+                });
+                break;
+            case OpCode.MultiRead:
+                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
+                {
+                    foreach (var reply in e.Replies)
+                    {
+                        writer.WriteRaw(reply.AsSpan(20, reply.Length - 20 - MultiHeader.WireLength));
+                    }
+                    MultiHeader.End.Write(writer);
+                });
+                break;
+            default:
+                Emit(null, exclusive.Seq, first);
+                break;
+        }
+    }
+
+    private void EmitHeader(Exclusive exclusive, ErrorCode error, Action<JuteWriter, Exclusive> body)
+    {
+        var writer = Scratch();
+        var mark = writer.BeginFrame();
+        new ReplyHeader(exclusive.Xid, ShownZxid, error).Write(writer);
+        if (error == ErrorCode.Ok)
+        {
+            body(writer, exclusive);
+        }
+        writer.EndFrame(mark);
+        Emit(null, exclusive.Seq, writer.Written);
+    }
+
+    // ---------------------------------------------------------------- replies and events
+
+    /// <summary>A whole frame has come from a server.</summary>
+    public void LinkFrame(ILinkConnection connection, ReadOnlySpan<byte> frame)
+    {
+        var link = connection.Link;
+        if (link.Connection != connection || _phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        if (_region.IsSuperseded(link.Server!))
+        {
+            DropSuperseded(link);
+            return;
+        }
+        link.LastHeardMs = _host.NowMs;
+        link.WaitingSinceMs = link.Pending.Count > 0 ? link.LastHeardMs : 0;
+        if (link.Phase == LinkPhase.Handshaking)
+        {
+            OnConnectResponse(link, frame);
+            return;
+        }
+        if (frame.Length < Framing.PrefixLength + ReplyHeader.WireLength)
+        {
+            Close(CloseReason.UpstreamProtocol, $"{link.Server!.Address} sent a frame too short for a reply header");
+            return;
+        }
+        var header = ReplyHeader.Read(frame[Framing.PrefixLength..]);
+        var body = frame[(Framing.PrefixLength + ReplyHeader.WireLength)..];
+        if (header.Zxid > 0)
+        {
+            if (header.Zxid > link.LastZxid)
+            {
+                link.LastZxid = header.Zxid;
+            }
+            link.Server!.Show(header.Zxid);
+            _region.Learn(link.Cluster, header.Zxid);
+        }
+        switch (header.Xid)
+        {
+            case Xids.Notification:
+                OnEvent(link, header, frame, body);
+                return;
+            case Xids.Ping:
+                OnPingReply(link, frame);
+                return;
+        }
+        if (link.Pending.Count == 0 || link.Pending.Peek().Xid != header.Xid)
+        {
+            Close(CloseReason.UpstreamProtocol, $"{link.Server!.Address} answered request {header.Xid} out of turn");
+            return;
+        }
+        link.HasUnplacedEvent = false;
+        // Step 4: matched with its request.
+        var pending = link.Pending.Peek();
+        link.Pending.Dequeue();
+        OnReply(link, pending, header, frame, body);
+        Pump();
+    }
+
+    private void OnReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
+    {
+        if (pending.Covers is { } ticket)
+        {
+            link.Server!.EndWrite(ticket, header.Error == ErrorCode.Ok);
+        }
+        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, _region.IgnoresUntoldReplies) is > 0 and var learned)
+        {
+            frontier.Learned(link.Cluster, learned);
+        }
+        if (pending.Kind is PendingKind.Own or PendingKind.Part)
+        {
+            pending.Then!(header, body.ToArray());
+            return;
+        }
+        link.Outstanding--;
+        if (link.Cluster == 0)
+        {
+            OnHomeReply(pending, header, frame, body);
+        }
+        else
+        {
+            if (pending.Strict)
+            {
+                link.StrictOutstanding--;
+            }
+            OnRemoteReply(link, pending, header, body);
+        }
+    }
+
+    /// <summary>Step 5 at home: the bytes go on as they came.</summary>
+    private void OnHomeReply(in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
+    {
+        if (pending.Kind == PendingKind.Forward || header.Error != ErrorCode.Ok)
+        {
+            Emit(_home, pending.Seq, frame);
+        }
+        else
+        {
+            var writer = Scratch();
+            var mark = writer.BeginFrame();
+            header.Write(writer);
+            switch (pending.Kind)
+            {
+                case PendingKind.StripStat:
+                    writer.WriteRaw(body[..^Stat.WireLength]);
+                    break;
+                case PendingKind.Config:
+                    writer.WriteBytes(_region.AdvertisedConfig);
+                    writer.WriteRaw(body[^Stat.WireLength..]);
+                    writer.PatchInt(writer.Length - Stat.WireLength + 52, _region.AdvertisedConfig.Length);
+                    break;
+                default:
+                    writer.WriteRaw(body);
+                    break;
+            }
+            writer.EndFrame(mark);
+            Emit(_home, pending.Seq, writer.Written);
+        }
+        if (pending.Kind == PendingKind.Close)
+        {
+            if (pending.Seq == Captured && _exclusive is { Replies.Count: > 0 } exclusive)
+            {
+                Emit(null, exclusive.Seq, exclusive.Replies[0]);
+            }
+            Close(CloseReason.SessionClosed, "closed by the client");
+        }
+    }
+
+    /// <summary>Step 5 in a mount: rewritten to the client's terms.</summary>
+    private void OnRemoteReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
+    {
+        Remember(link, pending, header, body);
+        if (pending.Kind is PendingKind.Ephemeral or PendingKind.MayTouchEphemerals && !link.EphemeralsUnknown)
+        {
+            link.HasStrictEphemerals = HasStrict(link);
+        }
+        var writer = Scratch();
+        var rewriter = new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId);
+        IReadOnlyList<Mount?> mounts = pending.Context is MultiContext multi ? multi.Mounts : [];
+        rewriter.Write(pending.Xid, ShownZxid, pending.Op, header.Error, body, pending.Mount, pending.Kind == PendingKind.StripStat, mounts);
+        Emit(link, pending.Seq, writer.Written);
+    }
+
+    /// <summary>Keeps the books of watches and ephemeral znodes.</summary>
+    private static void Remember(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
+    {
+        switch (pending.Context)
+        {
+            case string path when pending.Watch:
+                (link.Watches ??= new WatchBook()).AddFromRead(pending.Op, path, header.Error);
+                break;
+            case ValueTuple<string, int> watch when header.Error == ErrorCode.Ok && pending.Op == OpCode.AddWatch:
+                (link.Watches ??= new WatchBook()).Add((AddWatchMode)watch.Item2, watch.Item1);
+                break;
+            case ValueTuple<string, int> watch when header.Error == ErrorCode.Ok:
+                link.Watches?.Remove((WatcherType)watch.Item2, watch.Item1);
+                break;
+            case string when pending.Kind == PendingKind.Ephemeral && header.Error == ErrorCode.Ok:
+                var reader = new JuteReader(body);
+                if (pending.Mount!.ToLocal(reader.ReadString() ?? "") is { } created)
+                {
+                    (link.Ephemerals ??= new(StringComparer.Ordinal)).Add(created);
+                }
+                break;
+            case string path when pending.Kind == PendingKind.MayTouchEphemerals && header.Error == ErrorCode.Ok:
+                Forget(link, path);
+                break;
+            case MultiContext multi when pending.Kind == PendingKind.MayTouchEphemerals && header.Error == ErrorCode.Ok:
+                RememberMulti(link, multi, body);
+                break;
+        }
+    }
+
+    private static void RememberMulti(SessionLink link, MultiContext multi, ReadOnlySpan<byte> body)
+    {
+        var reader = new JuteReader(body);
+        for (var i = 0; i < multi.Operations.Count; i++)
+        {
+            var header = MultiHeader.Read(ref reader);
+            if (reader.Failed || header.Done || header.Type == OpCode.Error)
+            {
+                return;
+            }
+            var (op, path, ephemeral) = multi.Operations[i];
+            switch (header.Type)
+            {
+                case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl:
+                    var created = multi.Mounts[i]?.ToLocal(reader.ReadString() ?? "");
+                    if (header.Type != OpCode.Create)
+                    {
+                        reader.Skip(Stat.WireLength);
+                    }
+                    if (ephemeral && created is not null)
+                    {
+                        (link.Ephemerals ??= new(StringComparer.Ordinal)).Add(created);
+                    }
+                    break;
+                case OpCode.SetData:
+                    reader.Skip(Stat.WireLength);
+                    break;
+                case OpCode.Delete:
+                    Forget(link, path);
+                    break;
+            }
+        }
+    }
+
+    private static void Forget(SessionLink link, string path)
+    {
+        link.Ephemerals?.Remove(path);
+    }
+
+    private void OnEvent(SessionLink link, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
+    {
+        if (_frontier is { } frontier)
+        {
+            if (header.Zxid > 0)
+            {
+                frontier.Learned(link.Cluster, header.Zxid);
+            }
+            else
+            {
+                frontier.LearnedUnknown(link.Cluster);
+                link.HasUnplacedEvent = true;
+            }
+        }
+        if (link.Cluster == 0)
+        {
+            Emit(_home, OwnRequest, frame);
+            return;
+        }
+        var reader = new JuteReader(body);
+        var change = WatcherEvent.Read(ref reader);
+        if (reader.Failed || change.Path is null || link.Watches is null)
+        {
+            return;
+        }
+        foreach (var mount in _region.Mounts.Mounts)
+        {
+            if (mount.Cluster == link.Cluster && mount.ToLocal(change.Path) is { } local && link.Watches.Fire(change.Type, local))
+            {
+                var writer = Scratch();
+                (change with { Path = local }).WriteFrame(writer);
+                Emit(link, OwnRequest, writer.Written);
+            }
+        }
+    }
+
+    private void OnPingReply(SessionLink link, ReadOnlySpan<byte> frame)
+    {
+        link.PingSentMs = 0;
+        if (link.Cluster == 0)
+        {
+            if (_clientPings > 0)
+            {
+                _clientPings--;
+                ToClient(frame);
+            }
+            else if (HasOutstanding && _exclusive is not { Op: OpCode.Auth or OpCode.Sasl } && _host.NowMs - _clientSentMs >= _timeoutMs / 4)
+            {
+                // An unasked ping reply keeps alive a client that waits for a remote cluster and does not ping meanwhile.
+                ToClient(frame);
+            }
+        }
+        Pump();
+    }
+
+    /// <summary>
+    /// Step 5a, the order of replies: sends a reply or event to the client, or holds it. Replies leave in request order, whatever cluster they come from,
+    /// and nothing of a link overtakes what is held of it.
+    /// </summary>
+    private void Emit(SessionLink? link, long seq, ReadOnlySpan<byte> frame)
+    {
+        if (seq == Captured)
+        {
+            if (_exclusive is { } exclusive)
+            {
+                exclusive.Replies.Add(frame.ToArray());
+                exclusive.Waiting--;
+            }
+            return;
+        }
+        var queue = link is null ? _localHeld : link.Held;
+        if ((queue is null || queue.IsEmpty) && (seq == OwnRequest || seq == _nextReply))
+        {
+            ToClient(frame);
+            if (seq >= 0)
+            {
+                _nextReply++;
+                if (_held > 0)
+                {
+                    ReleaseHeld();
+                }
+            }
+            return;
+        }
+        _held++;
+        if (link is null)
+        {
+            (_localHeld ??= new FrameQueue()).Enqueue(frame);
+            (_localSeqs ??= new Ring<long>()).Enqueue() = seq;
+        }
+        else
+        {
+            (link.Held ??= new FrameQueue()).Enqueue(frame);
+            (link.HeldSeqs ??= new Ring<long>()).Enqueue() = seq;
+        }
+    }
+
+    private void ReleaseHeld()
+    {
+        bool progress;
+        do
+        {
+            progress = Release(_localHeld, _localSeqs);
+            foreach (var link in _links)
+            {
+                progress |= Release(link.Held, link.HeldSeqs);
+            }
+        }
+        while (progress && _held > 0);
+    }
+
+    private bool Release(FrameQueue? frames, Ring<long>? seqs)
+    {
+        var progress = false;
+        while (seqs is { Count: > 0 } && (seqs.Peek() == OwnRequest || seqs.Peek() == _nextReply))
+        {
+            if (seqs.Peek() >= 0)
+            {
+                _nextReply++;
+            }
+            ToClient(frames!.First);
+            frames.Dequeue();
+            seqs.Dequeue();
+            _held--;
+            progress = true;
+        }
+        return progress;
+    }
+
+    private void LocalReply(int xid, ErrorCode error, Action<JuteWriter>? body = null)
+    {
+        var writer = Scratch();
+        var mark = writer.BeginFrame();
+        new ReplyHeader(xid, ShownZxid, error).Write(writer);
+        body?.Invoke(writer);
+        writer.EndFrame(mark);
+        var seq = NextSeq();
+        if (seq == Captured)
+        {
+            _exclusive!.Waiting++;
+        }
+        Emit(null, seq, writer.Written);
+    }
+
+    /// <summary>The home zxid that a reply from elsewhere shows: one this session's own home server has shown.</summary>
+    private long ShownZxid => Math.Max(_home.LastZxid, _shownZxid);
+
+    // ---------------------------------------------------------------- connecting
+
+    private void OnConnectRequest(ReadOnlySpan<byte> frame)
+    {
+        if (ConnectRequest.TryRead(frame[Framing.PrefixLength..]) is not { } request)
+        {
+            Close(CloseReason.DownstreamProtocol, "the first frame is no connect request");
+            return;
+        }
+        var (min, max) = _region.SessionTimeouts;
+        _connectRequest = request with { TimeoutMs = Math.Clamp(request.TimeoutMs, min, Math.Max(min, max)) };
+        _shownZxid = Math.Max(0, request.LastZxidSeen);
+        _phase = SessionPhase.ConnectingHome;
+        Open(_home);
+    }
+
+    /// <summary>A connection is up.</summary>
+    public void LinkUp(ILinkConnection connection, UpstreamServer server)
+    {
+        var link = connection.Link;
+        if (link.Connection != connection || _phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        link.Server = server;
+        link.Phase = LinkPhase.Handshaking;
+        if (link.Cluster > 0)
+        {
+            _region.ReadThrough(server);
+        }
+        if (_headBlockedOn == link)
+        {
+            // A barrier that was made or is under way was for the connection that is gone, maybe to another server: judge anew.
+            _barrierHead = -1;
+            _barrierPassed = false;
+        }
+        link.LastHeardMs = _host.NowMs;
+        // A server that has fallen behind what it showed us, or what this client saw, must not serve: it refuses by itself.
+        var seen = _region.Mounts.IsEmpty || _region.TrustsEveryServer ? 0 : server.Seen;
+        var request = link.Cluster == 0
+            ? _connectRequest! with { LastZxidSeen = Math.Max(_connectRequest.LastZxidSeen, seen) }
+            : new ConnectRequest(0, Math.Max(link.LastZxid, seen), _timeoutMs, link.SessionId, link.SessionId == 0 ? new byte[SessionPassword.Length] : link.Password, false);
+        var writer = Scratch();
+        request.WriteFrame(writer);
+        SendOn(link, writer.Written);
+    }
+
+    private void OnConnectResponse(SessionLink link, ReadOnlySpan<byte> frame)
+    {
+        if (ConnectResponse.TryRead(frame[Framing.PrefixLength..]) is not { } response)
+        {
+            Close(CloseReason.UpstreamProtocol, $"{link.Server!.Address} did not answer the connect request with a connect response");
+            return;
+        }
+        var refused = response.SessionId == 0 || response.TimeoutMs <= 0;
+        if (link.Cluster == 0)
+        {
+            OnHomeAnswered(response, refused, frame);
+            return;
+        }
+        if (refused)
+        {
+            OnRemoteSessionExpired(link);
+            return;
+        }
+        if (response.SessionId != link.SessionId)
+        {
+            link.Ephemerals = null;
+            link.EphemeralsUnknown = false;
+            link.HasStrictEphemerals = false;
+            link.Record = RecordState.None;
+        }
+        link.SessionId = response.SessionId;
+        link.Password = response.Password;
+        link.TimeoutMs = response.TimeoutMs;
+        link.Failures = 0;
+        _region.Owners.Add(link.Cluster, link.SessionId, SessionId);
+        link.Phase = LinkPhase.Ready;
+        if (_credentials is not null && ForwardsAuth(link.Cluster))
+        {
+            foreach (var credentials in _credentials)
+            {
+                SendOwn(link, Xids.Auth, OpCode.Auth, PendingKind.Own, credentials.Write, static (_, _) => { });
+            }
+        }
+        // First of all: a reply of anything else would tell of changes whose events are still to come.
+        if (link.Watches is { IsEmpty: false } watches)
+        {
+            SendSetWatches(link, watches.ToRequest(link.WatchesUnarmed ? 0 : link.LastZxid, local => _region.Mounts.Find(local)?.ToRemote(local) ?? local),
+                PendingKind.Own, static () => { });
+        }
+        if (link.EphemeralsUnknown)
+        {
+            AskForEphemerals(link);
+        }
+        TryLetIn();
+        Pump();
+    }
+
+    /// <summary>Finds out what a session that was taken over owns: by that it is decided what the loss of the link means.</summary>
+    private void AskForEphemerals(SessionLink link) =>
+        SendOwn(link, 0, OpCode.GetEphemerals, PendingKind.Own, static writer => writer.WriteString("/"), (header, body) =>
+        {
+            if (header.Error != ErrorCode.Ok)
+            {
+                // Before 3.6 servers can't say: what the record tells stands.
+                return;
+            }
+            var reader = new JuteReader(body.Span);
+            var owned = new HashSet<string>(StringComparer.Ordinal);
+            foreach (var remote in reader.ReadStrings())
+            {
+                owned.UnionWith(_mounts.Mounts.Where(m => m.Cluster == link.Cluster).Select(m => m.ToLocal(remote)).OfType<string>());
+            }
+            link.EphemeralsUnknown = false;
+            if (link.Ephemerals is { } made)
+            {
+                owned.UnionWith(made);
+            }
+            link.Ephemerals = owned;
+            link.HasStrictEphemerals = HasStrict(link);
+        });
+
+    /// <summary>Whether the session owns, or may soon own, an ephemeral znode in a strict mount of the link's cluster.</summary>
+    private bool HasStrict(SessionLink link) =>
+        link.Ephemerals?.Any(path => _mounts.Find(path) is not { Options.Order: MountOrder.Relaxed }) == true
+        || link.Pending.Any(static (ref p) => p.Strict && (p.Kind == PendingKind.Ephemeral || p.Context is MultiContext));
+
+    private void OnHomeAnswered(ConnectResponse response, bool refused, ReadOnlySpan<byte> frame)
+    {
+        if (refused)
+        {
+            ToClient(frame);
+            Close(CloseReason.SessionRefused, "home refused the session: it has expired, or the password is wrong");
+            return;
+        }
+        _home.Phase = LinkPhase.Ready;
+        _home.SessionId = response.SessionId;
+        _home.Password = response.Password;
+        _timeoutMs = response.TimeoutMs;
+        _connectResponse = frame.ToArray();
+        _phase = SessionPhase.TakingOver;
+        _mounts = _region.Mounts;
+        if (!_mounts.IsEmpty)
+        {
+            StartTracking();
+            if (_connectRequest!.SessionId != 0)
+            {
+                // It may come from another proxy, with sessions elsewhere, and with knowledge that is not known here.
+                if (!_region.TrustsMovedSessions)
+                {
+                    _frontier?.Moved();
+                }
+                _host.FindRecords(SessionId);
+                return;
+            }
+        }
+        LetIn();
+    }
+
+    /// <summary>The records of a re-attached session have been looked up.</summary>
+    /// <param name="records">Its remote sessions; null where they could not be looked up.</param>
+    public void RecordsFound(IReadOnlyList<RemoteSessionRecord>? records)
+    {
+        if (_phase != SessionPhase.TakingOver)
+        {
+            return;
+        }
+        if (records is null)
+        {
+            Close(CloseReason.HomeLost, "the records of the session's remote sessions could not be read");
+            return;
+        }
+        foreach (var record in records)
+        {
+            var link = LinkTo(record.Cluster);
+            link.SessionId = record.SessionId;
+            link.Password = record.Password;
+            link.Record = RecordState.Saved;
+            link.RecordedStrict = record.Strict;
+            link.TakenOver = record.Strict;
+            link.HasStrictEphemerals = record.Strict;
+            // What it owns there is asked for as soon as the link is up.
+            link.EphemeralsUnknown = true;
+            Open(link);
+        }
+        TryLetIn();
+    }
+
+    private void TryLetIn()
+    {
+        if (_phase == SessionPhase.TakingOver && _links.TrueForAll(l => !l.TakenOver || l.Phase == LinkPhase.Ready))
+        {
+            LetIn();
+        }
+    }
+
+    private void LetIn()
+    {
+        _phase = SessionPhase.Established;
+        ToClient(_connectResponse!);
+        _connectResponse = null;
+        _connectRequest = null;
+        Pump();
+    }
+
+    private void OnRemoteSessionExpired(SessionLink link)
+    {
+        _region.Owners.Remove(link.Cluster, link.SessionId);
+        if (link.HasStrictEphemerals)
+        {
+            // Its ephemeral znodes there are gone: a client that believes in its locks must not go on. End the whole session.
+            var writer = Scratch();
+            var mark = writer.BeginFrame();
+            new RequestHeader(0, OpCode.CloseSession).Write(writer);
+            writer.EndFrame(mark);
+            SendOn(_home, writer.Written);
+            if (_phase == SessionPhase.TakingOver)
+            {
+                var readOnly = ConnectResponse.TryRead(_connectResponse.AsSpan(Framing.PrefixLength))!.ReadOnly;
+                writer = Scratch();
+                ConnectResponse.Refused(readOnly).WriteFrame(writer);
+                ToClient(writer.Written);
+            }
+            Close(CloseReason.RemoteSessionExpired, $"the client's session in {_region.ClusterNames[link.Cluster]} has expired");
+            return;
+        }
+        link.SessionId = 0;
+        link.TakenOver = false;
+        link.Ephemerals = null;
+        link.EphemeralsUnknown = false;
+        link.Record = RecordState.None;
+        link.Connection?.Close();
+        link.Connection = null;
+        link.Phase = LinkPhase.Closed;
+        Open(link);
+    }
+
+    // ---------------------------------------------------------------- losing links
+
+    /// <summary>A connection could not be made, or has been lost.</summary>
+    public void LinkDown(ILinkConnection connection, string why)
+    {
+        var link = connection.Link;
+        if (link.Connection != connection || _phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        var phase = link.Phase;
+        link.Connection = null;
+        link.Phase = LinkPhase.Closed;
+        link.PingSentMs = 0;
+        if (_headBlockedOn == link)
+        {
+            // The next server is another one, or may have lost its state: what a barrier did for this one is void there.
+            _barrierHead = -1;
+            _barrierPassed = false;
+        }
+        if (link.Cluster == 0)
+        {
+            OnHomeDown(phase, why);
+            return;
+        }
+        if (link.HasUnplacedEvent)
+        {
+            // The next server may not have seen what this one told of: no read may go back behind it.
+            link.HasUnplacedEvent = false;
+            _frontier?.MovedIn(link.Cluster);
+        }
+        var name = _region.ClusterNames[link.Cluster];
+        link.Failures++;
+        link.RetryAtMs = _host.NowMs + Math.Min(1000, 100L << Math.Min(link.Failures, 6));
+        if (phase == LinkPhase.Handshaking)
+        {
+            // Closed without an answer: the server may have lost state that it had shown. What it covered is not to be relied on.
+            link.Server!.Forget();
+            _host.ServerFailed(link.Server);
+        }
+        if (phase == LinkPhase.Ready && !FailPending(link, why))
+        {
+            return;
+        }
+        if (link is { Record: RecordState.Saved, RecordedStrict: true, HasStrictEphemerals: false } && _phase == SessionPhase.Established)
+        {
+            // It owns nothing there any more: should it come back by another proxy, it need not wait for this cluster.
+            link.Record = RecordState.Saving;
+            link.Downgrading = true;
+            _host.ReplaceRecord(SessionId, link.Cluster, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, false).Encode());
+        }
+        if (link.HasStrictEphemerals)
+        {
+            Close(CloseReason.RemoteLost, $"the link to {name} was lost ({why}) and the client owns ephemeral znodes there");
+            return;
+        }
+        if (_phase == SessionPhase.TakingOver && link.TakenOver)
+        {
+            Close(CloseReason.RemoteLost, $"the client's session in {name} can't be taken over: {why}");
+            return;
+        }
+        if (phase == LinkPhase.Handshaking && link.Failures <= 3)
+        {
+            // Try once more at once; a server that is merely behind gets until the request's time is up.
+            link.RetryAtMs = _host.NowMs + 20;
+        }
+        else if (_headBlockedOn == link && phase == LinkPhase.Connecting)
+        {
+            FailHead(CloseReason.RemoteLost, $"{name} can't be reached: {why}");
+        }
+        Pump();
+    }
+
+    private void OnHomeDown(LinkPhase phase, string why)
+    {
+        if (_phase == SessionPhase.ConnectingHome && phase == LinkPhase.Handshaking && ++_homeAttempts < 3)
+        {
+            // A server that is behind what this client has seen closes without an answer, and so does one without a quorum: try another.
+            _home.Server!.Forget();
+            _host.ServerFailed(_home.Server);
+            Open(_home);
+            return;
+        }
+        Close(CloseReason.HomeLost, $"the home link was lost: {why}");
+    }
+
+    /// <summary>Fails what was outstanding on a lost link.</summary>
+    /// <returns>False where that took the client's connection with it.</returns>
+    private bool FailPending(SessionLink link, string why)
+    {
+        if (link.StrictOutstanding > 0)
+        {
+            Close(CloseReason.RemoteLost, $"the link to {_region.ClusterNames[link.Cluster]} was lost with requests outstanding: {why}");
+            return false;
+        }
+        while (link.Pending.Count > 0)
+        {
+            var pending = link.Pending.Peek();
+            link.Pending.Dequeue();
+            if (pending.Covers is { } ticket)
+            {
+                link.Server!.EndWrite(ticket, succeeded: false);
+            }
+            if (pending.Then is { } then)
+            {
+                then(new ReplyHeader(pending.Xid, 0, ErrorCode.ConnectionLoss), default);
+                continue;
+            }
+            link.Outstanding--;
+            var writer = Scratch();
+            var mark = writer.BeginFrame();
+            new ReplyHeader(pending.Xid, ShownZxid, ErrorCode.ConnectionLoss).Write(writer);
+            writer.EndFrame(mark);
+            Emit(link, pending.Seq, writer.Written);
+        }
+        return true;
+    }
+
+    /// <summary>The first waiting request can't be served: a strict one takes the connection with it, a relaxed one fails alone.</summary>
+    private void FailHead(CloseReason reason, string why)
+    {
+        var frame = _exclusive is { Steps.Count: > 0 } ? _exclusive.Steps.Peek() : _blocked.IsEmpty ? default : _blocked.First;
+        if (frame.IsEmpty)
+        {
+            return;
+        }
+        var relaxed = RequestRewriter.TryGetPath(frame, out var path) && _mounts.Find(path) is { Options.Order: MountOrder.Relaxed };
+        if (!relaxed)
+        {
+            Close(reason, why);
+            return;
+        }
+        var xid = BinaryPrimitives.ReadInt32BigEndian(frame[4..]);
+        if (_exclusive is { } exclusive)
+        {
+            exclusive.Steps.Dequeue();
+            exclusive.Error = ErrorCode.ConnectionLoss;
+        }
+        else
+        {
+            LocalReply(xid, ErrorCode.ConnectionLoss);
+            _blocked.Dequeue();
+        }
+        _headId++;
+        _headBlockedMs = 0;
+        _headBlockedOn = null;
+    }
+
+    // ---------------------------------------------------------------- time
+
+    /// <summary>Time has passed. Called a few times a second while <see cref="NeedsTicks"/>.</summary>
+    public void Tick()
+    {
+        if (_phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        var now = _host.NowMs;
+        DropSilentHandshakes(now);
+        if (_phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        if (_phase != SessionPhase.Established)
+        {
+            if (now - _clientHeardMs > 10_000)
+            {
+                Close(_phase == SessionPhase.AwaitingConnect ? CloseReason.DownstreamSilent : CloseReason.HomeLost, "the session was not set up within 10 s");
+                return;
+            }
+            foreach (var link in _links)
+            {
+                if (link.TakenOver && link.Phase == LinkPhase.Closed && now >= link.RetryAtMs)
+                {
+                    Open(link);
+                }
+            }
+            return;
+        }
+        if (now - _clientHeardMs > _timeoutMs && !HasOutstanding)
+        {
+            // As a server does: whoever holds such a connection open must not keep remote sessions from their client elsewhere.
+            Close(CloseReason.DownstreamSilent, $"nothing was heard of the client for {_timeoutMs} ms");
+            return;
+        }
+        if (!ReferenceEquals(_region.Mounts, _mounts))
+        {
+            OnMountsChanged(_region.Mounts);
+        }
+        if (_headBlockedOn is not null && _headBlockedMs > 0 && now - _headBlockedMs > _timeoutMs * 2L / 3)
+        {
+            FailHead(CloseReason.RemoteLost, $"{_region.ClusterNames[_headBlockedOn.Cluster]} did not become ready within {_timeoutMs * 2 / 3} ms");
+            if (_phase == SessionPhase.Closed)
+            {
+                return;
+            }
+        }
+        for (var i = 1; i < _links.Count; i++)
+        {
+            var link = _links[i];
+            if (link.Phase == LinkPhase.Ready && link.WaitingSinceMs > 0 && (link.Pending.Count > 0 || link.PingSentMs > 0)
+                && now - link.WaitingSinceMs > _timeoutMs * 2L / 3)
+            {
+                var connection = link.Connection!;
+                _host.ServerFailed(link.Server!);
+                LinkDown(connection, "the server has gone silent");
+                connection.Close();
+                if (_phase == SessionPhase.Closed)
+                {
+                    return;
+                }
+            }
+            else if (link.Phase == LinkPhase.Closed && now >= link.RetryAtMs && (link.Watches is { IsEmpty: false } || link.Ephemerals is { Count: > 0 }))
+            {
+                Open(link);
+            }
+        }
+        if (HasOutstanding && now - _clientSentMs > _timeoutMs / 3 && now - _home.LastSentMs > _timeoutMs / 3 && _home.PingSentMs == 0)
+        {
+            SendPing(_home);
+        }
+        Pump();
+    }
+
+    /// <summary>A server that took the connection and does not answer is as good as dead: the next one gets its turn while the client still waits.</summary>
+    private void DropSilentHandshakes(long now)
+    {
+        var timeout = _timeoutMs > 0 ? _timeoutMs : _connectRequest?.TimeoutMs ?? 0;
+        var limit = Math.Clamp(timeout / 3, 1000, 5000);
+        for (var i = 0; i < _links.Count; i++)
+        {
+            var link = _links[i];
+            if (link.Phase == LinkPhase.Handshaking && now - link.LastHeardMs > limit)
+            {
+                var connection = link.Connection!;
+                LinkDown(connection, $"{link.Server!.Address} did not answer the connect request within {limit} ms");
+                connection.Close();
+                if (_phase == SessionPhase.Closed)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Keeps the remote sessions alive for as long as the client is heard of. Called only when it was heard this moment, so that a
+    /// remote session never outlives the home session of a client that fell silent by more than its cluster's own steps.
+    /// </summary>
+    private void TellRemotes(int afterMs)
+    {
+        for (var i = 1; i < _links.Count; i++)
+        {
+            var link = _links[i];
+            if (link.Phase == LinkPhase.Ready && _clientHeardMs - link.LastSentMs >= afterMs)
+            {
+                SendPing(link);
+            }
+        }
+    }
+
+    private void SendPing(SessionLink link)
+    {
+        var writer = Scratch();
+        var mark = writer.BeginFrame();
+        new RequestHeader(Xids.Ping, OpCode.Ping).Write(writer);
+        writer.EndFrame(mark);
+        if (link.PingSentMs == 0)
+        {
+            link.PingSentMs = Math.Max(1, _host.NowMs);
+        }
+        SendOn(link, writer.Written);
+    }
+
+    // ---------------------------------------------------------------- mounts that come and go
+
+    private void OnMountsChanged(MountTable mounts)
+    {
+        if (_frontier is null && !mounts.IsEmpty)
+        {
+            StartTracking();
+            // What it saw at home so far was not followed.
+            _frontier?.LearnedUnknown(0);
+        }
+        foreach (var old in _mounts.Mounts)
+        {
+            if (mounts.At(old.Path) is { } same && same.Cluster == old.Cluster && same.RemotePath == old.RemotePath)
+            {
+                continue;
+            }
+            foreach (var link in _links)
+            {
+                if (link.Cluster != old.Cluster || link.Watches is null)
+                {
+                    continue;
+                }
+                foreach (var path in link.Watches.RemoveUnder(old.Path))
+                {
+                    // What was watched is no longer there.
+                    var writer = Scratch();
+                    new WatcherEvent(WatchEventType.Deleted, WatcherEvent.SyncConnected, path).WriteFrame(writer);
+                    Emit(link, OwnRequest, writer.Written);
+                }
+            }
+        }
+        if (_homeRecursive is { Count: > 0 })
+        {
+            foreach (var mount in mounts.Mounts)
+            {
+                if (_mounts.At(mount.Path) is null && _homeRecursive.Any(p => ZnodePath.IsAtOrUnder(mount.Path, p)))
+                {
+                    WatchNewMount(mount);
+                }
+            }
+        }
+        _mounts = mounts;
+    }
+
+    private void WatchNewMount(Mount mount)
+    {
+        var link = LinkTo(mount.Cluster);
+        (link.Watches ??= new WatchBook()).Add(AddWatchMode.PersistentRecursive, mount.Path);
+        if (link.Phase == LinkPhase.Ready)
+        {
+            var request = new PathKindRequest(mount.RemotePath, (int)AddWatchMode.PersistentRecursive);
+            SendOwn(link, 0, OpCode.AddWatch, PendingKind.Own, request.Write, static (_, _) => { });
+        }
+        else if (link.Phase == LinkPhase.Closed)
+        {
+            Open(link);
+        }
+    }
+
+    private void StartTracking()
+    {
+        _frontier ??= new Frontier(_region);
+    }
+
+    // ---------------------------------------------------------------- small parts
+
+    private SessionLink LinkTo(int cluster)
+    {
+        foreach (var link in _links)
+        {
+            if (link.Cluster == cluster)
+            {
+                return link;
+            }
+        }
+        var opened = new SessionLink(cluster);
+        _links.Add(opened);
+        return opened;
+    }
+
+    private void Open(SessionLink link)
+    {
+        link.Phase = LinkPhase.Connecting;
+        link.Connection = _host.OpenLink(link);
+    }
+
+    private long NextSeq()
+    {
+        if (_runningStep)
+        {
+            return Captured;
+        }
+        return _nextSeq++;
+    }
+
+    private ref PendingRequest Enqueue(SessionLink link, long seq, int xid, OpCode op, PendingKind kind)
+    {
+        ref var pending = ref link.Pending.Enqueue();
+        pending.Seq = seq;
+        pending.Xid = xid;
+        pending.Op = op;
+        pending.Kind = kind;
+        link.Outstanding++;
+        if (seq == Captured)
+        {
+            _exclusive!.Waiting++;
+        }
+        return ref pending;
+    }
+
+    /// <summary>Sends a request of the proxy's own; its reply goes to <paramref name="then"/>, with the error ConnectionLoss if the link is lost first.</summary>
+    private void SendOwn(SessionLink link, int xid, OpCode op, PendingKind kind, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then)
+    {
+        var writer = Scratch();
+        var mark = writer.BeginFrame();
+        new RequestHeader(xid, op).Write(writer);
+        body(writer);
+        writer.EndFrame(mark);
+        ref var pending = ref link.Pending.Enqueue();
+        pending.Seq = OwnRequest;
+        pending.Xid = xid;
+        pending.Op = op;
+        pending.Kind = kind;
+        pending.Then = then;
+        SendOn(link, writer.Written);
+    }
+
+    private SetWatchesRequest Translated(SetWatchesRequest request)
+    {
+        string[] Remote(string[] paths) => [.. paths.Select(p => _mounts.Find(p)!.ToRemote(p))];
+        return request with
+        {
+            Data = Remote(request.Data),
+            Exist = Remote(request.Exist),
+            Child = Remote(request.Child),
+            Persistent = Remote(request.Persistent),
+            PersistentRecursive = Remote(request.PersistentRecursive),
+        };
+    }
+
+    /// <summary>Arms watches, in requests of a size that servers take; <paramref name="then"/> is called as each is answered.</summary>
+    /// <returns>How many requests it took.</returns>
+    private int SendSetWatches(SessionLink link, SetWatchesRequest request, PendingKind kind, Action then)
+    {
+        var batches = request.Split(SetWatchesBytes);
+        for (var i = 0; i < batches.Count; i++)
+        {
+            var batch = batches[i];
+            var last = i == batches.Count - 1;
+            var op = batch.Persistent.Length + batch.PersistentRecursive.Length > 0 ? OpCode.SetWatches2 : OpCode.SetWatches;
+            SendOwn(link, Xids.SetWatches, op, kind, writer => batch.Write(writer, op), (header, _) =>
+            {
+                link.WatchesUnarmed &= !last || header.Error != ErrorCode.Ok;
+                then();
+            });
+        }
+        return batches.Count;
+    }
+
+    private void SendOn(SessionLink link, ReadOnlySpan<byte> frame)
+    {
+        link.LastSentMs = _host.NowMs;
+        if (link.WaitingSinceMs == 0)
+        {
+            link.WaitingSinceMs = link.LastSentMs;
+        }
+        link.Connection!.Send(frame);
+    }
+
+    private void ToClient(ReadOnlySpan<byte> frame)
+    {
+        _clientSentMs = _host.NowMs;
+        _host.SendToClient(frame);
+    }
+
+    /// <summary>Something has changed: sends what can be sent of what waits.</summary>
+    private void Pump()
+    {
+        if (_pumping)
+        {
+            return;
+        }
+        _pumping = true;
+        while (_phase == SessionPhase.Established)
+        {
+            if (_exclusive is not null)
+            {
+                AdvanceExclusive();
+                if (_exclusive is not null)
+                {
+                    break;
+                }
+                continue;
+            }
+            if (_blocked.IsEmpty || !TryDispatch(_blocked.First))
+            {
+                break;
+            }
+            if (_phase == SessionPhase.Established)
+            {
+                _blocked.Dequeue();
+            }
+        }
+        _pumping = false;
+    }
+
+    private void Close(CloseReason reason, string detail)
+    {
+        if (_phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        _phase = SessionPhase.Closed;
+        CloseLinks();
+        _host.CloseClient(reason, detail);
+    }
+
+    private void CloseLinks()
+    {
+        foreach (var link in _links)
+        {
+            if (link.Server is { } server)
+            {
+                while (link.Pending.Count > 0)
+                {
+                    if (link.Pending.Peek().Covers is { } ticket)
+                    {
+                        server.EndWrite(ticket, succeeded: false);
+                    }
+                    link.Pending.Dequeue();
+                }
+            }
+            if (link.Connection is not { } connection)
+            {
+                continue;
+            }
+            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && link.Record == RecordState.None)
+            {
+                // Nothing hangs on this remote session, and no other proxy can go on with it: end it rather than let it expire.
+                var writer = Scratch();
+                var mark = writer.BeginFrame();
+                new RequestHeader(0, OpCode.CloseSession).Write(writer);
+                writer.EndFrame(mark);
+                connection.Send(writer.Written);
+            }
+            if (link.Cluster > 0 && link.Record == RecordState.None)
+            {
+                // One on record is forgotten when its record goes.
+                _region.Owners.Remove(link.Cluster, link.SessionId);
+            }
+            link.Connection = null;
+            connection.Close();
+        }
+    }
+
+    private static JuteWriter Scratch()
+    {
+        var writer = _scratch ??= new JuteWriter(1024);
+        writer.Clear();
+        return writer;
+    }
+}

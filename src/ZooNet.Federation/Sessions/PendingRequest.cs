@@ -1,0 +1,52 @@
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Sessions;
+
+/// <summary>What is remembered of a request until its reply comes on its link.</summary>
+internal struct PendingRequest
+{
+    /// <summary>Place in the order of the client's replies; -1 for a request of the proxy's own.</summary>
+    public long Seq;
+    public int Xid;
+    /// <summary>The operation as it was sent upstream.</summary>
+    public OpCode Op;
+    public PendingKind Kind;
+    public bool Watch;
+    public bool Strict;
+    /// <summary>The mount whose paths the reply is rewritten to; null at home.</summary>
+    public Mount? Mount;
+    /// <summary>What the reply changes of what the proxy keeps: the client's path (watches, ephemerals) or a <see cref="MultiContext"/>; else null.</summary>
+    public object? Context;
+    /// <summary>Receives the reply of a request of the proxy's own or of one part of a fan-out.</summary>
+    public Action<ReplyHeader, ReadOnlyMemory<byte>>? Then;
+    /// <summary>Set on a write that serves as a barrier.</summary>
+    public BarrierTicket? Covers;
+}
+
+/// <summary>What is remembered of a multi or multiRead in a mounted cluster.</summary>
+/// <param name="Mounts">The mount of each operation.</param>
+/// <param name="Operations">Its operations by the client's paths.</param>
+internal sealed record MultiContext(IReadOnlyList<Mount?> Mounts, IReadOnlyList<(OpCode Op, string Path, bool Ephemeral)> Operations);
+
+/// <summary>How a reply is treated.</summary>
+internal enum PendingKind : byte
+{
+    /// <summary>Passed to the client, rewritten where its mount says so.</summary>
+    Forward,
+    /// <summary>A getChildren sent as getChildren2: the Stat is cut off.</summary>
+    StripStat,
+    /// <summary>A create of an ephemeral znode.</summary>
+    Ephemeral,
+    /// <summary>A delete, or a multi, that may end the life of one's own ephemeral znodes or begin it.</summary>
+    MayTouchEphemerals,
+    /// <summary>getData of /zookeeper/config: what the proxy advertises instead.</summary>
+    Config,
+    /// <summary>A request of the proxy's own: the reply goes to <see cref="PendingRequest.Then"/>.</summary>
+    Own,
+    /// <summary>One part of a request that is carried out in several clusters: the reply goes to <see cref="PendingRequest.Then"/>.</summary>
+    Part,
+    /// <summary>closeSession at home: the connection ends after the reply.</summary>
+    Close,
+}

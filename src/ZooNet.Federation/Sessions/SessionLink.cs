@@ -1,0 +1,129 @@
+using ZooNet.Federation.Freshness;
+
+namespace ZooNet.Federation.Sessions;
+
+/// <summary>Where a link stands.</summary>
+public enum LinkPhase
+{
+    /// <summary>Not connected, and not trying to.</summary>
+    Closed,
+    /// <summary>The host is connecting.</summary>
+    Connecting,
+    /// <summary>Connected; the server has not answered the connect request yet.</summary>
+    Handshaking,
+    /// <summary>Requests can be sent.</summary>
+    Ready,
+}
+
+/// <summary>
+/// One client session's connection to one cluster, across the connections that carry it one after the other. Owned by its
+/// <see cref="ClientSession"/>, which alone changes it.
+/// </summary>
+public sealed class SessionLink
+{
+    internal SessionLink(int cluster) => Cluster = cluster;
+
+    /// <summary>Ordinal of the cluster; 0 is home.</summary>
+    public int Cluster { get; }
+
+    /// <summary>Where it stands.</summary>
+    public LinkPhase Phase { get; internal set; }
+
+    /// <summary>The server in use; null until one is connected.</summary>
+    public UpstreamServer? Server { get; internal set; }
+
+    /// <summary>The session in that cluster; 0 until there is one. At home it is the client's own.</summary>
+    public long SessionId { get; internal set; }
+
+    /// <summary>The largest zxid that this cluster has shown this client: a server that is behind it must not serve the client.</summary>
+    public long LastZxid { get; internal set; }
+
+    /// <summary>The connection that carries the link now; null while there is none.</summary>
+    public ILinkConnection? Transport => Connection;
+
+    internal byte[] Password { get; set; } = [];
+    internal ILinkConnection? Connection { get; set; }
+    internal Ring<PendingRequest> Pending { get; } = new();
+
+    /// <summary>Requests of the client that this link has not answered.</summary>
+    internal int Outstanding { get; set; }
+
+    /// <summary>Of those, the ones that went through a strict mount.</summary>
+    internal int StrictOutstanding { get; set; }
+
+    internal FrameQueue? Held { get; set; }
+    internal Ring<long>? HeldSeqs { get; set; }
+    internal WatchBook? Watches { get; set; }
+
+    /// <summary>True while watches that the client set on an earlier connection are not known to be armed here.</summary>
+    internal bool WatchesUnarmed { get; set; }
+    internal HashSet<string>? Ephemerals { get; set; }
+    internal bool HasStrictEphemerals { get; set; }
+    /// <summary>True from taking a session over until the cluster has said what it owns.</summary>
+    internal bool EphemeralsUnknown { get; set; }
+    internal RecordState Record { get; set; }
+
+    /// <summary>Whether the record says that the client must not be connected without this session.</summary>
+    internal bool RecordedStrict { get; set; }
+
+    /// <summary>True while the record is being rewritten to say that the client may be connected without this session.</summary>
+    internal bool Downgrading { get; set; }
+
+    /// <summary>True for a remote session that another proxy opened and this one must take over before the client is let in.</summary>
+    internal bool TakenOver { get; set; }
+    internal long LastSentMs { get; set; }
+    internal long LastHeardMs { get; set; }
+    internal long PingSentMs { get; set; }
+
+    /// <summary>Since when an answer has been due; 0 where none is.</summary>
+    internal long WaitingSinceMs { get; set; }
+    internal long RetryAtMs { get; set; }
+    internal int Failures { get; set; }
+    internal int TimeoutMs { get; set; }
+
+    /// <summary>True after an event that did not tell its zxid, until a reply of the same server does.</summary>
+    internal bool HasUnplacedEvent { get; set; }
+}
+
+/// <summary>Whether the session of a link is on record at home, so that another proxy can take it over.</summary>
+internal enum RecordState : byte
+{
+    None,
+    Saving,
+    Saved,
+    Failed,
+}
+
+/// <summary>A remote session as its record at home tells it.</summary>
+/// <param name="Cluster">Ordinal of the cluster.</param>
+/// <param name="SessionId">The session there.</param>
+/// <param name="Password">Its password.</param>
+/// <param name="Strict">Whether the client must not be connected without it.</param>
+public sealed record RemoteSessionRecord(int Cluster, long SessionId, byte[] Password, bool Strict)
+{
+    /// <summary>The folder of all records, in the home cluster.</summary>
+    public const string Folder = "/zookeeper/zoonet/sessions";
+
+    /// <summary>The path of a record.</summary>
+    public static string PathOf(long homeSession, string clusterName) => $"{Folder}/{homeSession:x16}@{clusterName}";
+
+    /// <summary>What the record's znode holds.</summary>
+    public byte[] Encode()
+    {
+        var writer = new Protocol.JuteWriter(64);
+        writer.WriteLong(SessionId);
+        writer.WriteBytes(Password);
+        writer.WriteBool(Strict);
+        return writer.Written.ToArray();
+    }
+
+    /// <summary>Reads a record's znode; null where it is not one.</summary>
+    public static RemoteSessionRecord? Decode(int cluster, ReadOnlySpan<byte> data)
+    {
+        var reader = new Protocol.JuteReader(data);
+        var id = reader.ReadLong();
+        var password = reader.ReadBuffer();
+        var strict = reader.ReadBool();
+        return reader.Failed || password is null || id == 0 ? null : new RemoteSessionRecord(cluster, id, password, strict);
+    }
+}

@@ -1,0 +1,107 @@
+using ZooNet.Federation.Interest;
+using Mutation = ZooNet.Federation.Tests.Interest.ActivationWorld.Mutation;
+
+namespace ZooNet.Federation.Tests.Interest;
+
+public sealed class MountActivationTests
+{
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(2, 2)]
+    [InlineData(3, 1)]
+    [InlineData(4, 1)]
+    [InlineData(5, 1)]
+    public void Whatever_the_order_of_steps_no_cycle_in_use_goes_uncounted(int regions, int proxies)
+    {
+        var activations = 0;
+        var drops = 0;
+        for (var seed = 0; seed < 30; seed++)
+        {
+            var world = new ActivationWorld(seed, regions, proxies);
+            var error = world.Run(4000);
+            Assert.True(error is null, $"seed {seed}: {error}");
+            activations += world.Activations;
+            drops += world.Drops;
+        }
+        Assert.True(activations >= 10, $"only {activations} mounts went into use");
+        Assert.True(drops >= 1, $"only {drops} mounts were forgotten");
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(3, 2)]
+    [InlineData(5, 1)]
+    public void Once_faults_and_commands_end_every_command_is_carried_out(int regions, int proxies)
+    {
+        for (var seed = 0; seed < 30; seed++)
+        {
+            var world = new ActivationWorld(seed, regions, proxies);
+            Assert.Null(world.Run(2000));
+            Assert.True(world.Settles(), $"seed {seed}");
+        }
+    }
+
+    [Theory]
+    [InlineData(nameof(Mutation.UseWithoutAcknowledgements))]
+    [InlineData(nameof(Mutation.ForgetAtOnce))]
+    [InlineData(nameof(Mutation.AcknowledgeBeforeApplying))]
+    [InlineData(nameof(Mutation.OwnPairsOnly))]
+    public void Each_ingredient_is_needed(string removed)
+    {
+        var mutation = Enum.Parse<Mutation>(removed);
+        for (var seed = 0; seed < 3000; seed++)
+        {
+            if (new ActivationWorld(seed, 2 + seed % 3, 2) { Broken = mutation }.Run(3000) is not null)
+            {
+                return;
+            }
+        }
+        Assert.Fail("3000 seeds found nothing wrong");
+    }
+
+    [Fact]
+    public void A_record_is_not_believed_before_what_it_acknowledges_is_known()
+    {
+        var machine = new MountActivation("us", "us", "us", "p");
+        var eu = Views.View("eu", "eu") with { Proxies = [new("e", new Dictionary<string, long> { ["asia"] = 4 })] };
+        machine.EndLook(machine.BeginLook("us"), [eu]);
+        Assert.Empty(machine.Known);
+        machine.EndLook(machine.BeginLook("us"), [Views.View("asia", "asia") with { Version = 4 }]);
+        Assert.Equal(2, machine.Known.Count);
+    }
+
+    [Fact]
+    public void A_waiting_mount_names_the_proxies_that_have_not_acknowledged()
+    {
+        var machine = new MountActivation("us", "us", "us", "p");
+        var us = Views.View("us", "us") with
+        {
+            Mounts = [new("eu", "/x", PublishedState.Joining)],
+            Proxies = [new("p", new Dictionary<string, long> { ["us"] = 1, ["eu"] = 1 })],
+        };
+        var eu = Views.View("eu", "eu") with { Proxies = [new("e1", new Dictionary<string, long> { ["eu"] = 1, ["us"] = 0 })] };
+        foreach (var cluster in new[] { "us", "eu" })
+        {
+            machine.Stored(cluster, us);
+            machine.EndLook(machine.BeginLook(cluster), [us, eu]);
+        }
+        Assert.Equal(["proxy e1 of region eu"], machine.WaitingToJoin("eu", "/x"));
+        var acknowledged = eu with { Revision = 2, Proxies = [new("e1", new Dictionary<string, long> { ["eu"] = 1, ["us"] = 1 })] };
+        machine.EndLook(machine.BeginLook("eu"), [us, acknowledged]);
+        Assert.Empty(machine.WaitingToJoin("eu", "/x"));
+    }
+
+    [Fact]
+    public void Two_hundred_regions_in_a_ring_learn_of_each_other_by_flooding()
+    {
+        const int Regions = 200;
+        var machine = new MountActivation("r0", "r0", "c0", "p");
+        var ring = Enumerable.Range(0, Regions).Select(i => Views.View($"r{i}", $"c{i}", $"c{(i + 1) % Regions}")).ToArray();
+        machine.EndLook(machine.BeginLook("c0"), ring);
+        machine.EndLook(machine.BeginLook("c1"), []);
+        var standing = machine.TakeUp([("c1", "/shared")]);
+        Assert.True(standing.Coupled);
+        Assert.Equal(Regions, standing.Graph.Views.Count);
+        Assert.Equal(Regions, machine.ToStore("c1").Count);
+    }
+}
