@@ -1,0 +1,85 @@
+using ZooNet.Protocol;
+
+namespace ZooNet.Simulation.Clusters;
+
+/// <summary>One committed change.</summary>
+/// <param name="Path">The znode; null for a change that no read shows (a session, a barrier).</param>
+/// <param name="Data">Its data; null where it is deleted.</param>
+/// <param name="Creates">Whether the znode came to be.</param>
+/// <param name="Write">Number of the client's operation in the history; -1 for none.</param>
+internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int Write);
+
+/// <summary>A znode as one server has it.</summary>
+internal sealed class SimNode
+{
+    public byte[] Data = [];
+    public long Czxid;
+    public long Mzxid;
+    public int Version;
+
+    public Stat Stat => new(Czxid, Mzxid, 0, 0, Version, 0, 0, 0, Data.Length, 0, Czxid);
+}
+
+/// <summary>A simulated cluster: the log that its leader has committed, and the servers that follow it.</summary>
+internal sealed class SimCluster(string name)
+{
+    private long _nextSession;
+
+    public string Name { get; } = name;
+    public List<SimChange> Log { get; } = [];
+    public List<SimServer> Servers { get; } = [];
+    public HashSet<long> Sessions { get; } = [];
+
+    /// <summary>The state after the last change of the log, by which writes are judged.</summary>
+    public SimTree Head { get; } = new();
+
+    public long Commit(SimChange change)
+    {
+        Log.Add(change);
+        Head.Apply(change, Log.Count);
+        return Log.Count;
+    }
+
+    public long NewSession()
+    {
+        var id = ((long)(Name[^1] - 'A' + 1) << 32) + ++_nextSession;
+        Sessions.Add(id);
+        return id;
+    }
+}
+
+/// <summary>Znodes below "/", and the last change of the list of them.</summary>
+internal sealed class SimTree
+{
+    private readonly Dictionary<string, SimNode> _nodes = new(StringComparer.Ordinal);
+
+    public long Pzxid { get; private set; }
+
+    public IEnumerable<string> Names => _nodes.Keys;
+
+    public SimNode? Find(string path) => _nodes.GetValueOrDefault(path);
+
+    public void Apply(SimChange change, long zxid)
+    {
+        if (change.Path is null)
+        {
+            return;
+        }
+        if (change.Data is null)
+        {
+            _nodes.Remove(change.Path);
+            Pzxid = zxid;
+            return;
+        }
+        if (change.Creates)
+        {
+            _nodes[change.Path] = new SimNode { Data = change.Data, Czxid = zxid, Mzxid = zxid };
+            Pzxid = zxid;
+            return;
+        }
+        var node = _nodes[change.Path];
+        node.Data = change.Data;
+        node.Mzxid = zxid;
+        node.Version++;
+    }
+}

@@ -1,0 +1,281 @@
+using ZooNet.Protocol;
+
+namespace ZooNet.Simulation.Clusters;
+
+/// <summary>
+/// One server of a cluster: it has applied a prefix of the log and answers reads from there. It speaks frames, in order for each
+/// connection; a write's reply waits until this server has applied it, and so does everything behind it.
+/// </summary>
+internal sealed class SimServer(SimCluster cluster, string address)
+{
+    private readonly JuteWriter _writer = new(256);
+
+    public SimCluster Cluster { get; } = cluster;
+    public string Address { get; } = address;
+    public SimTree Tree { get; } = new();
+    public List<SimConnection> Connections { get; } = [];
+    public int Applied { get; private set; }
+
+    public bool IsBehind => Applied < Cluster.Log.Count;
+
+    /// <summary>Applies the next change of the log and fires its watches, which go out before anything that shows the change.</summary>
+    public void ApplyNext()
+    {
+        var change = Cluster.Log[Applied];
+        Applied++;
+        Tree.Apply(change, Applied);
+        if (change.Path is null)
+        {
+            return;
+        }
+        foreach (var connection in Connections)
+        {
+            if (connection.Watches.Remove(change.Path))
+            {
+                var type = change.Data is null ? WatchEventType.Deleted : change.Creates ? WatchEventType.Created : WatchEventType.DataChanged;
+                _writer.Clear();
+                new WatcherEvent(type, WatcherEvent.SyncConnected, change.Path).WriteFrame(_writer);
+                connection.Reply(_writer.Written, Applied);
+            }
+        }
+    }
+
+    /// <summary>Handles the first request of a connection, if the server can.</summary>
+    /// <returns>False where it waits: for its turn to commit or for this server to catch up.</returns>
+    public bool Handle(SimConnection connection)
+    {
+        if (connection.AnswerAt > 0)
+        {
+            if (Applied < connection.AnswerAt)
+            {
+                return false;
+            }
+            connection.Reply(connection.Answer!);
+            connection.AnswerAt = 0;
+            connection.Requests.Dequeue();
+            return true;
+        }
+        var frame = connection.Requests.Peek();
+        if (!connection.IsOpen)
+        {
+            return Connect(connection, frame);
+        }
+        var reader = new JuteReader(frame.AsSpan(4));
+        var header = RequestHeader.Read(ref reader);
+        switch (header.Op)
+        {
+            case OpCode.GetData or OpCode.Exists:
+                var read = PathWatchRequest.Read(ref reader);
+                Read(connection, header, read.Path!, read.Watch);
+                break;
+            case OpCode.GetChildren2:
+                List(connection, header);
+                break;
+            case OpCode.SetData:
+                var set = SetDataRequest.Read(ref reader);
+                return Write(connection, header, set.Path!, set.Data, false);
+            case OpCode.Create:
+                var create = CreateRequest.Read(ref reader, OpCode.Create);
+                return Write(connection, header, create.Path!, create.Data, true);
+            case OpCode.Delete:
+                return Write(connection, header, PathVersionRequest.Read(ref reader).Path!, null, false);
+            case OpCode.Multi:
+                return Barrier(connection, header);
+            case OpCode.SetWatches or OpCode.SetWatches2:
+                Rearm(connection, header, SetWatchesRequest.Read(ref reader, header.Op));
+                break;
+            case OpCode.CloseSession:
+                Cluster.Sessions.Remove(connection.Session);
+                Simple(connection, header, ErrorCode.Ok);
+                break;
+            default:
+                Simple(connection, header, ErrorCode.Ok);
+                break;
+        }
+        connection.Requests.Dequeue();
+        return true;
+    }
+
+    private bool Connect(SimConnection connection, byte[] frame)
+    {
+        var request = ConnectRequest.TryRead(frame.AsSpan(4))!;
+        connection.Requests.Dequeue();
+        if (request.LastZxidSeen > Applied)
+        {
+            // A server that is behind what the client has seen closes without a word.
+            connection.Break();
+            return true;
+        }
+        _writer.Clear();
+        if (request.SessionId != 0 && !Cluster.Sessions.Contains(request.SessionId))
+        {
+            ConnectResponse.Refused(false).WriteFrame(_writer);
+            connection.Reply(_writer.Written);
+            return true;
+        }
+        connection.Session = request.SessionId;
+        if (request.SessionId == 0)
+        {
+            connection.Session = Cluster.NewSession();
+            Cluster.Commit(new SimChange(null, null, false, -1));
+        }
+        new ConnectResponse(0, request.TimeoutMs, connection.Session, new byte[SessionPassword.Length], false).WriteFrame(_writer);
+        connection.IsOpen = true;
+        connection.Reply(_writer.Written);
+        return true;
+    }
+
+    private void Read(SimConnection connection, RequestHeader header, string path, bool watch)
+    {
+        var node = Tree.Find(path);
+        if (watch && (node is not null || header.Op == OpCode.Exists))
+        {
+            connection.Watches.Add(path);
+        }
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, node is null ? ErrorCode.NoNode : ErrorCode.Ok).Write(_writer);
+        if (node is not null)
+        {
+            if (header.Op == OpCode.GetData)
+            {
+                _writer.WriteBytes(node.Data);
+            }
+            node.Stat.Write(_writer);
+        }
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+
+    private void List(SimConnection connection, RequestHeader header)
+    {
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, ErrorCode.Ok).Write(_writer);
+        _writer.WriteStrings([.. Tree.Names.Select(n => n[1..])]);
+        new Stat(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Tree.Pzxid).Write(_writer);
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+
+    /// <summary>Commits at the leader now; the reply waits for this server.</summary>
+    private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates)
+    {
+        var node = Cluster.Head.Find(path);
+        var error = creates ? node is null ? ErrorCode.Ok : ErrorCode.NodeExists : node is null ? ErrorCode.NoNode : ErrorCode.Ok;
+        // The simulated clients number their requests by their operations in the history.
+        var write = header.Xid - 1;
+        // Failed writes are proposed and voted too: they get a zxid of their own.
+        var zxid = Cluster.Commit(error == ErrorCode.Ok ? new SimChange(path, data, creates, write) : new SimChange(null, null, false, -1));
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, zxid, error).Write(_writer);
+        if (error == ErrorCode.Ok && header.Op == OpCode.SetData)
+        {
+            Cluster.Head.Find(path)!.Stat.Write(_writer);
+        }
+        else if (error == ErrorCode.Ok && header.Op == OpCode.Create)
+        {
+            _writer.WriteString(path);
+        }
+        _writer.EndFrame(mark);
+        connection.Answer = _writer.Written.ToArray();
+        connection.AnswerAt = (int)zxid;
+        return true;
+    }
+
+    private bool Barrier(SimConnection connection, RequestHeader header)
+    {
+        var zxid = Cluster.Commit(new SimChange(null, null, false, -1));
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, zxid, ErrorCode.Ok).Write(_writer);
+        _writer.EndFrame(mark);
+        connection.Answer = _writer.Written.ToArray();
+        connection.AnswerAt = (int)zxid;
+        return true;
+    }
+
+    private void Rearm(SimConnection connection, RequestHeader header, SetWatchesRequest request)
+    {
+        foreach (var path in request.Data)
+        {
+            var node = Tree.Find(path);
+            if (node is null || node.Mzxid > request.RelativeZxid)
+            {
+                _writer.Clear();
+                new WatcherEvent(node is null ? WatchEventType.Deleted : WatchEventType.DataChanged, WatcherEvent.SyncConnected, path).WriteFrame(_writer);
+                connection.Reply(_writer.Written, Applied);
+            }
+            else
+            {
+                connection.Watches.Add(path);
+            }
+        }
+        foreach (var path in request.Exist)
+        {
+            if (Tree.Find(path) is not null)
+            {
+                _writer.Clear();
+                new WatcherEvent(WatchEventType.Created, WatcherEvent.SyncConnected, path).WriteFrame(_writer);
+                connection.Reply(_writer.Written, Applied);
+            }
+            else
+            {
+                connection.Watches.Add(path);
+            }
+        }
+        Simple(connection, header, ErrorCode.Ok);
+    }
+
+    private void Simple(SimConnection connection, RequestHeader header, ErrorCode error)
+    {
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, error).Write(_writer);
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+}
+
+/// <summary>A connection to a simulated server: requests that wait there, and replies on their way back.</summary>
+internal sealed class SimConnection
+{
+    public SimServer? Server { get; set; }
+    public Queue<byte[]> Requests { get; } = new();
+    public Queue<(byte[] Frame, long Position)> Replies { get; } = new();
+    public HashSet<string> Watches { get; } = new(StringComparer.Ordinal);
+    public long Session { get; set; }
+    public bool IsOpen { get; set; }
+    public bool IsBroken { get; private set; }
+    public int AnswerAt { get; set; }
+    public byte[]? Answer { get; set; }
+
+    /// <summary>Queues a reply or event.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="position">For an event, where the server stood; for a reply its header tells.</param>
+    public void Reply(ReadOnlySpan<byte> frame, long position = -1)
+    {
+        if (!IsBroken)
+        {
+            Replies.Enqueue((frame.ToArray(), position));
+        }
+    }
+
+    /// <summary>Nothing more gets through to the proxy.</summary>
+    /// <param name="forgotten">False where the server still does what it was asked, unseen.</param>
+    public void Break(bool forgotten = true)
+    {
+        IsBroken = true;
+        Replies.Clear();
+        Watches.Clear();
+        if (forgotten)
+        {
+            Requests.Clear();
+            AnswerAt = 0;
+        }
+    }
+
+    /// <summary>True once nothing can happen on it any more.</summary>
+    public bool IsOver => IsBroken && Requests.Count == 0;
+}

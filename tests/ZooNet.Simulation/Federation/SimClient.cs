@@ -1,0 +1,196 @@
+using System.Buffers.Binary;
+using ZooNet.Protocol;
+using ZooNet.Simulation.Checking;
+using ZooNet.Simulation.Clusters;
+
+namespace ZooNet.Simulation.Federation;
+
+/// <summary>A client: connects through a proxy of its region, does operations one after the other or a few at a time, and records them.</summary>
+internal sealed class SimClient(World world, SimRegion region, int number)
+{
+    private readonly Queue<Op> _outstanding = new();
+    private readonly JuteWriter _writer = new(256);
+    private readonly List<Op> _homeEvents = [];
+    private SimHost? _host;
+    private bool _letIn;
+    private int _process = number;
+    private long _session;
+    private byte[] _password = new byte[SessionPassword.Length];
+    private long _lastZxid;
+
+    public SimHost? Host => _host;
+
+    /// <summary>Does the next thing, if there is one to do.</summary>
+    public void Act()
+    {
+        var random = world.Random;
+        if (_host is null)
+        {
+            Connect();
+            return;
+        }
+        if (!_letIn || _outstanding.Count >= world.Scenario.Pipeline || !_host.Session.WantsClientFrames)
+        {
+            return;
+        }
+        var at = random.Next(region.Remotes.Count + 1);
+        var cluster = at == 0 ? region.Home : region.Remotes[at - 1];
+        var prefix = at == 0 ? "" : "/m" + cluster;
+        var key = "/k" + random.Next(world.Scenario.Keys);
+        var all = world.Scenario.AllOperations;
+        if (random.NextDouble() < world.Scenario.Writes)
+        {
+            var way = all ? random.NextDouble() : 1;
+            Send(OpKind.Write, cluster, key, way < 0.1 ? OpCode.Delete : way < 0.3 ? OpCode.Create : OpCode.SetData, prefix + key, false);
+        }
+        else if (all && random.NextDouble() < 0.15)
+        {
+            Send(OpKind.List, cluster, "*", random.Next(2) == 0 ? OpCode.GetChildren : OpCode.GetChildren2, prefix.Length == 0 ? "/" : prefix, false);
+        }
+        else
+        {
+            Send(OpKind.Read, cluster, key, all && random.NextDouble() < 0.2 ? OpCode.Exists : OpCode.GetData, prefix + key, all && random.NextDouble() < 0.15);
+        }
+    }
+
+    /// <summary>The network between client and proxy breaks.</summary>
+    public void Disconnect()
+    {
+        _host?.Abandon();
+        OnClosed(_host);
+    }
+
+    public void OnClosed(SimHost? host)
+    {
+        if (host is null || host != _host)
+        {
+            return;
+        }
+        _host = null;
+        _letIn = false;
+        _outstanding.Clear();
+        foreach (var op in _homeEvents)
+        {
+            // ZooKeeper itself promises nothing here: an event carries no zxid, and the next server may be behind it.
+            op.Position = -1;
+        }
+        _homeEvents.Clear();
+    }
+
+    public void OnFrame(SimHost host, ReadOnlySpan<byte> frame)
+    {
+        if (host != _host)
+        {
+            return;
+        }
+        if (!_letIn)
+        {
+            OnLetIn(ConnectResponse.TryRead(frame[4..])!);
+            return;
+        }
+        var header = ReplyHeader.Read(frame[4..]);
+        if (header.Xid == Xids.Notification)
+        {
+            OnEvent(host, frame);
+            return;
+        }
+        if (header.Xid == Xids.Ping)
+        {
+            return;
+        }
+        var op = _outstanding.Dequeue();
+        if (header.Xid != op.Id + 1)
+        {
+            throw new InvalidOperationException($"a reply out of order: {header.Xid} for {op}");
+        }
+        if (header.Zxid < _lastZxid)
+        {
+            throw new InvalidOperationException($"a header zxid went back: {header.Zxid} after {_lastZxid}");
+        }
+        _lastZxid = header.Zxid;
+        if (header.Error == ErrorCode.ConnectionLoss)
+        {
+            return;
+        }
+        op.End = world.Now;
+        if (op.Cluster == region.Home)
+        {
+            _homeEvents.Clear();
+        }
+        op.Position = op.Kind == OpKind.Write ? -1 : host.Position;
+        if (op.Kind != OpKind.Write)
+        {
+            world.Reads++;
+        }
+    }
+
+    private void OnEvent(SimHost host, ReadOnlySpan<byte> frame)
+    {
+        var reader = new JuteReader(frame[20..]);
+        var path = WatcherEvent.Read(ref reader).Path!;
+        var remote = region.Remotes.FirstOrDefault(c => path.StartsWith("/m" + c + "/", StringComparison.Ordinal));
+        var op = world.History.Begin(_process, remote ?? region.Home, OpKind.Event, remote is null ? path : path[(remote.Length + 2)..], world.Now);
+        op.End = world.Now;
+        op.Position = host.Position;
+        if (remote is null)
+        {
+            _homeEvents.Add(op);
+        }
+    }
+
+    private void Connect()
+    {
+        var proxies = world.ProxiesOf(region);
+        _host = new SimHost(world, proxies[world.Random.Next(proxies.Count)], this, world.Random.Next(world.Scenario.HomeServers));
+        _writer.Clear();
+        new ConnectRequest(0, _lastZxid, 30_000, _session, _password, false).WriteFrame(_writer);
+        _host.Session.ClientFrame(_writer.Written);
+    }
+
+    private void OnLetIn(ConnectResponse response)
+    {
+        if (response.SessionId == 0)
+        {
+            // Expired: whoever goes on from here is somebody else.
+            _session = 0;
+            _lastZxid = 0;
+            _process = world.NewProcess();
+            return;
+        }
+        if (_session == 0)
+        {
+            _lastZxid = 0;
+        }
+        _session = response.SessionId;
+        _password = response.Password;
+        _letIn = true;
+    }
+
+    private void Send(OpKind kind, string cluster, string key, OpCode code, string path, bool watch)
+    {
+        var op = world.History.Begin(_process, cluster, kind, key, world.Now);
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new RequestHeader(op.Id + 1, code).Write(_writer);
+        Span<byte> data = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(data, op.Id);
+        switch (code)
+        {
+            case OpCode.SetData:
+                new SetDataRequest(path, data.ToArray(), -1).Write(_writer);
+                break;
+            case OpCode.Create:
+                new CreateRequest(path, data.ToArray(), [.. Acl.Open], 0).Write(_writer, code);
+                break;
+            case OpCode.Delete:
+                new PathVersionRequest(path, -1).Write(_writer);
+                break;
+            default:
+                new PathWatchRequest(path, watch).Write(_writer);
+                break;
+        }
+        _writer.EndFrame(mark);
+        _outstanding.Enqueue(op);
+        _host!.Session.ClientFrame(_writer.Written);
+    }
+}

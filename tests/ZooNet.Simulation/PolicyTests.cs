@@ -1,0 +1,111 @@
+using Xunit.Abstractions;
+
+namespace ZooNet.Simulation;
+
+/// <summary>The claims of the design's table of policies, on the real code.</summary>
+public sealed class PolicyTests(ITestOutputHelper output)
+{
+    private static readonly Dictionary<string, Topology> Topologies = new[] { Topology.Asymmetric, Topology.Mutual, Topology.Ring, Topology.Shared }
+        .ToDictionary(t => t.Name);
+
+    public static TheoryData<string> Names => [.. Topologies.Keys];
+
+    private static Scenario Plain(string topology, string policy) => new() { Topology = Topologies[topology], Policy = Enum.Parse<Policy>(policy) };
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Sequential_never_violates_sequential_consistency(string topology)
+    {
+        var outcome = Run(Plain(topology, nameof(Policy.Sequential)), 1000);
+        Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Ordered_never_violates_ordered_sequential_consistency(string topology)
+    {
+        var outcome = Run(Plain(topology, nameof(Policy.Ordered)), 1000);
+        Assert.True(outcome.OrderedViolations == 0, outcome.FirstOrdered);
+    }
+
+    [Theory]
+    [InlineData("A and B mutually")]
+    [InlineData("A to B to C to A")]
+    [InlineData("A and B both mount C and D")]
+    public void Without_barriers_sequential_consistency_is_violated_wherever_a_cycle_can_close(string topology) =>
+        Assert.True(Run(Plain(topology, nameof(Policy.None)), 1000).SequentialViolations > 0);
+
+    [Theory]
+    [InlineData("A to B to C to A")]
+    [InlineData("A and B both mount C and D")]
+    public void The_rule_of_symmetric_pairs_is_violated_in_the_ring_and_by_shared_mounts(string topology) =>
+        Assert.True(Run(Plain(topology, nameof(Policy.SymmetricPairs)), 2000).SequentialViolations > 0);
+
+    [Fact]
+    public void An_asymmetric_mount_needs_no_barrier()
+    {
+        var outcome = Run(Plain("A mounts B", nameof(Policy.Sequential)), 200);
+        Assert.Equal(0, outcome.Barriers);
+        Assert.Equal(0, outcome.SequentialViolations);
+    }
+
+    [Theory]
+    [InlineData(nameof(Policy.Sequential))]
+    [InlineData(nameof(Policy.Ordered))]
+    public void Random_federations_with_faults_stay_consistent(string policy)
+    {
+        var scenario = new Scenario
+        {
+            Topology = new Topology("random", []),
+            Policy = Enum.Parse<Policy>(policy),
+            Faults = true,
+            HomeServers = 2,
+            ProxiesPerRegion = 2,
+            ObserversPerRemote = 2,
+            ClientsPerRegion = 2,
+            Pipeline = 2,
+            Steps = 3000,
+        };
+        var outcome = Run(scenario, 1500);
+        Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+        if (policy == nameof(Policy.Ordered))
+        {
+            Assert.True(outcome.OrderedViolations == 0, outcome.FirstOrdered);
+        }
+    }
+
+    /// <summary>Each ingredient of the rule is needed: without it the simulation finds a violation.</summary>
+    [Theory]
+    [InlineData(nameof(Mutation.CoveredSurvivesFailover))]
+    [InlineData(nameof(Mutation.NoLanBarrier))]
+    [InlineData(nameof(Mutation.UntoldRepliesIgnored))]
+    [InlineData(nameof(Mutation.MovedSessionsTrusted))]
+    [InlineData(nameof(Mutation.BarrierElsewhere))]
+    public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
+    {
+        var removed = Enum.Parse<Mutation>(mutation);
+        var scenario = new Scenario
+        {
+            Topology = removed == Mutation.NoLanBarrier ? Topology.Asymmetric : Topology.Mutual,
+            Policy = Policy.Sequential,
+            Mutation = removed,
+            Faults = removed is Mutation.CoveredSurvivesFailover or Mutation.MovedSessionsTrusted,
+            HomeServers = removed == Mutation.NoLanBarrier ? 3 : 1,
+            HomePace = removed == Mutation.NoLanBarrier ? 0.2 : 0.5,
+            ProxiesPerRegion = removed == Mutation.MovedSessionsTrusted ? 2 : 1,
+            ObserversPerRemote = removed == Mutation.CoveredSurvivesFailover ? 2 : 1,
+        };
+        var outcome = Runner.Run(scenario, 40_000, untilSequential: true);
+        output.WriteLine(outcome.FirstSequential);
+        Assert.True(outcome.SequentialViolations > 0, $"no violation without {mutation}");
+    }
+
+    private Outcome Run(Scenario scenario, int seeds)
+    {
+        seeds = Runner.Seeds(seeds);
+        var outcome = Runner.Run(scenario, seeds);
+        output.WriteLine($"{scenario.Topology.Name}, {scenario.Policy}: {seeds} seeds, SC violated {outcome.SequentialViolations}, OSC violated {outcome.OrderedViolations}, "
+            + $"reads {outcome.Reads}, barriers per read {outcome.BarriersPerRead:0.000}");
+        return outcome;
+    }
+}

@@ -1,0 +1,51 @@
+namespace ZooNet.Simulation;
+
+/// <summary>Which reads wait for a barrier.</summary>
+internal enum Policy
+{
+    None,
+    SymmetricPairs,
+    Sequential,
+    Ordered,
+    EverySwitch,
+}
+
+/// <summary>One ingredient of the rule taken out: each must be missed.</summary>
+internal enum Mutation
+{
+    Nothing,
+    /// <summary>What an observer covered is taken to be covered by the one that stands in for it.</summary>
+    CoveredSurvivesFailover,
+    /// <summary>Home is read through several servers and no LAN barrier brings them together.</summary>
+    NoLanBarrier,
+    /// <summary>Replies that do not tell what they show are taken to show nothing.</summary>
+    UntoldRepliesIgnored,
+    /// <summary>A session that comes from another proxy is taken to have learned nothing there.</summary>
+    MovedSessionsTrusted,
+    /// <summary>The barrier goes to another server than the read.</summary>
+    BarrierElsewhere,
+}
+
+/// <summary>Everything about a run but its seed.</summary>
+internal sealed record Scenario
+{
+    public required Topology Topology { get; init; }
+    public required Policy Policy { get; init; }
+    public Mutation Mutation { get; init; }
+    public int HomeServers { get; init; } = 1;
+    public int ProxiesPerRegion { get; init; } = 1;
+    public int ObserversPerRemote { get; init; } = 1;
+    public int ClientsPerRegion { get; init; } = 3;
+    public int Keys { get; init; } = 2;
+    public int Steps { get; init; } = 1600;
+    public double Writes { get; init; } = 0.4;
+    public bool Faults { get; init; }
+
+    /// <summary>Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.</summary>
+    public bool AllOperations { get; init; } = true;
+
+    /// <summary>How readily home servers and observers apply what is committed, from 0 to 1.</summary>
+    public double HomePace { get; init; } = 0.5;
+    public double ObserverPace { get; init; } = 0.25;
+    public int Pipeline { get; init; } = 1;
+}
