@@ -1,0 +1,108 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Telemetry;
+
+namespace ZooNet.Proxy.Admin;
+
+/// <summary>
+/// The admin endpoint: what the command line tool, load balancers and monitors ask. Errors are problem+json, whose
+/// <c>detail</c> is the sentence that the tool prints.
+/// </summary>
+public static class AdminApi
+{
+    /// <summary>Adds what <see cref="MapZooNetAdmin"/> needs. An <see cref="IProxyStatus"/> has to be added by the data path.</summary>
+    public static IServiceCollection AddZooNetAdmin(this IServiceCollection services)
+    {
+        services.AddProblemDetails();
+        // A body that can't be read becomes an exception, which becomes a problem with a sentence in it.
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+        services.AddSingleton<ReadAdvisor>();
+        services.AddSingleton<StatusReporter>();
+        services.AddSingleton<ProxyMetrics>();
+        services.AddSingleton<FourLetterWords>();
+        services.ConfigureHttpJsonOptions(o => o.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        return services;
+    }
+
+    /// <summary>Maps all routes.</summary>
+    public static void MapZooNetAdmin(this WebApplication app)
+    {
+        app.UseExceptionHandler(error => error.Run(WriteExceptionAsync));
+        app.UseStatusCodePages();
+        // Made now, so that nothing that is counted before the first scrape is missed.
+        app.Services.GetRequiredService<ProxyMetrics>();
+
+        var api = app.MapGroup("/api/v1");
+        api.MapGet("/mounts", (StatusReporter status) => status.Mounts());
+        api.MapPost("/mounts", MountAsync);
+        api.MapGet("/mounts/{**path}", (string path, StatusReporter status) =>
+            status.Mount("/" + path) is { } mount ? Results.Ok(mount) : Problem(StatusCodes.Status404NotFound, $"nothing is mounted on /{path}"));
+        api.MapDelete("/mounts/{**path}", UnmountAsync);
+        api.MapGet("/resolve", Resolve);
+        api.MapGet("/status", (StatusReporter status) => status.Status());
+        api.MapGet("/graph", (StatusReporter status) =>
+            status.Graph is { } graph ? Results.Ok(graph) : Problem(StatusCodes.Status404NotFound, "this proxy keeps no interest graph: its consistency mode does not need one"));
+
+        app.MapGet("/live", () => new HealthReply("ok", new Dictionary<string, string>()));
+        app.MapGet("/ready", (StatusReporter status) => status.Ready() is var ready && status.IsReady
+            ? Results.Json(ready)
+            : Results.Json(ready, statusCode: StatusCodes.Status503ServiceUnavailable));
+        app.MapGet("/metrics", (ProxyMetrics metrics) => Results.Text(metrics.Scrape(), PrometheusExporter.ContentType));
+        app.MapGet("/commands", (FourLetterWords words) => Results.Json(words.CommandNames));
+        app.MapGet("/commands/{name}", (string name, FourLetterWords words) => Results.Json(words.Command(name), JsonSerializerOptions.Default));
+    }
+
+    private static async Task<IResult> MountAsync(MountBody body, MountService service, StatusReporter status, CancellationToken cancellationToken)
+    {
+        var outcome = await service.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken).ConfigureAwait(false);
+        if (outcome.Refusal is { } kind)
+        {
+            return Problem(StatusOf(kind), outcome.Message);
+        }
+        var reply = new MountReply(outcome.Message, status.Describe(outcome.Entry!), outcome.Waiting.Count == 0);
+        var location = "/api/v1/mounts" + string.Join('/', body.Path!.Split('/').Select(Uri.EscapeDataString));
+        return reply.Complete ? Results.Created(location, reply) : Results.Accepted(location, reply);
+    }
+
+    private static async Task<IResult> UnmountAsync(string path, bool? force, MountService service, StatusReporter status, CancellationToken cancellationToken)
+    {
+        var outcome = await service.UnmountAsync("/" + path, force ?? false, cancellationToken).ConfigureAwait(false);
+        if (outcome.Refusal is { } kind)
+        {
+            return Problem(StatusOf(kind), outcome.Message);
+        }
+        var reply = new MountReply(outcome.Message, status.Describe(outcome.Entry!), outcome.Waiting.Count == 0);
+        return Results.Json(reply, statusCode: reply.Complete ? StatusCodes.Status200OK : StatusCodes.Status202Accepted);
+    }
+
+    private static IResult Resolve(string? path, StatusReporter status) =>
+        ZnodePath.Validate(path) is { } why ? Problem(StatusCodes.Status400BadRequest, $"'{path}' is no path: {why}") : Results.Ok(status.Resolve(path!));
+
+    private static int StatusOf(RefusalKind kind) => kind switch
+    {
+        RefusalKind.Invalid => StatusCodes.Status400BadRequest,
+        RefusalKind.NotFound => StatusCodes.Status404NotFound,
+        RefusalKind.Conflict => StatusCodes.Status409Conflict,
+        _ => StatusCodes.Status503ServiceUnavailable,
+    };
+
+    private static IResult Problem(int status, string detail) => Results.Problem(detail, statusCode: status);
+
+    private static async Task WriteExceptionAsync(HttpContext context)
+    {
+        var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        var (status, detail) = exception switch
+        {
+            BadHttpRequestException bad => (bad.StatusCode, bad.InnerException is JsonException json ? $"the body is no JSON of a mount: {json.Message}" : bad.Message),
+            ClusterUnreachableException unreachable => (StatusCodes.Status503ServiceUnavailable, unreachable.Message),
+            _ => (StatusCodes.Status500InternalServerError, "the proxy failed; its log says more"),
+        };
+        await Problem(status, detail).ExecuteAsync(context).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,268 @@
+using System.Globalization;
+using System.Text;
+using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Admin;
+
+/// <summary>
+/// Answers ZooKeeper's four-letter words, and the commands of its AdminServer, for the proxy: its own connections, its own
+/// latency, the mode of the home cluster's server. What a proxy can't know, such as the number of znodes, is left out and not
+/// invented. Thread-safe.
+/// </summary>
+public sealed class FourLetterWords(ProxyConfig config, Region region, StatusReporter status, IProxyStatus proxy, MountStore store)
+{
+    // What the Java client's own version line looks like; monitors split it at the first comma or dash.
+    private static readonly string VersionLine = $"3.9.3-zoonet-{StatusReporter.Version}, built on 01/01/2026 00:00 UTC";
+
+    private static readonly Dictionary<string, string> Aliases = new(StringComparer.Ordinal)
+    {
+        ["configuration"] = "conf",
+        ["config"] = "conf",
+        ["connections"] = "cons",
+        ["environment"] = "envi",
+        ["env"] = "envi",
+        ["is_read_only"] = "isro",
+        ["monitor"] = "mntr",
+        ["server_stats"] = "srvr",
+        ["stats"] = "stat",
+        ["stat_reset"] = "srst",
+        ["watch_summary"] = "wchs",
+        ["mounts"] = "mnts",
+    };
+
+    /// <summary>The words that are answered if the whitelist names them.</summary>
+    private static readonly string[] Answered = ["conf", "cons", "envi", "isro", "mntr", "mnts", "ruok", "srst", "srvr", "stat", "wchs"];
+
+    /// <summary>The commands of <c>/commands</c>, as links.</summary>
+    public IReadOnlyList<string> CommandNames => [.. Answered.Concat(Aliases.Keys).Order(StringComparer.Ordinal).Select(n => $"/commands/{n}")];
+
+    /// <summary>Answers a word as a server does; null for four letters that are no word of ZooKeeper's.</summary>
+    public string? TryAnswer(string word) => ProxyConfigLoader.KnownWords.Contains(word) ? Answer(word) : null;
+
+    /// <summary>Answers a word as a server does.</summary>
+    /// <param name="word">Four letters.</param>
+    /// <returns>The text to send before the connection is closed.</returns>
+    public string Answer(string word)
+    {
+        if (!config.FourLetterWords.Contains(word))
+        {
+            return $"{word} is not executed because it is not in the whitelist.\n";
+        }
+        if (word is "srvr" or "stat" or "mntr" or "cons" or "srst" or "wchs" && !status.IsReady)
+        {
+            return "This ZooKeeper instance is not currently serving requests\n";
+        }
+        return word switch
+        {
+            "ruok" => "imok",
+            // Without a newline: clients compare it so.
+            "isro" => status.IsReady ? "rw" : "null",
+            "srvr" => Server(),
+            "stat" => Stat(),
+            "mntr" => string.Concat(Monitor().Select(m => $"zk_{m.Name}\t{m.Value}\n")),
+            "conf" => string.Concat(Configuration().Select(c => $"{c.Key}={c.Value}\n")),
+            "cons" => string.Concat(proxy.Connections.Select(c => $" {Connection(c)}\n")) + "\n",
+            "envi" => "Environment:\n" + string.Concat(Environment_().Select(e => $"{e.Key}={e.Value}\n")),
+            "srst" => Reset(),
+            "wchs" => proxy.Watches is { } watches ? $"{proxy.Sessions} connections watching\nTotal watches:{watches}\n" : "The proxy does not count watches.\n",
+            "mnts" => Mounts(),
+            _ => $"{word} has no meaning at a proxy.\n",
+        };
+    }
+
+    /// <summary>Answers a command of the AdminServer: snake_case, with <c>command</c> and <c>error</c>, which is null when all is well.</summary>
+    public IReadOnlyDictionary<string, object?> Command(string name)
+    {
+        var word = Aliases.GetValueOrDefault(name, name);
+        var reply = new Dictionary<string, object?> { ["command"] = Aliases.FirstOrDefault(a => a.Value == word).Key ?? word, ["error"] = null };
+        switch (word)
+        {
+            case "ruok":
+                break;
+            case "isro":
+                reply["read_only"] = false;
+                break;
+            case "conf":
+                AddAll(reply, Configuration().Select(c => (c.Key, (object?)c.Value)));
+                break;
+            case "envi":
+                AddAll(reply, Environment_().Select(e => (e.Key, (object?)e.Value)));
+                break;
+            case "mntr":
+                AddAll(reply, Monitor().Select(m => (m.Name, (object?)m.Value)));
+                break;
+            case "srvr" or "stat":
+                reply["version"] = VersionLine;
+                reply["read_only"] = false;
+                reply["server_stats"] = ServerStats();
+                reply["node_count"] = null;
+                if (word == "stat")
+                {
+                    reply["connections"] = proxy.Connections.Select(ConnectionJson).ToList();
+                }
+                break;
+            case "cons":
+                reply["connections"] = proxy.Connections.Select(ConnectionJson).ToList();
+                break;
+            case "srst":
+                proxy.Traffic.Reset();
+                break;
+            case "wchs":
+                reply["num_connections"] = proxy.Sessions;
+                reply["num_total_watches"] = proxy.Watches;
+                break;
+            case "mnts":
+                reply["mounts"] = status.Mounts().Mounts;
+                break;
+            default:
+                reply["error"] = $"the command '{name}' has no meaning at a proxy; /commands lists those that have";
+                break;
+        }
+        return reply;
+    }
+
+    private static void AddAll(Dictionary<string, object?> reply, IEnumerable<(string Key, object? Value)> values)
+    {
+        foreach (var (key, value) in values)
+        {
+            reply[key] = value;
+        }
+    }
+
+    private string Server()
+    {
+        var traffic = proxy.Traffic;
+        var latency = traffic.Latency;
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            Zookeeper version: {VersionLine}
+            Latency min/avg/max: {latency.MinMs}/{latency.AverageMs:0.0###}/{latency.MaxMs}
+            Received: {traffic.Sums.PacketsReceived}
+            Sent: {traffic.Sums.PacketsSent}
+            Connections: {traffic.Connections}
+            Outstanding: {traffic.Sums.Outstanding}
+            Zxid: 0x{region.Known(0):x}
+            Mode: follower
+
+            """);
+    }
+
+    private string Stat()
+    {
+        var server = Server();
+        var end = server.IndexOf('\n') + 1;
+        return server[..end] + "Clients:\n" + string.Concat(proxy.Connections.Select(c => $" {c.Client}[0](queued={c.Outstanding},recved={c.Received},sent={c.Sent})\n")) + "\n" + server[end..];
+    }
+
+    /// <summary>The gauges of ZooKeeper's mntr that mean something here, then ours.</summary>
+    private IEnumerable<(string Name, string Value)> Monitor()
+    {
+        var traffic = proxy.Traffic;
+        var latency = traffic.Latency;
+        yield return ("version", VersionLine);
+        yield return ("server_state", "follower");
+        yield return ("peer_state", "following - broadcast");
+        yield return ("avg_latency", latency.AverageMs.ToString("0.0###", CultureInfo.InvariantCulture));
+        yield return ("max_latency", Text(latency.MaxMs));
+        yield return ("min_latency", Text(latency.MinMs));
+        yield return ("packets_received", Text(traffic.Sums.PacketsReceived));
+        yield return ("packets_sent", Text(traffic.Sums.PacketsSent));
+        yield return ("num_alive_connections", Text(traffic.Connections));
+        yield return ("outstanding_requests", Text(traffic.Sums.Outstanding));
+        yield return ("uptime", Text((long)status.Uptime.TotalMilliseconds));
+        yield return ("global_sessions", Text(proxy.Sessions));
+        if (proxy.Watches is { } watches)
+        {
+            yield return ("watch_count", Text(watches));
+        }
+        if (OpenFiles.Count() is { } open)
+        {
+            yield return ("open_file_descriptor_count", Text(open));
+        }
+        if (OpenFiles.Limit is { } limit)
+        {
+            yield return ("max_file_descriptor_count", Text(limit));
+        }
+        yield return ("connection_request_count", Text(traffic.ConnectionsOpened));
+        yield return ("connection_drop_count", Text(traffic.ConnectionsDropped));
+        yield return ("bytes_received_count", Text(traffic.Sums.BytesReceived));
+        yield return ("zoonet_mounts", Text(store.Current.Table.Mounts.Count));
+    }
+
+    private IEnumerable<KeyValuePair<string, string>> Configuration()
+    {
+        var listen = proxy.Listening.Count > 0 ? proxy.Listening[0] : config.Listen[0];
+        yield return new("clientPort", Text(listen.Port));
+        yield return new("clientPortAddress", listen.Host);
+        yield return new("jute.maxbuffer", Text(config.MaxFrame));
+        yield return new("zoonet.region", config.Region);
+        yield return new("zoonet.proxyId", config.ProxyId);
+        yield return new("zoonet.home", $"{config.Home.Name}={string.Join(',', config.Home.Servers)}");
+        foreach (var remote in config.Remotes)
+        {
+            yield return new($"zoonet.remote.{remote.Name}", string.Join(',', remote.InOrder));
+        }
+        yield return new("zoonet.consistency", config.Consistency.ToString().ToLowerInvariant());
+        yield return new("zoonet.barrier", config.Barrier.ToString().ToLowerInvariant());
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Environment_()
+    {
+        yield return new("zookeeper.version", VersionLine);
+        yield return new("host.name", Environment.MachineName);
+        yield return new("dotnet.version", Environment.Version.ToString());
+        yield return new("os.name", Environment.OSVersion.ToString());
+        yield return new("user.name", Environment.UserName);
+    }
+
+    private static string Connection(ConnectionInfo c) =>
+        $"{c.Client}[1](queued={c.Outstanding},recved={c.Received},sent={c.Sent},sid=0x{c.SessionId:x},est={c.Established.ToUnixTimeMilliseconds()},to={c.TimeoutMs})";
+
+    private static Dictionary<string, object?> ConnectionJson(ConnectionInfo c) => new()
+    {
+        ["remote_socket_address"] = c.Client.TrimStart('/'),
+        ["session_id"] = c.SessionId,
+        ["outstanding_requests"] = c.Outstanding,
+        ["packets_received"] = c.Received,
+        ["packets_sent"] = c.Sent,
+        ["session_timeout"] = c.TimeoutMs,
+        ["established"] = c.Established,
+    };
+
+    private Dictionary<string, object?> ServerStats()
+    {
+        var traffic = proxy.Traffic;
+        return new Dictionary<string, object?>
+        {
+            ["packets_sent"] = traffic.Sums.PacketsSent,
+            ["packets_received"] = traffic.Sums.PacketsReceived,
+            ["max_latency"] = traffic.Latency.MaxMs,
+            ["min_latency"] = traffic.Latency.MinMs,
+            ["avg_latency"] = traffic.Latency.AverageMs,
+            ["server_state"] = "follower",
+            ["outstanding_requests"] = traffic.Sums.Outstanding,
+            ["num_alive_client_connections"] = traffic.Connections,
+            ["last_processed_zxid"] = region.Known(0),
+            ["uptime"] = (long)status.Uptime.TotalMilliseconds,
+        };
+    }
+
+    private string Reset()
+    {
+        proxy.Traffic.Reset();
+        return "Server stats reset.\n";
+    }
+
+    private string Mounts()
+    {
+        var text = new StringBuilder();
+        foreach (var mount in status.Mounts().Mounts)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{mount.Cluster}:{mount.RemotePath} on {mount.Path} ({mount.Options}) {mount.State}\n");
+        }
+        return text.ToString();
+    }
+
+    private static string Text(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,141 @@
+using System.Reflection;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Admin;
+
+/// <summary>
+/// Puts together what the admin endpoint shows, of the control plane and the data path. Thread-safe; every answer is as of now.
+/// </summary>
+public sealed class StatusReporter(
+    ProxyConfig config,
+    ClusterControls clusters,
+    MountStore store,
+    MountService service,
+    Region region,
+    IProxyStatus proxy,
+    TimeProvider time,
+    ReadAdvisor advisor,
+    IGraphSource? graph = null)
+{
+    private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    /// <summary>Version of ZooNet.</summary>
+    public static string Version { get; } = typeof(StatusReporter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+
+    /// <summary>How long the proxy has been running.</summary>
+    public TimeSpan Uptime => time.GetUtcNow() - _started;
+
+    /// <summary>True while clients are served: home is up, the table was read, and the proxy is not about to stop.</summary>
+    public bool IsReady => clusters.Home.Health.IsUp && store.FirstRead.IsCompletedSuccessfully && !proxy.IsDraining && proxy.Listening.Count > 0;
+
+    /// <summary>The interest graph; null where this proxy keeps none.</summary>
+    public GraphInfo? Graph => graph?.Describe();
+
+    /// <summary>The mount table.</summary>
+    public MountList Mounts()
+    {
+        var snapshot = store.Current;
+        return new MountList(config.Region, snapshot.Version, [.. snapshot.Entries.Select(Describe)]);
+    }
+
+    /// <summary>One mount; null where there is none.</summary>
+    public MountInfo? Mount(string path) => store.Current.At(path) is { } entry ? Describe(entry) : null;
+
+    /// <summary>One entry of the table.</summary>
+    public MountInfo Describe(MountEntry entry)
+    {
+        var inUse = entry.Mount is not null && store.Current.Table.At(entry.Path) is not null;
+        return new MountInfo(
+            entry.Path,
+            entry.Record?.Cluster,
+            entry.Record?.RemotePath,
+            entry.Mount is { } mount ? MountOptionsText.Format(mount.Options) : entry.Record?.Options,
+            entry.Error is null ? entry.State.ToString().ToLowerInvariant() : "error",
+            service.WaitingFor(entry.Path),
+            entry.Error,
+            entry.Mount is { } m && clusters[m.Cluster].Health.IsUp,
+            inUse ? Traffic(entry.Mount!.Counters) : null);
+    }
+
+    /// <summary>Where a path leads.</summary>
+    public ResolveReply Resolve(string path)
+    {
+        var mount = store.Current.Table.Find(path);
+        var cluster = clusters[mount?.Cluster ?? 0];
+        var servers = proxy.ServersInUse(cluster.Cluster.Ordinal);
+        var server = servers.Count > 0 ? servers.MaxBy(s => s.Links)!.Address : cluster.Health.Server;
+        var advice = advisor.Advise(cluster.Cluster.Ordinal, mount?.Options.Barriers ?? true);
+        return new ResolveReply(path, mount?.Path, cluster.Cluster.Name, mount?.ToRemote(path) ?? path, server, advice.NeedsBarrier, advice.Why);
+    }
+
+    /// <summary>Everything.</summary>
+    public StatusReply Status()
+    {
+        var mounts = Mounts();
+        return new StatusReply(
+            Version,
+            config.Region,
+            config.ProxyId,
+            _started,
+            IsReady,
+            proxy.IsDraining,
+            config.Consistency.ToString().ToLowerInvariant(),
+            config.Barrier.ToString().ToLowerInvariant(),
+            [.. proxy.Listening.Select(l => l.ToString())],
+            proxy.Sessions,
+            proxy.Traffic.Connections,
+            Environment.WorkingSet,
+            [.. clusters.All.Select(Describe)],
+            mounts.Version,
+            mounts.Mounts,
+            Traffic(region.HomeCounters) with { Reads = null, Writes = null, Refused = null });
+    }
+
+    /// <summary>What readiness depends on, and how the remote clusters are, which it does not depend on.</summary>
+    public HealthReply Ready()
+    {
+        var details = new Dictionary<string, string>
+        {
+            ["mountTable"] = store.FirstRead.IsCompletedSuccessfully ? "ok" : "not read yet",
+            ["listener"] = proxy.IsDraining ? "draining" : proxy.Listening.Count > 0 ? "ok" : "not listening",
+        };
+        foreach (var control in clusters.All)
+        {
+            var health = control.Health;
+            details[$"cluster {control.Cluster.Name}"] = health.IsUp ? "ok" : $"down since {health.Since:u}: {health.LastError}";
+        }
+        return new HealthReply(IsReady ? "ok" : "not ready", details);
+    }
+
+    private ClusterInfo Describe(ClusterControl control)
+    {
+        var health = control.Health;
+        return new ClusterInfo(
+            control.Cluster.Name,
+            control.Cluster.IsHome,
+            health.IsUp,
+            health.Since,
+            health.Server,
+            health.IsObserver,
+            health.RoundTrip?.TotalMilliseconds,
+            health.Circuit,
+            health.IsUp ? null : health.LastError,
+            proxy.SessionsIn(control.Cluster.Ordinal),
+            proxy.ServersInUse(control.Cluster.Ordinal));
+    }
+
+    private static MountTraffic Traffic(MountCounters counters) => new(
+        counters.Reads,
+        counters.Writes,
+        counters.Refused,
+        counters.BarriersNeeded,
+        counters.BarriersShared,
+        counters.Of(BarrierVerdict.NothingElsewhere) + counters.Of(BarrierVerdict.Covered),
+        counters.Of(BarrierVerdict.NotCoupled),
+        counters.Of(BarrierVerdict.NoInterestChange),
+        counters.BarriersFailed);
+}

@@ -1,0 +1,79 @@
+namespace ZooNet.Proxy.Configuration;
+
+/// <summary>
+/// The keys that exist, as a tree. A key that is not in it is an error that names its neighbours, so that a slip of the pen
+/// is not a default.
+/// </summary>
+internal sealed class ConfigSchema
+{
+    private readonly Dictionary<string, ConfigSchema> _children = new(StringComparer.OrdinalIgnoreCase);
+    private ConfigSchema? _anyChild;
+    private bool _isList;
+
+    public static ConfigSchema Root { get; } = Make();
+
+    /// <summary>
+    /// Finds the first part of a configuration key (parts separated by ':') that is unknown.
+    /// </summary>
+    /// <returns>Null for a known key; otherwise the unknown part with what leads to it, and what would be allowed in its place.</returns>
+    public (string Key, string Allowed)? FirstUnknown(string key)
+    {
+        var node = this;
+        var parts = key.Split(':');
+        for (var i = 0; i < parts.Length; i++)
+        {
+            if (node._isList)
+            {
+                if (int.TryParse(parts[i], out _) && i == parts.Length - 1)
+                {
+                    return null;
+                }
+                return (string.Join(':', parts[..(i + 1)]), "a value or a list of values");
+            }
+            var next = node._children.GetValueOrDefault(parts[i]) ?? node._anyChild;
+            if (next is null)
+            {
+                var allowed = node._children.Count == 0 ? "a single value" : string.Join(", ", node._children.Keys);
+                return (string.Join(':', parts[..(i + 1)]), allowed);
+            }
+            node = next;
+        }
+        return null;
+    }
+
+    private static ConfigSchema Make()
+    {
+        var remote = Object(("observers", List()), ("servers", List()));
+        return Object(
+            ("region", Value()),
+            ("listen", List()),
+            ("admin", Value()),
+            ("home", Object(("cluster", Value()), ("servers", List()))),
+            ("remotes", new ConfigSchema { _anyChild = remote }),
+            ("consistency", Value()),
+            ("barrier", Value()),
+            ("advertise", List()),
+            ("maxFrame", Value()),
+            ("timeouts", Object(("drain", Value()), ("connect", Value()), ("session", Value()))),
+            ("fourLetterWords", List()),
+            ("secret", Value()),
+            ("tls", Object(("certificate", Value()), ("key", Value()))),
+            ("otlp", Value()),
+            ("logLevel", Value()),
+            ("proxyId", Value()));
+    }
+
+    private static ConfigSchema Value() => new();
+
+    private static ConfigSchema List() => new() { _isList = true };
+
+    private static ConfigSchema Object(params (string Name, ConfigSchema Node)[] children)
+    {
+        var node = new ConfigSchema();
+        foreach (var (name, child) in children)
+        {
+            node._children.Add(name, child);
+        }
+        return node;
+    }
+}

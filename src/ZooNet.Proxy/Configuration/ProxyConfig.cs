@@ -1,0 +1,96 @@
+using System.Collections.Frozen;
+using Microsoft.Extensions.Logging;
+using ZooNet.Federation.Freshness;
+
+namespace ZooNet.Proxy.Configuration;
+
+/// <summary>
+/// What the operator wrote, checked: the whole configuration of one proxy. Immutable. Made by
+/// <see cref="ProxyConfigLoader"/>; docs/configuration.md describes each key.
+/// </summary>
+public sealed record ProxyConfig
+{
+    /// <summary>The most remote clusters that one proxy knows.</summary>
+    public const int MaxRemotes = 63;
+
+    /// <summary>ZooKeeper's own limit of a frame (jute.maxbuffer), in bytes.</summary>
+    public const int DefaultMaxFrame = 0xfffff;
+
+    /// <summary>The secret of a proxy that was given none. Known to everybody: set your own where clients are not trusted.</summary>
+    public const string DefaultSecret = "zoonet:zoonet";
+
+    /// <summary>The four-letter words that are answered by default: what the usual monitors ask for.</summary>
+    public static FrozenSet<string> DefaultFourLetterWords { get; } = FrozenSet.Create(StringComparer.Ordinal, "srvr", "ruok", "mntr", "isro", "conf");
+
+    /// <summary>Name of the region.</summary>
+    public required string Region { get; init; }
+
+    /// <summary>Where clients connect; at least one.</summary>
+    public required IReadOnlyList<HostPort> Listen { get; init; }
+
+    /// <summary>Where the admin endpoint listens.</summary>
+    public HostPort Admin { get; init; } = new("127.0.0.1", 9181);
+
+    /// <summary>The region's own cluster.</summary>
+    public required ClusterConfig Home { get; init; }
+
+    /// <summary>The clusters that can be mounted, in the order of their names, so that the one at index i has ordinal i + 1.</summary>
+    public IReadOnlyList<ClusterConfig> Remotes { get; init; } = [];
+
+    /// <summary>What holds across clusters.</summary>
+    public ConsistencyMode Consistency { get; init; } = ConsistencyMode.Ordered;
+
+    /// <summary>What a barrier is made of.</summary>
+    public BarrierMode Barrier { get; init; } = BarrierMode.Quorum;
+
+    /// <summary>What <c>/zookeeper/config</c> names as servers: the proxies' addresses as clients reach them. May be empty.</summary>
+    public IReadOnlyList<HostPort> Advertise { get; init; } = [];
+
+    /// <summary>The longest frame from a client, in bytes.</summary>
+    public int MaxFrame { get; init; } = DefaultMaxFrame;
+
+    /// <summary>How long SIGTERM waits for outstanding requests.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long one attempt to connect to a server may take.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Session timeout that the proxy asks for on its own (control) sessions.</summary>
+    public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The four-letter words that are answered.</summary>
+    public FrozenSet<string> FourLetterWords { get; init; } = DefaultFourLetterWords;
+
+    /// <summary>Digest credential, <c>user:password</c>, that owns the proxy's own znodes. The same on all proxies of a federation.</summary>
+    public string Secret { get; init; } = DefaultSecret;
+
+    /// <summary>TLS of the client listener; null for plain TCP.</summary>
+    public TlsConfig? Tls { get; init; }
+
+    /// <summary>Where OpenTelemetry metrics are pushed (OTLP over gRPC); null for nowhere.</summary>
+    public Uri? Otlp { get; init; }
+
+    /// <summary>Least severe level that is logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Names this proxy among those of its region.</summary>
+    public string ProxyId { get; init; } = NewProxyId();
+
+    /// <summary>Home and remotes, by ordinal.</summary>
+    public IReadOnlyList<ClusterConfig> Clusters => [Home, .. Remotes];
+
+    /// <summary>The cluster of a name, in any case; null where there is none.</summary>
+    public ClusterConfig? FindCluster(string name) => Clusters.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Host name and 32 random bits: new at every start, so that a restarted proxy is another one.</summary>
+    public static string NewProxyId()
+    {
+        var host = new string([.. Environment.MachineName.ToLowerInvariant().Where(c => char.IsAsciiLetterOrDigit(c) || c == '-').Take(40)]);
+        return $"{(host.Length == 0 ? "proxy" : host)}-{Random.Shared.Next():x8}";
+    }
+}
+
+/// <summary>Certificate of the client listener.</summary>
+/// <param name="Certificate">PEM file with the certificate and its chain.</param>
+/// <param name="Key">PEM file with the private key, not encrypted.</param>
+public sealed record TlsConfig(string Certificate, string Key);

@@ -1,0 +1,287 @@
+using System.Collections;
+using System.Collections.Frozen;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using ZooNet.Federation.Freshness;
+
+namespace ZooNet.Proxy.Configuration;
+
+/// <summary>
+/// Loads a proxy's configuration: a JSON file (comments and trailing commas allowed), then <c>ZOONET_…</c> variables, then
+/// flags, each overriding what came before. Everything that is wrong is reported at once.
+/// </summary>
+public static class ProxyConfigLoader
+{
+    /// <summary>What our environment variables start with.</summary>
+    public const string VariablePrefix = "ZOONET_";
+
+    /// <summary>Words that ZooKeeper knows, and ours; what the whitelist may name.</summary>
+    public static FrozenSet<string> KnownWords { get; } = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "mnts", "ruok", "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs");
+
+    /// <summary>Loads and checks a configuration.</summary>
+    /// <param name="file">The JSON file; null for none.</param>
+    /// <param name="flags">Values from the command line, by configuration key (<c>home:servers</c>).</param>
+    /// <param name="variables">The environment; null for the process's own.</param>
+    public static ConfigResult Load(string? file, IReadOnlyDictionary<string, string>? flags = null, IReadOnlyDictionary<string, string>? variables = null)
+    {
+        var builder = new ConfigurationBuilder();
+        if (file is not null)
+        {
+            if (!File.Exists(file))
+            {
+                return Failed(new ConfigError("", null, $"the configuration file '{file}' does not exist; name an existing one with --config", null));
+            }
+            builder.AddJsonFile(Path.GetFullPath(file), optional: false, reloadOnChange: false);
+        }
+        var names = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        var strays = new List<string>();
+        foreach (var (name, value) in variables ?? ProcessVariables())
+        {
+            // ZOONET_CONFIG names the file itself.
+            if (!name.StartsWith(VariablePrefix, StringComparison.OrdinalIgnoreCase) || name.Equals("ZOONET_CONFIG", StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+            var key = name[VariablePrefix.Length..].Replace("__", ":");
+            if (ConfigSchema.Root.FirstUnknown(key) is not null)
+            {
+                // Not an error: Kubernetes gives every pod ZOONET_PORT and its like as soon as a service is named so.
+                strays.Add(name);
+                continue;
+            }
+            names[key] = name;
+            values[key] = value;
+        }
+        builder.AddInMemoryCollection(values);
+        builder.AddInMemoryCollection((flags ?? FrozenDictionary<string, string>.Empty).ToDictionary(f => f.Key, f => (string?)f.Value));
+        IConfigurationRoot root;
+        try
+        {
+            root = builder.Build();
+        }
+        catch (Exception e) when (e is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            return Failed(new ConfigError("", null, $"the configuration file '{file}' can not be read: {(e.InnerException ?? e).Message}", null));
+        }
+        var providers = root.Providers.ToList();
+        var layers = new List<ConfigLayer>();
+        if (file is not null)
+        {
+            layers.Add(new(providers[0], _ => file));
+        }
+        layers.Add(new(providers[^2], key => names.GetValueOrDefault(key, "the environment")));
+        layers.Add(new(providers[^1], _ => "the command line"));
+        var reader = new ConfigReader(layers);
+        foreach (var name in strays.Order(StringComparer.Ordinal))
+        {
+            reader.Warnings.Add($"the variable {name} is no configuration key and is ignored");
+        }
+        ReportUnknownKeys(root, reader, file);
+        var config = Read(reader);
+        return new(reader.Errors.Count == 0 ? config : null, reader.Errors, reader.Warnings);
+    }
+
+    private static void ReportUnknownKeys(IConfigurationRoot root, ConfigReader reader, string? file)
+    {
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in root.AsEnumerable())
+        {
+            if (ConfigSchema.Root.FirstUnknown(key) is { } unknown && seen.Add(unknown.Key))
+            {
+                reader.Fail(unknown.Key, null, $"is no configuration key; allowed here: {unknown.Allowed}", file);
+            }
+        }
+    }
+
+    private static ProxyConfig Read(ConfigReader reader)
+    {
+        var region = reader.Name("region", required: true);
+        var listen = reader.Addresses("listen", required: true, defaultPort: null, allowPortZero: true);
+        var admin = ReadAdmin(reader);
+        var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true));
+        var remotes = ReadRemotes(reader, home);
+        CheckNoLoops(reader, listen, admin, home, remotes);
+        if (!admin.IsLoopback)
+        {
+            reader.Warnings.Add($"the admin endpoint {admin} can be reached from other hosts and asks nobody who they are; keep it on loopback or behind a firewall");
+        }
+        return new ProxyConfig
+        {
+            Region = region ?? "?",
+            Listen = listen,
+            Admin = admin,
+            Home = home,
+            Remotes = remotes,
+            Consistency = reader.Choice("consistency", ConsistencyMode.Ordered),
+            Barrier = reader.Choice("barrier", BarrierMode.Quorum),
+            Advertise = reader.Addresses("advertise", required: false),
+            MaxFrame = reader.Number("maxFrame", ProxyConfig.DefaultMaxFrame, 1024, 64 * 1024 * 1024),
+            DrainTimeout = reader.Duration("timeouts:drain", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10)),
+            ConnectTimeout = reader.Duration("timeouts:connect", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1)),
+            SessionTimeout = reader.Duration("timeouts:session", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2)),
+            FourLetterWords = ReadWords(reader),
+            Secret = ReadSecret(reader),
+            Tls = ReadTls(reader),
+            Otlp = ReadOtlp(reader),
+            LogLevel = reader.Choice("logLevel", LogLevel.Information),
+            ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
+        };
+    }
+
+    private static HostPort ReadAdmin(ConfigReader reader)
+    {
+        var otherwise = new HostPort("127.0.0.1", 9181);
+        if (reader.Text("admin") is not { } found)
+        {
+            return otherwise;
+        }
+        // ZOONET_ADMIN is the variable of this key and of the commands' --admin, which is a URL. So a URL will do here, too.
+        var text = found.Value.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? found.Value["http://".Length..].TrimEnd('/') : found.Value;
+        return reader.Address("admin", text, found.Source, defaultPort: null, allowPortZero: true) ?? otherwise;
+    }
+
+    private static List<ClusterConfig> ReadRemotes(ConfigReader reader, ClusterConfig home)
+    {
+        var remotes = new List<ClusterConfig>();
+        foreach (var name in reader.Names("remotes"))
+        {
+            var key = $"remotes:{name}";
+            if (!ConfigReader.NamePattern.IsMatch(name))
+            {
+                reader.Fail(key, name, ConfigReader.NameRule, null);
+            }
+            if (name == home.Name)
+            {
+                reader.Fail(key, null, "has the name of the home cluster; a remote is another cluster, with another name", null);
+            }
+            var observers = reader.Addresses($"{key}:observers", required: false);
+            var servers = reader.Addresses($"{key}:servers", required: false);
+            if (reader.List($"{key}:observers") is null or { Count: 0 } && reader.List($"{key}:servers") is null or { Count: 0 })
+            {
+                reader.Fail(key, null, "has no address; give 'observers' (in this region), 'servers' (its own), or both", null);
+            }
+            foreach (var both in observers.Intersect(servers))
+            {
+                reader.Fail(key, both.ToString(), "is listed as observer and as server; name each address once", null);
+            }
+            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers));
+        }
+        if (remotes.Count > ProxyConfig.MaxRemotes)
+        {
+            reader.Fail("remotes", remotes.Count.ToString(), $"are too many clusters; at most {ProxyConfig.MaxRemotes} are allowed", null);
+        }
+        return remotes;
+    }
+
+    /// <summary>An address that stands for two things is a loop or a mix-up, and both are hard to see later.</summary>
+    private static void CheckNoLoops(ConfigReader reader, IReadOnlyList<HostPort> listen, HostPort admin, ClusterConfig home, IReadOnlyList<ClusterConfig> remotes)
+    {
+        var owner = new Dictionary<HostPort, string>();
+        foreach (var address in listen.Where(a => a.Port != 0))
+        {
+            owner.TryAdd(address, "the address where this proxy listens");
+        }
+        if (admin.Port != 0 && !owner.TryAdd(admin, "the admin endpoint"))
+        {
+            reader.Fail("admin", admin.ToString(), "is where clients connect, too ('listen'); give it another port", null);
+        }
+        foreach (var cluster in remotes.Prepend(home))
+        {
+            var key = cluster.IsHome ? "home:servers" : $"remotes:{cluster.Name}";
+            foreach (var address in cluster.InOrder)
+            {
+                if (!owner.TryAdd(address, $"a server of '{cluster.Name}'") && owner[address] != $"a server of '{cluster.Name}'")
+                {
+                    reader.Fail(key, address.ToString(), $"is {owner[address]}, too; an address belongs to one of them", null);
+                }
+            }
+        }
+    }
+
+    private static FrozenSet<string> ReadWords(ConfigReader reader)
+    {
+        if (reader.List("fourLetterWords") is not { } items)
+        {
+            return ProxyConfig.DefaultFourLetterWords;
+        }
+        if (items is [{ Value: "*" }])
+        {
+            return KnownWords;
+        }
+        foreach (var (key, value, source) in items.Where(i => !KnownWords.Contains(i.Value)))
+        {
+            reader.Fail(key, value, $"is no four-letter word; allowed are '*' or {string.Join(", ", KnownWords.Order(StringComparer.Ordinal))}", source);
+        }
+        return items.Select(i => i.Value).ToFrozenSet(StringComparer.Ordinal);
+    }
+
+    private static string ReadSecret(ConfigReader reader)
+    {
+        if (reader.Text("secret") is not { } found)
+        {
+            return ProxyConfig.DefaultSecret;
+        }
+        var colon = found.Value.IndexOf(':');
+        if (colon < 1 || colon == found.Value.Length - 1)
+        {
+            // Never the value itself: this message goes to logs.
+            reader.Fail("secret", "…", "is no digest credential; write 'user:password'", found.Source);
+        }
+        return found.Value;
+    }
+
+    private static TlsConfig? ReadTls(ConfigReader reader)
+    {
+        var certificate = reader.Text("tls:certificate");
+        var key = reader.Text("tls:key");
+        if (certificate is null && key is null)
+        {
+            return null;
+        }
+        if (certificate is null || key is null)
+        {
+            reader.Fail(certificate is null ? "tls:certificate" : "tls:key", null, "is missing; TLS needs 'certificate' and 'key', both PEM files", null);
+            return null;
+        }
+        foreach (var (name, file) in new[] { ("tls:certificate", certificate.Value), ("tls:key", key.Value) })
+        {
+            if (!File.Exists(file.Value))
+            {
+                reader.Fail(name, file.Value, "does not exist; name a PEM file", file.Source);
+                return null;
+            }
+        }
+        try
+        {
+            using var loaded = X509Certificate2.CreateFromPemFile(certificate.Value.Value, key.Value.Value);
+        }
+        catch (Exception e) when (e is System.Security.Cryptography.CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+        {
+            reader.Fail("tls", certificate.Value.Value, $"can not be loaded with its key: {e.Message}", certificate.Value.Source);
+        }
+        return new TlsConfig(certificate.Value.Value, key.Value.Value);
+    }
+
+    private static Uri? ReadOtlp(ConfigReader reader)
+    {
+        if (reader.Text("otlp") is not { } found)
+        {
+            return null;
+        }
+        if (Uri.TryCreate(found.Value, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https")
+        {
+            return uri;
+        }
+        reader.Fail("otlp", found.Value, "is no collector's address; write 'http://host:4317'", found.Source);
+        return null;
+    }
+
+    private static Dictionary<string, string> ProcessVariables() =>
+        Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
+
+    private static ConfigResult Failed(ConfigError error) => new(null, [error], []);
+}

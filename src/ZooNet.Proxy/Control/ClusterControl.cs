@@ -1,0 +1,302 @@
+using System.Diagnostics;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Polly.Timeout;
+using ZooNet.Client;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Control;
+
+/// <summary>
+/// The proxy's own session in one cluster, home or remote: it does what mounting needs done there, and its probes tell whether
+/// the cluster can be reached. Client requests never wait for it. Thread-safe.
+/// </summary>
+/// <remarks>
+/// One loop makes the session and probes it; a session that is lost or expired is made anew, observers first, after a pause that
+/// doubles, with jitter, up to <see cref="LongestPause"/>. Calls go through a circuit of the cluster: after repeated failures they fail
+/// at once until a probe is let through.
+/// </remarks>
+public sealed class ClusterControl : IAsyncDisposable
+{
+    /// <summary>The longest pause between attempts to reach a cluster that is down.</summary>
+    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(2);
+
+    private readonly ProxyConfig _config;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CircuitBreakerStateProvider _circuit = new();
+    private readonly ResiliencePipeline _calls;
+    private readonly ResiliencePipeline _reconnect;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private Task _run = Task.CompletedTask;
+    private int _disposed;
+    private volatile ZooKeeperClient? _client;
+    private ClusterHealth _health;
+    private long _answers;
+
+    /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
+    public ClusterControl(ClusterConfig cluster, ProxyConfig config, TimeProvider time, ILogger<ClusterControl> logger)
+    {
+        Cluster = cluster;
+        _config = config;
+        _time = time;
+        _logger = logger;
+        _health = new ClusterHealth(false, time.GetUtcNow(), null, false, null, "not connected yet", "closed");
+        var failure = new PredicateBuilder().Handle<KeeperException>(IsLoss).Handle<TimeoutRejectedException>().Handle<ClusterUnreachableException>();
+        var calls = new ResiliencePipelineBuilder { TimeProvider = time };
+        if (!cluster.IsHome)
+        {
+            // Home has none: the mount table is wanted in the moment that home is back.
+            calls.AddCircuitBreaker(new CircuitBreakerStrategyOptions
+            {
+                FailureRatio = 0.5,
+                MinimumThroughput = 3,
+                SamplingDuration = TimeSpan.FromSeconds(10),
+                BreakDuration = BreakDuration,
+                StateProvider = _circuit,
+                ShouldHandle = failure,
+            });
+        }
+        _calls = calls.AddTimeout(config.SessionTimeout).Build();
+        _reconnect = new ResiliencePipelineBuilder { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions
+            {
+                MaxRetryAttempts = int.MaxValue,
+                Delay = TimeSpan.FromMilliseconds(100),
+                MaxDelay = LongestPause,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                ShouldHandle = new PredicateBuilder().Handle<Exception>(_ => !_stop.IsCancellationRequested),
+            })
+            .Build();
+    }
+
+    /// <summary>Raised, by any thread, when the control session has been attached, again or for the first time.</summary>
+    public event Action? Connected;
+
+    /// <summary>Raised, by any thread, when <see cref="Health"/> turned up or down.</summary>
+    public event Action? HealthChanged;
+
+    /// <summary>Raised for each watch event, on the client's read loop: handlers do not block.</summary>
+    public event Action<WatchNotification>? WatchFired;
+
+    /// <summary>The cluster.</summary>
+    public ClusterConfig Cluster { get; }
+
+    /// <summary>How the cluster looks now.</summary>
+    public ClusterHealth Health
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _health with { Circuit = _circuit.CircuitState is CircuitState.HalfOpen ? "half-open" : _circuit.CircuitState.ToString().ToLowerInvariant() };
+            }
+        }
+    }
+
+    /// <summary>Begins to connect.</summary>
+    public void Start() => _run = Task.Run(RunAsync);
+
+    /// <summary>Does something with the control session.</summary>
+    /// <exception cref="ClusterUnreachableException">There is no session, the circuit is open, or the answer did not come in time.</exception>
+    /// <exception cref="KeeperException">The cluster refused it.</exception>
+    public async Task<T> CallAsync<T>(Func<ZooKeeperClient, Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _calls.ExecuteAsync(async token =>
+            {
+                var client = _client is { State: SessionState.Connected } connected ? connected : throw Unreachable(null);
+                return await work(client).WaitAsync(token).ConfigureAwait(false);
+            }, cancellationToken).ConfigureAwait(false);
+        }
+        catch (KeeperException e) when (IsLoss(e))
+        {
+            throw Unreachable(e);
+        }
+        catch (Exception e) when (e is TimeoutRejectedException or BrokenCircuitException)
+        {
+            throw Unreachable(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        // The loop below ends by throwing only, and the pipeline starts it again: that is where the pauses come from. A session that
+        // was up for a while starts a new series of pauses.
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await _reconnect.ExecuteAsync(async token => await ServeSessionAsync(token).ConfigureAwait(false), _stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Makes one session and probes it until it is lost; returns where it had been up, throws where it never was.</summary>
+    private async Task ServeSessionAsync(CancellationToken cancellationToken)
+    {
+        var client = new ZooKeeperClient(new ZooKeeperClientOptions
+        {
+            Servers = [.. Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
+            SessionTimeout = _config.SessionTimeout,
+            AttemptTimeout = _config.ConnectTimeout,
+            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(_config.Secret))],
+            TimeProvider = _time,
+            Diagnostics = line => _logger.ControlSession(Cluster.Name, line),
+        });
+        client.WatchFired += e => WatchFired?.Invoke(e);
+        client.StateChanged += state =>
+        {
+            if (state == SessionState.Connected)
+            {
+                Connected?.Invoke();
+            }
+        };
+        var answersBefore = Interlocked.Read(ref _answers);
+        try
+        {
+            using (var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+            {
+                limit.CancelAfter(_config.ConnectTimeout * Math.Max(2, Cluster.InOrder.Count()));
+                try
+                {
+                    await client.WaitConnectedAsync(limit.Token).ConfigureAwait(false);
+                }
+                catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+                {
+                    throw Unreachable(null);
+                }
+            }
+            _client = client;
+            // The handler above was too early for whoever calls us back.
+            Connected?.Invoke();
+            await ProbeAsync(client, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+        {
+            TurnDown(e.Message);
+            if (Interlocked.Read(ref _answers) == answersBefore)
+            {
+                throw;
+            }
+        }
+        finally
+        {
+            _client = null;
+            if (client.State is SessionState.Connected)
+            {
+                await client.CloseAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                await client.DetachAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Reads a znode that every server has, again and again; throws when the session is over or the cluster stays silent.</summary>
+    private async Task ProbeAsync(ZooKeeperClient client, CancellationToken cancellationToken)
+    {
+        var lastAnswer = _time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                var began = _time.GetTimestamp();
+                await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken).ConfigureAwait(false);
+                lastAnswer = _time.GetTimestamp();
+                Interlocked.Increment(ref _answers);
+                TurnUp(client, _time.GetElapsedTime(began));
+            }
+            catch (ClusterUnreachableException e)
+            {
+                TurnDown(e.Message);
+                // The client is trying all servers by now. A new one begins with the observers again, and with their names resolved anew.
+                if (client.State is SessionState.Expired or SessionState.AuthFailed or SessionState.Closed || _time.GetElapsedTime(lastAnswer) > 2 * _config.SessionTimeout)
+                {
+                    throw;
+                }
+            }
+            await Task.Delay(ProbeInterval, _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void TurnUp(ZooKeeperClient client, TimeSpan roundTrip)
+    {
+        var server = client.Server?.ToString();
+        bool turned;
+        lock (_lock)
+        {
+            turned = !_health.IsUp;
+            _health = _health with
+            {
+                IsUp = true,
+                Since = turned ? _time.GetUtcNow() : _health.Since,
+                Server = server,
+                IsObserver = IsObserver(client),
+                RoundTrip = roundTrip,
+            };
+        }
+        if (turned)
+        {
+            _logger.ClusterUp(Cluster.Name, server ?? "a server");
+            HealthChanged?.Invoke();
+        }
+    }
+
+    private bool IsObserver(ZooKeeperClient client)
+    {
+        // Names are resolved by the client; where an observer is configured by name only its port can be compared.
+        return client.Server is { } server && Cluster.Observers.Any(o =>
+            o.Port == server.Port && (!System.Net.IPAddress.TryParse(o.Host, out var address) || address.Equals(server.Address)));
+    }
+
+    private void TurnDown(string error)
+    {
+        bool turned;
+        lock (_lock)
+        {
+            turned = _health.IsUp || _health.Server is null && _health.LastError != error;
+            _health = _health with { IsUp = false, Since = _health.IsUp ? _time.GetUtcNow() : _health.Since, Server = null, IsObserver = false, LastError = error };
+        }
+        if (turned)
+        {
+            _logger.ClusterDown(Cluster.Name, error);
+            HealthChanged?.Invoke();
+        }
+    }
+
+    private ClusterUnreachableException Unreachable(Exception? inner)
+    {
+        var servers = string.Join(", ", Cluster.InOrder);
+        return new ClusterUnreachableException($"the cluster '{Cluster.Name}' can't be reached ({servers}); check its servers and the way to them", inner);
+    }
+
+    private static bool IsLoss(KeeperException e) => e.Code is ErrorCode.ConnectionLoss or ErrorCode.SessionExpired or ErrorCode.OperationTimeout or ErrorCode.SessionMoved;
+}

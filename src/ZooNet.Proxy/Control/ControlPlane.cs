@@ -1,0 +1,65 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Control;
+
+/// <summary>
+/// Starts the control plane with the host, and stops it after the data path: hosted services stop in the reverse of the order in
+/// which they were added, so add this first.
+/// </summary>
+public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, MountStore store, MountService service, Region region, ILogger<ControlPlane> logger) : IHostedService
+{
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (config.Secret == ProxyConfig.DefaultSecret)
+        {
+            logger.DefaultSecret();
+        }
+        store.Changed += snapshot => region.Mounts = snapshot.Table;
+        store.Start();
+        service.Start();
+        clusters.Start();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await service.DisposeAsync().ConfigureAwait(false);
+        await store.DisposeAsync().ConfigureAwait(false);
+        await clusters.DisposeAsync().ConfigureAwait(false);
+    }
+}
+
+/// <summary>Puts the control plane into a host.</summary>
+public static class ControlPlaneServices
+{
+    /// <summary>
+    /// Adds <see cref="Region"/>, <see cref="ClusterControls"/>, <see cref="MountStore"/>, <see cref="MountService"/>, and the hosted
+    /// service that runs them and keeps the region's mounts up to date. An <see cref="IMountActivation"/> that was added before is used.
+    /// </summary>
+    public static IServiceCollection AddZooNetControl(this IServiceCollection services, ProxyConfig config)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(config);
+        services.TryAddSingleton(new Region([.. config.Clusters.Select(c => c.Name)], config.Consistency)
+        {
+            AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
+            RecordAclId = ZooNetTree.DigestOf(config.Secret),
+            MaxFrame = config.MaxFrame,
+        });
+        services.TryAddSingleton<ClusterControls>();
+        services.TryAddSingleton(s => ActivatorUtilities.CreateInstance<MountStore>(s, s.GetRequiredService<ClusterControls>().Home));
+        services.TryAddSingleton<IMountActivation, ImmediateActivation>();
+        services.TryAddSingleton<MountService>();
+        services.AddHostedService<ControlPlane>();
+        services.AddHostedService<SessionLimits>();
+        services.AddHostedService<OwnersWatch>();
+        return services;
+    }
+}

@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Logging;
+
+namespace ZooNet.Proxy.Control;
+
+/// <summary>What the control plane logs: event ids 2000 to 2999.</summary>
+internal static partial class LogMessages
+{
+    [LoggerMessage(EventId = 2001, EventName = "ControlSession", Level = LogLevel.Debug, Message = "Control session in {Cluster}: {Line}")]
+    public static partial void ControlSession(this ILogger logger, string cluster, string line);
+
+    [LoggerMessage(EventId = 2002, EventName = "ClusterUp", Level = LogLevel.Information, Message = "Cluster {Cluster} is up, at {Server}")]
+    public static partial void ClusterUp(this ILogger logger, string cluster, string server);
+
+    [LoggerMessage(EventId = 2003, EventName = "ClusterDown", Level = LogLevel.Warning, Message = "Cluster {Cluster} is down: {Error}")]
+    public static partial void ClusterDown(this ILogger logger, string cluster, string error);
+
+    [LoggerMessage(EventId = 2101, EventName = "TableRead", Level = LogLevel.Information, Message = "Mount table at 0x{Version:x}: {Active} active, {Waiting} on their way, {Bad} bad")]
+    public static partial void TableRead(this ILogger logger, long version, int active, int waiting, int bad);
+
+    [LoggerMessage(EventId = 2102, EventName = "BadRecord", Level = LogLevel.Warning, Message = "The mount record {Name} is ignored: {Error}")]
+    public static partial void BadRecord(this ILogger logger, string name, string error);
+
+    [LoggerMessage(EventId = 2103, EventName = "TableNotRead", Level = LogLevel.Warning, Message = "The mount table can't be read, the last one stays in use: {Error}")]
+    public static partial void TableNotRead(this ILogger logger, string error);
+
+    [LoggerMessage(EventId = 2104, EventName = "TreeNotMade", Level = LogLevel.Error, Message = "{Path} can't be made in the home cluster: {Error}")]
+    public static partial void TreeNotMade(this ILogger logger, string path, string error);
+
+    [LoggerMessage(EventId = 2201, EventName = "Mounted", Level = LogLevel.Information, Message = "Mounted {Source} on {Path} ({Options}), {State}")]
+    public static partial void Mounted(this ILogger logger, string source, string path, string options, MountState state);
+
+    [LoggerMessage(EventId = 2202, EventName = "Unmounted", Level = LogLevel.Information, Message = "Unmounted {Path}")]
+    public static partial void Unmounted(this ILogger logger, string path);
+
+    [LoggerMessage(EventId = 2203, EventName = "MountRefused", Level = LogLevel.Information, Message = "Refused: {Reason}")]
+    public static partial void MountRefused(this ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 2204, EventName = "StepFailed", Level = LogLevel.Warning, Message = "The mount on {Path} stays {State} for now: {Error}")]
+    public static partial void StepFailed(this ILogger logger, string path, MountState state, string error);
+
+    [LoggerMessage(EventId = 2205, EventName = "DefaultSecret", Level = LogLevel.Warning, Message = "No 'secret' is configured: whoever knows the default one can change mounts through ZooKeeper")]
+    public static partial void DefaultSecret(this ILogger logger);
+
+    [LoggerMessage(EventId = 2206, EventName = "SessionLimitsUnknown", Level = LogLevel.Warning, Message = "The session timeouts that '{Cluster}' grants are not known yet: {Error}")]
+    public static partial void SessionLimitsUnknown(this ILogger logger, string cluster, string error);
+
+    [LoggerMessage(EventId = 2207, EventName = "SessionLimitsDisjoint", Level = LogLevel.Warning, Message = "No session timeout is granted by every cluster: one demands at least {MinMs} ms, another grants at most {MaxMs} ms")]
+    public static partial void SessionLimitsDisjoint(this ILogger logger, int minMs, int maxMs);
+}

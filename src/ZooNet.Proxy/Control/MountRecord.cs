@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ZooNet.Proxy.Control;
+
+/// <summary>How far a mount is (design: knowing the graph, and changing it safely).</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<MountState>))]
+public enum MountState
+{
+    /// <summary>Written by hand: no proxy has looked at it yet.</summary>
+    [JsonStringEnumMemberName("requested")]
+    Requested,
+
+    /// <summary>Published; not used before everybody concerned has acknowledged it.</summary>
+    [JsonStringEnumMemberName("joining")]
+    Joining,
+
+    /// <summary>In use.</summary>
+    [JsonStringEnumMemberName("active")]
+    Active,
+
+    /// <summary>No longer used; still published until every proxy of the region has stopped using it.</summary>
+    [JsonStringEnumMemberName("leaving")]
+    Leaving,
+}
+
+/// <summary>
+/// One mount, as its znode holds it in JSON. Properties that a proxy does not know are kept out of its way: newer proxies may
+/// add some.
+/// </summary>
+public sealed record MountRecord
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        AllowTrailingCommas = true,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>The mount point; null means what the znode's name says.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>Name of the remote cluster.</summary>
+    public string? Cluster { get; init; }
+
+    /// <summary>Path there.</summary>
+    public string? RemotePath { get; init; }
+
+    /// <summary>Options, as after <c>-o</c>; null for the defaults.</summary>
+    public string? Options { get; init; }
+
+    /// <summary>How far it is.</summary>
+    public MountState State { get; init; }
+
+    /// <summary>True where the mount made the znode at the mount point, and unmount removes it.</summary>
+    public bool Placeholder { get; init; }
+
+    /// <summary>Reads a record.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    public static MountRecord Parse(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize<MountRecord>(json, Json) ?? throw new JsonException("the record is null");
+
+    /// <summary>Writes the record.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+}

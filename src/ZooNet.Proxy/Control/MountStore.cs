@@ -1,0 +1,252 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using ZooNet.Client;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Control;
+
+/// <summary>
+/// Reads the mount table of the home cluster and watches it. One loop reads the whole table after every event and after every
+/// reconnect, and publishes a snapshot when it differs. While home is away the last one stays in use. Thread-safe.
+/// </summary>
+public sealed class MountStore : IAsyncDisposable
+{
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan ForbiddenPause = TimeSpan.FromSeconds(5);
+
+    private readonly ClusterControl _home;
+    private readonly ProxyConfig _config;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Channel<TaskCompletionSource?> _wanted = Channel.CreateUnbounded<TaskCompletionSource?>(new() { SingleReader = true });
+    private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stop = new();
+    private Task _run = Task.CompletedTask;
+    private int _disposed;
+    private volatile MountSnapshot _current = MountSnapshot.Empty;
+    private int _signalled;
+    private bool _treeMade;
+
+    /// <summary>Makes a store. It does nothing before <see cref="Start"/>.</summary>
+    /// <param name="home">The control session of the home cluster.</param>
+    /// <param name="config">Gives the clusters that records may name, and the secret that owns the znodes.</param>
+    /// <param name="time">For pauses between attempts.</param>
+    /// <param name="logger">Hears of changes and of bad records.</param>
+    public MountStore(ClusterControl home, ProxyConfig config, TimeProvider time, ILogger<MountStore> logger)
+    {
+        _home = home;
+        _config = config;
+        _time = time;
+        _logger = logger;
+        _home.Connected += Signal;
+        _home.WatchFired += OnWatchFired;
+    }
+
+    /// <summary>Raised on the store's loop when a snapshot differs from the last one; the argument is the new one. Handlers do not block.</summary>
+    public event Action<MountSnapshot>? Changed;
+
+    /// <summary>The last snapshot.</summary>
+    public MountSnapshot Current => _current;
+
+    /// <summary>
+    /// Completes when the table has been read for the first time. No client may be served before: a mount point would read as the
+    /// empty znode that stands for it.
+    /// </summary>
+    public Task FirstRead => _first.Task;
+
+    /// <summary>Begins to read and to watch.</summary>
+    public void Start() => _run = Task.Run(RunAsync);
+
+    /// <summary>Waits for a reading that begins after this call, so that it shows what the control session has written before.</summary>
+    /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    public async Task<MountSnapshot> RefreshAsync(CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _wanted.Writer.TryWrite(done);
+        await done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return _current;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+        _home.Connected -= Signal;
+        _home.WatchFired -= OnWatchFired;
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _first.TrySetCanceled();
+        _stop.Dispose();
+    }
+
+    private void OnWatchFired(WatchNotification e)
+    {
+        if (e.Path.StartsWith(ZooNetTree.Mounts, StringComparison.Ordinal))
+        {
+            Signal();
+        }
+    }
+
+    private void Signal()
+    {
+        // However many events come while a reading is due, one more reading shows them all.
+        if (Interlocked.Exchange(ref _signalled, 1) == 0)
+        {
+            _wanted.Writer.TryWrite(null);
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        var waiting = new List<TaskCompletionSource>();
+        string? lastFailure = null;
+        try
+        {
+            while (await _wanted.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            {
+                Interlocked.Exchange(ref _signalled, 0);
+                while (_wanted.Reader.TryRead(out var done))
+                {
+                    if (done is not null)
+                    {
+                        waiting.Add(done);
+                    }
+                }
+                Exception? failure = null;
+                try
+                {
+                    await ReadAsync().ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+                {
+                    failure = e;
+                }
+                foreach (var done in waiting)
+                {
+                    if (failure is null)
+                    {
+                        done.TrySetResult();
+                    }
+                    else
+                    {
+                        done.TrySetException(failure);
+                    }
+                }
+                waiting.Clear();
+                lastFailure = failure is null ? null : lastFailure;
+                if (failure is not null)
+                {
+                    if (failure.Message != lastFailure)
+                    {
+                        _logger.TableNotRead(failure.Message);
+                        lastFailure = failure.Message;
+                    }
+                    // A cluster that is back announces itself; a table that went away under the reading does not.
+                    var forbidden = failure is KeeperException { Code: ErrorCode.NoAuth };
+                    if (forbidden)
+                    {
+                        // We may not mount here, so there are no mounts: home can be served all the same.
+                        _first.TrySetResult();
+                    }
+                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token).ConfigureAwait(false);
+                    if (failure is KeeperException)
+                    {
+                        Signal();
+                    }
+                }
+            }
+        }
+        finally
+        {
+            _wanted.Writer.TryComplete();
+            while (_wanted.Reader.TryRead(out var done))
+            {
+                done?.TrySetCanceled();
+            }
+            waiting.ForEach(w => w.TrySetCanceled());
+        }
+    }
+
+    private async Task ReadAsync()
+    {
+        if (!_treeMade)
+        {
+            await MakeTreeAsync().ConfigureAwait(false);
+            _treeMade = true;
+        }
+        ChildrenResult children;
+        try
+        {
+            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token).ConfigureAwait(false);
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+        {
+            _treeMade = false;
+            throw;
+        }
+        var records = new List<RawRecord>();
+        foreach (var name in children.Names)
+        {
+            try
+            {
+                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token).ConfigureAwait(false);
+                records.Add(new RawRecord(name, result.Data, result.Stat));
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+            {
+                // Gone meanwhile; the watch on the children tells, too.
+            }
+        }
+        var version = records.Select(r => r.Stat.Mzxid).Append(children.Stat.Pzxid).Max();
+        Publish(MountSnapshotBuilder.Build(records, _config, _current.Table, version, children.Stat.Version));
+    }
+
+    private void Publish(MountSnapshot snapshot)
+    {
+        var before = _current;
+        _current = snapshot;
+        if (snapshot.Version != before.Version || !_first.Task.IsCompleted)
+        {
+            var bad = snapshot.Entries.Where(e => e.Error is not null).ToList();
+            var active = snapshot.Table.Mounts.Count;
+            _logger.TableRead(snapshot.Version, active, snapshot.Entries.Count - active - bad.Count, bad.Count);
+            foreach (var entry in bad.Where(e => before.Entries.All(b => b.Name != e.Name || b.Error != e.Error)))
+            {
+                _logger.BadRecord(entry.Name, entry.Error!);
+            }
+            Changed?.Invoke(snapshot);
+        }
+        _first.TrySetResult();
+    }
+
+    /// <summary>
+    /// Makes the znodes that all proxies and all client sessions of the region share. Whoever comes first makes them, with the
+    /// ACLs that they need; others find them.
+    /// </summary>
+    private async Task MakeTreeAsync()
+    {
+        var readable = ZooNetTree.AclOf(_config.Secret, Permissions.Read);
+        // A client's own session makes the record of its remote sessions, whoever the client is; only proxies may list them.
+        var writable = ZooNetTree.AclOf(_config.Secret, Permissions.Create);
+        foreach (var (path, acl) in new[] { (ZooNetTree.Root, readable), (ZooNetTree.Mounts, readable), (ZooNetTree.Sessions, writable) })
+        {
+            try
+            {
+                await _home.CallAsync(c => c.CreateAsync(path, [], acl: acl), _stop.Token).ConfigureAwait(false);
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
+            {
+            }
+            catch (KeeperException e)
+            {
+                _logger.TreeNotMade(path, e.Message);
+                throw;
+            }
+        }
+    }
+}

@@ -1,0 +1,588 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Sessions;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Telemetry;
+using ZooNet.Proxy.Transport;
+using ZooNet.Proxy.Upstream;
+
+namespace ZooNet.Proxy.Downstream;
+
+/// <summary>
+/// One client's connection with all its links: frames are handed to the session one at a time under <see cref="Gate"/>, and what the
+/// session asks for is sent once per burst. The lock is this connection's own; sessions share none.
+/// </summary>
+internal sealed class ClientConnection : ISessionHost
+{
+    /// <summary>Bytes for a slow client beyond which its links are read no more.</summary>
+    private const int SlowClientBytes = 256 * 1024;
+
+    /// <summary>Bytes for a slow server beyond which the client is read no more.</summary>
+    private const int SlowServerBytes = 1024 * 1024;
+
+    private readonly DataPath _path;
+    private readonly DownstreamPeer _client;
+    private readonly List<FramePeer> _dirty = new(2);
+    private CancellationTokenSource? _closed;
+    private TaskCompletionSource? _clientReady;
+    private TaskCompletionSource? _sessionReady;
+    private long _now;
+    private long _bytesReceived;
+    private long _bytesSent;
+    private long _timedRequest = -1;
+    private long _timedSince;
+    private int _slowLinks;
+    private bool _hasBegun;
+    private bool _answering;
+    private bool _isClosed;
+    private bool _draining;
+
+    public ClientConnection(string address, DataPath path)
+    {
+        _path = path;
+        Address = address;
+        Gate = new Lock();
+        _client = new DownstreamPeer(this);
+        _now = path.NowMs;
+        Established = path.Time.GetUtcNow();
+        Session = new ClientSession(path.Region, this);
+    }
+
+    /// <summary>Guards the session and everything that sends for it.</summary>
+    public Lock Gate { get; }
+
+    public ClientSession Session { get; }
+
+    /// <summary>The session that home has let this client into; 0 before. It stays when the session ends.</summary>
+    public long HeldSession { get; private set; }
+
+    public DateTimeOffset Established { get; }
+
+    /// <summary>The client's address as ZooKeeper writes it, <c>/10.0.0.1:40000</c>.</summary>
+    public string Address { get; }
+
+    public long FramesReceived { get; private set; }
+
+    public long FramesSent { get; private set; }
+
+    /// <summary>What went over this connection so far; the numbers are read without a lock, one after another.</summary>
+    public TrafficSums Sums => new(FramesReceived, FramesSent, _bytesReceived, _bytesSent, _isClosed ? 0 : Math.Max(0, Session.Submitted - Session.Answered));
+
+    /// <summary>True where the proxy closed the connection and the client had not asked for it.</summary>
+    public bool WasDropped { get; private set; }
+
+    /// <inheritdoc/>
+    public long NowMs => _now;
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time => _path.Time;
+
+    /// <summary>True while the client takes its replies so slowly that its links should wait.</summary>
+    public bool IsClientSlow => _client.Backlog > SlowClientBytes && !_isClosed;
+
+    /// <summary>True while nothing more is to be read from the client.</summary>
+    public bool MustPauseClient => (!Session.WantsClientFrames || _draining || _slowLinks > 0) && !_isClosed;
+
+    // ------------------------------------------------------------ downstream
+
+    /// <summary>Reads the client's frames until the connection ends.</summary>
+    public Task RunAsync(Wire wire)
+    {
+        lock (Gate)
+        {
+            _client.Attach(wire);
+        }
+        return _client.ReadAsync();
+    }
+
+    /// <summary>Step 1: bytes from the client; each whole frame goes to the session.</summary>
+    public bool OnClientBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            consumed = 0;
+            needed = 0;
+            try
+            {
+                if (_answering || (!_hasBegun && !TryBegin(bytes)))
+                {
+                    // What follows a four-letter word is ignored, as servers do.
+                    consumed = _answering ? bytes.Length : 0;
+                    return !_isClosed;
+                }
+                FeedFrames(bytes, out consumed, out needed);
+                _bytesReceived += consumed;
+                if (_timedRequest < 0 && Session.Submitted > Session.Answered)
+                {
+                    (_timedRequest, _timedSince) = (Session.Submitted, _now);
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                OnBug(e);
+            }
+            FlushAll();
+            return !_isClosed;
+        }
+    }
+
+    /// <summary>The client's connection has ended.</summary>
+    public void OnClientEnd(string why)
+    {
+        lock (Gate)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+            _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
+            _path.CountClose(CloseReason.DownstreamClosed);
+            Guarded(static session => session.ClientClosed());
+            Finish();
+            FlushAll();
+        }
+    }
+
+    /// <summary>A connection that begins with a four-letter word gets its answer; any other is a session.</summary>
+    private bool TryBegin(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 4)
+        {
+            return false;
+        }
+        _hasBegun = true;
+        foreach (var b in bytes[..4])
+        {
+            if (b is < (byte)'a' or > (byte)'z')
+            {
+                return true;
+            }
+        }
+        if (_path.FourLetterWords is not { } words)
+        {
+            return true;
+        }
+        var word = Encoding.ASCII.GetString(bytes[..4]);
+        _answering = true;
+        // Not under this lock: the answer looks at the other connections, under theirs.
+        _ = Task.Run(() => Answer(words(word)));
+        return false;
+    }
+
+    private void Answer(string? answer)
+    {
+        lock (Gate)
+        {
+            if (_isClosed)
+            {
+                return;
+            }
+            Session.ClientClosed();
+            if (answer is null)
+            {
+                CloseClient(CloseReason.DownstreamFrameInvalid, "it began with letters that are no four-letter word");
+            }
+            else
+            {
+                _client.Send(Encoding.UTF8.GetBytes(answer));
+                Finish();
+            }
+            FlushAll();
+        }
+    }
+
+    private void FeedFrames(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
+    {
+        consumed = 0;
+        needed = 0;
+        while (!_isClosed && !_draining && Session.WantsClientFrames)
+        {
+            var status = Framing.TryReadFrame(bytes[consumed..], _path.Region.MaxFrame, out var length);
+            if (status == OperationStatus.NeedMoreData)
+            {
+                needed = length;
+                return;
+            }
+            if (status == OperationStatus.InvalidData)
+            {
+                Session.ClientClosed();
+                CloseClient(CloseReason.DownstreamFrameInvalid, $"a frame of length {length}; allowed are 1 to {_path.Region.MaxFrame} bytes (maxFrame)");
+                return;
+            }
+            FramesReceived++;
+            Session.ClientFrame(bytes.Slice(consumed, length));
+            consumed += length;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SendToClient(ReadOnlySpan<byte> frames)
+    {
+        FramesSent++;
+        _bytesSent += frames.Length;
+        _client.Send(frames);
+    }
+
+    /// <inheritdoc/>
+    public void CloseClient(CloseReason reason, string detail)
+    {
+        if (_isClosed)
+        {
+            return;
+        }
+        _path.Log.ClientClosed(Address, Session.SessionId, reason, detail);
+        _path.CountClose(reason);
+        WasDropped = reason is not CloseReason.SessionClosed;
+        Finish();
+    }
+
+    private void Finish()
+    {
+        _isClosed = true;
+        _closed?.Cancel();
+        _client.Close();
+        _clientReady?.TrySetResult();
+        _sessionReady?.TrySetResult();
+    }
+
+    // ------------------------------------------------------------ back-pressure
+
+    /// <summary>Waits until the session takes frames again.</summary>
+    public Task WaitForSessionAsync() => WaitWhile(static c => c.MustPauseClient, ref _sessionReady);
+
+    /// <summary>Waits until the client has taken what is queued for it.</summary>
+    public Task WaitForClientAsync() => WaitWhile(static c => c.IsClientSlow, ref _clientReady);
+
+    /// <summary>A slow peer has caught up.</summary>
+    public void OnBacklogSent()
+    {
+        lock (Gate)
+        {
+            CountSlowLinks();
+            Wake();
+        }
+    }
+
+    private Task WaitWhile(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
+    {
+        lock (Gate)
+        {
+            if (!condition(this))
+            {
+                return Task.CompletedTask;
+            }
+            ready ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return ready.Task;
+        }
+    }
+
+    private void CountSlowLinks()
+    {
+        _slowLinks = 0;
+        foreach (var link in Session.Links)
+        {
+            if (link.Transport is UpstreamConnection { Backlog: > SlowServerBytes, IsClosed: false })
+            {
+                _slowLinks++;
+            }
+        }
+    }
+
+    private void Wake()
+    {
+        if (_sessionReady is { } session && !MustPauseClient)
+        {
+            _sessionReady = null;
+            session.TrySetResult();
+        }
+        if (_clientReady is { } client && !IsClientSlow)
+        {
+            _clientReady = null;
+            client.TrySetResult();
+        }
+    }
+
+    // ------------------------------------------------------------ drain
+
+    /// <summary>Stops reading; closes once nothing is outstanding. Step of SIGTERM's drain.</summary>
+    public void Drain()
+    {
+        lock (Gate)
+        {
+            _draining = true;
+            FlushAll();
+        }
+    }
+
+    /// <summary>Closes at once, for the end of a drain.</summary>
+    public void Abort()
+    {
+        lock (Gate)
+        {
+            Session.ClientClosed();
+            CloseClient(CloseReason.Draining, "the drain timeout is over");
+            FlushAll();
+        }
+    }
+
+    /// <summary>Closes, because the session is held by another connection now.</summary>
+    public void Displace()
+    {
+        lock (Gate)
+        {
+            Session.ClientClosed();
+            CloseClient(CloseReason.SessionMoved, "the session was attached to on another connection");
+            FlushAll();
+        }
+    }
+
+    // ------------------------------------------------------------ upstream
+
+    /// <inheritdoc/>
+    public ILinkConnection OpenLink(SessionLink link)
+    {
+        var connection = new UpstreamConnection(this, link);
+        _closed ??= new CancellationTokenSource();
+        _ = ConnectAsync(connection, _closed.Token);
+        return connection;
+    }
+
+    private async Task ConnectAsync(UpstreamConnection connection, CancellationToken cancellationToken)
+    {
+        // Never on the caller's stack: the session is in the middle of an event.
+        await Task.Yield();
+        try
+        {
+            // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
+            await _path.TableRead.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken).ConfigureAwait(false);
+            if (!Attach(connection, new SocketWire(socket), server))
+            {
+                return;
+            }
+        }
+        catch (Exception e) when (e is UpstreamUnavailableException or OperationCanceledException)
+        {
+            OnLinkDown(connection, e.Message);
+            return;
+        }
+        await connection.ReadAsync().ConfigureAwait(false);
+    }
+
+    private bool Attach(UpstreamConnection connection, Wire wire, UpstreamServer server)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            connection.Server = server;
+            if (!connection.Attach(wire))
+            {
+                return false;
+            }
+            Guarded((connection, server), static (session, up) => session.LinkUp(up.connection, up.server));
+            FlushAll();
+            return true;
+        }
+    }
+
+    /// <summary>Step 4: bytes from a server; each whole frame goes to the session.</summary>
+    /// <returns>False where the connection is no longer wanted.</returns>
+    public bool OnLinkBytes(UpstreamConnection connection, ReadOnlySpan<byte> bytes, out int consumed, out int needed)
+    {
+        consumed = 0;
+        needed = 0;
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            try
+            {
+                while (!_isClosed && !IsClientSlow)
+                {
+                    var status = Framing.TryReadFrame(bytes[consumed..], _path.MaxReply, out var length);
+                    if (status == OperationStatus.NeedMoreData)
+                    {
+                        needed = length;
+                        break;
+                    }
+                    if (status == OperationStatus.InvalidData)
+                    {
+                        Session.LinkDown(connection, $"it sent a frame of length {length}");
+                        connection.Close();
+                        FlushAll();
+                        return false;
+                    }
+                    Session.LinkFrame(connection, bytes.Slice(consumed, length));
+                    consumed += length;
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                OnBug(e);
+            }
+            FlushAll();
+            return !_isClosed && !connection.IsClosed;
+        }
+    }
+
+    /// <summary>A link could not be opened, or was lost.</summary>
+    public void OnLinkDown(UpstreamConnection connection, string why)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            if (connection.Link.Phase == LinkPhase.Handshaking && connection.Link.Transport == connection && connection.Server is { } server && !_isClosed)
+            {
+                // It takes connections and does not serve: a server without its leader does that. The next attempt goes elsewhere.
+                _path.Pools[connection.Link.Cluster].Distrust(server);
+            }
+            Guarded((connection, why), static (session, down) => session.LinkDown(down.connection, down.why));
+            connection.Close();
+            FlushAll();
+        }
+    }
+
+    /// <summary>Gives up links to servers of a cluster that the proxy no longer reads through.</summary>
+    public void LeaveOthers(int cluster, UpstreamServer current)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            foreach (var link in Session.Links)
+            {
+                if (link.Cluster == cluster && link.Transport is UpstreamConnection { Server: { } server } connection && server != current)
+                {
+                    Guarded(connection, static (session, left) => session.LinkDown(left, "the proxy reads this cluster through another server now"));
+                    connection.Close();
+                    break;
+                }
+            }
+            FlushAll();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void BarrierDone(UpstreamServer server, bool succeeded)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            Guarded((server, succeeded), static (session, done) => session.BarrierDone(done.server, done.succeeded));
+            FlushAll();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ServerFailed(UpstreamServer server) => _path.Pools[server.Cluster].Distrust(server);
+
+    /// <inheritdoc/>
+    public void FindRecords(long sessionId) => _ = FindRecordsAsync(sessionId);
+
+    private async Task FindRecordsAsync(long sessionId)
+    {
+        await Task.Yield();
+        var records = await _path.Records.FindAsync(sessionId, _closed!.Token).ConfigureAwait(false);
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            Guarded(records, static (session, found) => session.RecordsFound(found));
+            FlushAll();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReplaceRecord(long sessionId, int cluster, byte[] data) => _ = ReplaceRecordAsync(sessionId, cluster, data);
+
+    private async Task ReplaceRecordAsync(long sessionId, int cluster, byte[] data)
+    {
+        await Task.Yield();
+        var saved = await _path.Records.ReplaceAsync(sessionId, cluster, data, _closed!.Token).ConfigureAwait(false);
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            Guarded((cluster, saved), static (session, done) => session.RecordSaved(done.cluster, done.saved));
+            FlushAll();
+        }
+    }
+
+    /// <summary>Time has passed.</summary>
+    public void Tick()
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            Guarded(static session => session.Tick());
+            FlushAll();
+        }
+    }
+
+    // ------------------------------------------------------------ sending
+
+    /// <summary>A peer has something to send when the event is over.</summary>
+    public void MarkDirty(FramePeer peer)
+    {
+        if (!peer.IsDirty)
+        {
+            peer.IsDirty = true;
+            _dirty.Add(peer);
+        }
+    }
+
+    /// <summary>Step 6: everything that this event queued leaves, with one call for each side.</summary>
+    private void FlushAll()
+    {
+        if (_draining && !_isClosed && !Session.HasOutstanding)
+        {
+            Session.ClientClosed();
+            CloseClient(CloseReason.Draining, "the proxy is shutting down");
+        }
+        if (HeldSession == 0 && Session.SessionId != 0 && !_isClosed)
+        {
+            HeldSession = Session.SessionId;
+            _path.Hold(this);
+        }
+        if (_timedRequest >= 0 && Session.Answered >= _timedRequest)
+        {
+            _path.Traffic.Latency.Record(_now - _timedSince);
+            _timedRequest = -1;
+        }
+        foreach (var peer in _dirty)
+        {
+            peer.Flush();
+            if (peer.Backlog > SlowServerBytes)
+            {
+                CountSlowLinks();
+            }
+        }
+        _dirty.Clear();
+        if (_sessionReady is not null || _clientReady is not null)
+        {
+            Wake();
+        }
+    }
+
+    /// <summary>A bug of ours costs one session, never the proxy: better to lose a session than to reorder one.</summary>
+    private void Guarded<T>(T argument, Action<ClientSession, T> work)
+    {
+        try
+        {
+            work(Session, argument);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            OnBug(e);
+        }
+    }
+
+    private void Guarded(Action<ClientSession> work) => Guarded(work, static (session, run) => run(session));
+
+    private void OnBug(Exception e)
+    {
+        _path.Log.SessionFailed(e, Address, Session.SessionId);
+        Session.ClientClosed();
+        CloseClient(CloseReason.UpstreamProtocol, "an internal error");
+    }
+}

@@ -1,0 +1,207 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Sessions;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Downstream;
+using ZooNet.Proxy.Telemetry;
+using ZooNet.Proxy.Upstream;
+
+namespace ZooNet.Proxy.Hosting;
+
+/// <summary>
+/// The proxy's data path: the client connections, the servers they are linked to, and what they share. Thread-safe.
+/// </summary>
+public sealed class DataPath : IHostedLifecycleService
+{
+    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly ProxyConfig _config;
+    private readonly ConcurrentDictionary<ClientConnection, byte> _clients = new();
+    private readonly ConcurrentDictionary<long, ClientConnection> _holders = new();
+    private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
+    private ITimer? _ticks;
+    private int _ticking;
+    private volatile bool _draining;
+
+    /// <summary>Makes the data path of a configuration.</summary>
+    public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, RecordStore records, TimeProvider time, ILogger<DataPath> logger)
+    {
+        _config = config;
+        Region = region;
+        Traffic = new TrafficCounters(() => _clients.Keys.Aggregate(default(TrafficSums), (sums, client) => sums + client.Sums));
+        Records = records;
+        Time = time;
+        Log = logger;
+        barriers.Region = region;
+        Pools = [.. config.Clusters.Select(c => new ServerPool(region, c, barriers, config.ConnectTimeout, time))];
+        foreach (var pool in Pools)
+        {
+            pool.Switched += OnSwitched;
+        }
+        // Replies of a server may be longer than requests to it; 16 MiB bounds what one link can make us hold.
+        MaxReply = Math.Max(16 * 1024 * 1024, config.MaxFrame);
+    }
+
+    /// <summary>What all sessions share.</summary>
+    public Region Region { get; }
+
+    /// <summary>The servers of each cluster, by ordinal.</summary>
+    public IReadOnlyList<ServerPool> Pools { get; }
+
+    /// <summary>Answers a four-letter word; null for a word it does not know.</summary>
+    public Func<string, string?>? FourLetterWords { get; set; }
+
+    /// <summary>What is counted of the client side.</summary>
+    public TrafficCounters Traffic { get; }
+
+    /// <summary>Completes when the mount table has been read: before, a mount point would read as the empty znode that stands for it.</summary>
+    public Task TableRead { get; set; } = Task.CompletedTask;
+
+    /// <summary>True once no more clients are accepted.</summary>
+    public bool IsDraining => _draining;
+
+    /// <summary>Client connections that are open now.</summary>
+    public int ClientCount => _clients.Count;
+
+    internal RecordStore Records { get; }
+    internal TimeProvider Time { get; }
+    internal ILogger Log { get; }
+    internal int MaxReply { get; }
+    internal long NowMs => Time.GetTimestamp() / (Time.TimestampFrequency / 1000);
+    internal IEnumerable<ClientConnection> Clients => _clients.Keys;
+
+    /// <summary>How many connections were closed for a reason.</summary>
+    public long Closed(CloseReason reason) => Volatile.Read(ref _closes[(int)reason]);
+
+    internal void CountClose(CloseReason reason) => Interlocked.Increment(ref _closes[(int)reason]);
+
+    internal bool Add(ClientConnection client)
+    {
+        _clients.TryAdd(client, 0);
+        if (_draining)
+        {
+            _clients.TryRemove(client, out _);
+            return false;
+        }
+        Traffic.ConnectionOpened();
+        return true;
+    }
+
+    /// <summary>
+    /// Home has let this client into a session. Whoever held it here before loses its connection, as it would on a server: else two
+    /// connections would share the session, and the older one's client would never notice.
+    /// </summary>
+    internal void Hold(ClientConnection client)
+    {
+        ClientConnection? before = null;
+        _holders.AddOrUpdate(client.HeldSession, client, (_, holder) =>
+        {
+            before = holder;
+            return client;
+        });
+        if (before is not null)
+        {
+            // On its own, because the caller holds its connection's lock and this takes the other's.
+            _ = Task.Run(before.Displace);
+        }
+    }
+
+    internal void Remove(ClientConnection client)
+    {
+        _holders.TryRemove(KeyValuePair.Create(client.HeldSession, client));
+        if (_clients.TryRemove(client, out _))
+        {
+            Traffic.ConnectionClosed(client.WasDropped, client.Sums);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _ticks = Time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Drains before anything is stopped: the listener would wait for its connections, and they for us.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken) => DrainAsync();
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Drains: no new clients, outstanding requests are finished, bounded by the drain timeout; then all are closed.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await DrainAsync().ConfigureAwait(false);
+        if (_ticks is { } ticks)
+        {
+            await ticks.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes every client connection that has nothing outstanding, and the others as soon as they have not.</summary>
+    public async Task DrainAsync()
+    {
+        if (_draining)
+        {
+            return;
+        }
+        _draining = true;
+        Log.Draining(_clients.Count, _config.DrainTimeout);
+        foreach (var client in _clients.Keys)
+        {
+            client.Drain();
+        }
+        var deadline = Time.GetTimestamp() + (long)(_config.DrainTimeout.TotalSeconds * Time.TimestampFrequency);
+        while (!_clients.IsEmpty && Time.GetTimestamp() < deadline)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), Time).ConfigureAwait(false);
+        }
+        foreach (var client in _clients.Keys)
+        {
+            client.Abort();
+        }
+    }
+
+    /// <summary>
+    /// A remote is read through another server: the sessions that still read it through the one before are brought along. Until none is
+    /// left the view is not one single copy of that cluster, so everything counts as coupled.
+    /// </summary>
+    private void OnSwitched(UpstreamServer current)
+    {
+        Region.HoldCoupled(true);
+        Log.ServerSwitched(Region.ClusterNames[current.Cluster], current.Address);
+        // On its own: the caller holds no lock, but it is in a hurry.
+        _ = Task.Run(() =>
+        {
+            foreach (var client in _clients.Keys)
+            {
+                client.LeaveOthers(current.Cluster, current);
+            }
+            Region.HoldCoupled(false);
+        });
+    }
+
+    private void Tick()
+    {
+        if (Interlocked.Exchange(ref _ticking, 1) != 0)
+        {
+            return;
+        }
+        foreach (var (client, _) in _clients)
+        {
+            if (client.Session.NeedsTicks)
+            {
+                client.Tick();
+            }
+        }
+        Volatile.Write(ref _ticking, 0);
+    }
+}

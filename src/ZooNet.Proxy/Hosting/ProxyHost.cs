@@ -1,0 +1,168 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Downstream;
+using ZooNet.Proxy.Telemetry;
+using ZooNet.Proxy.Transport;
+using ZooNet.Proxy.Upstream;
+
+namespace ZooNet.Proxy.Hosting;
+
+/// <summary>
+/// One proxy, ready to run: listener, data path, control plane and admin endpoint in one process. Several may run in one process.
+/// </summary>
+public sealed class ProxyHost : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly List<ListenOptions> _clientEndpoints = [];
+    private ListenOptions? _adminEndpoint;
+    private volatile bool _started;
+
+    /// <summary>Puts a proxy together; nothing is started.</summary>
+    /// <param name="config">A validated configuration.</param>
+    /// <param name="configureLogging">How to log; null for a console.</param>
+    /// <param name="configureServices">Adds or replaces services.</param>
+    public ProxyHost(ProxyConfig config, Action<ILoggingBuilder>? configureLogging = null, Action<IServiceCollection>? configureServices = null)
+    {
+        Config = config;
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(config.LogLevel);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        (configureLogging ?? LogToStandardError)(builder.Logging);
+        builder.Services.AddSingleton<BarrierChannels>();
+        builder.Services.AddSingleton<RecordStore>();
+        builder.Services.AddSingleton<DataPath>();
+        builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = config.DrainTimeout + TimeSpan.FromSeconds(5));
+        builder.Services.AddZooNetControl(config);
+        configureServices?.Invoke(builder.Services);
+        builder.Services.AddSingleton<IProxyStatus>(s => new DataPathStatus(s.GetRequiredService<DataPath>(), () => _started ? ClientEndPoints : []));
+        builder.Services.AddZooNetAdmin();
+        builder.Services.AddHostedService(s => s.GetRequiredService<DataPath>());
+        builder.WebHost.UseSockets(o =>
+        {
+            // Frames are handled where they were read: a hop to another thread costs more than the work itself.
+            o.UnsafePreferInlineScheduling = true;
+            o.NoDelay = true;
+            o.Backlog = 4096;
+        });
+        // Added last, it is asked first; it takes the plain client listeners only.
+        builder.Services.AddSingleton<IConnectionListenerFactory, RawSocketTransport>();
+        builder.WebHost.ConfigureKestrel(ConfigureKestrel);
+        _app = builder.Build();
+        _app.MapZooNetAdmin();
+        var path = Path;
+        path.TableRead = _app.Services.GetRequiredService<MountStore>().FirstRead;
+        var words = _app.Services.GetRequiredService<FourLetterWords>();
+        path.FourLetterWords = words.TryAnswer;
+        var metrics = _app.Services.GetRequiredService<ProxyMetrics>();
+        _app.Services.GetRequiredService<BarrierChannels>().Completed += (server, elapsed, succeeded) =>
+        {
+            if (succeeded)
+            {
+                metrics.BarrierCompleted(path.Region.ClusterNames[server.Cluster], elapsed);
+            }
+        };
+    }
+
+    /// <summary>What it was made of.</summary>
+    public ProxyConfig Config { get; }
+
+    /// <summary>The services, for tests and the admin endpoint.</summary>
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>The data path.</summary>
+    public DataPath Path => _app.Services.GetRequiredService<DataPath>();
+
+    /// <summary>Where clients connect, once started: real ports, also where port 0 was configured.</summary>
+    public IReadOnlyList<IPEndPoint> ClientEndPoints => [.. _clientEndpoints.Select(e => e.IPEndPoint!)];
+
+    /// <summary>Where the admin endpoint listens, once started.</summary>
+    public IPEndPoint AdminEndPoint => _adminEndpoint!.IPEndPoint!;
+
+    /// <summary>Starts to listen. Home need not be reachable.</summary>
+    /// <exception cref="IOException">An address can't be listened on.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        await _app.StartAsync(cancellationToken).ConfigureAwait(false);
+        _started = true;
+        Path.Log.Listening(string.Join(", ", ClientEndPoints));
+        Path.Log.AdminListening(AdminEndPoint.ToString());
+    }
+
+    /// <summary>Runs until SIGTERM, SIGINT or the token; drains before it returns.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken = default)
+    {
+        await StartAsync(cancellationToken).ConfigureAwait(false);
+        await _app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Drains and stops.</summary>
+    public Task StopAsync(CancellationToken cancellationToken = default) => _app.StopAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync().ConfigureAwait(false);
+        await _app.Services.GetRequiredService<BarrierChannels>().DisposeAsync().ConfigureAwait(false);
+        await _app.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void LogToStandardError(ILoggingBuilder logging)
+    {
+        logging.AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            o.UseUtcTimestamp = true;
+        });
+        logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    private void ConfigureKestrel(KestrelServerOptions options)
+    {
+        var handler = new Lazy<ConnectionDelegate>(() =>
+        {
+            var path = options.ApplicationServices.GetRequiredService<DataPath>();
+            var listener = new ClientListener(path);
+            return listener.OnConnectedAsync;
+        });
+        foreach (var address in Config.Listen)
+        {
+            Listen(options, address, raw: Config.Tls is null, endpoint =>
+            {
+                _clientEndpoints.Add(endpoint);
+                if (Config.Tls is { } tls)
+                {
+                    endpoint.UseHttps(X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key));
+                }
+                endpoint.Run(connection => handler.Value(connection));
+            });
+        }
+        Listen(options, Config.Admin, raw: false, endpoint =>
+        {
+            _adminEndpoint = endpoint;
+            endpoint.Protocols = HttpProtocols.Http1;
+        });
+    }
+
+    private static void Listen(KestrelServerOptions options, HostPort address, bool raw, Action<ListenOptions> configure)
+    {
+        var addresses = IPAddress.TryParse(address.Host, out var literal) ? [literal] : Dns.GetHostAddresses(address.Host);
+        // localhost stands for its IPv4 address where it has one: one listener for each configured address.
+        var chosen = addresses.FirstOrDefault(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) ?? addresses[0];
+        options.Listen(raw ? new RawEndPoint(chosen, address.Port) : new IPEndPoint(chosen, address.Port), configure);
+    }
+}

@@ -1,0 +1,143 @@
+using System.Diagnostics.Metrics;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Telemetry;
+
+/// <summary>
+/// The proxy's metrics: one meter, read by Prometheus at <c>/metrics</c> and pushed over OTLP where that is configured. Counters are
+/// kept by the data path and read at each scrape, so that counting costs it one addition. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Names that ZooKeeper's own dashboards use are used as they are; ours begin with <c>zoonet_</c>, and the label <c>mount</c> holds a
+/// mount point, "/" for home.
+/// </remarks>
+public sealed class ProxyMetrics : IDisposable
+{
+    /// <summary>Name of the meter.</summary>
+    public const string MeterName = "ZooNet";
+
+    private static readonly double[] BarrierBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+    private readonly Meter _meter;
+    private readonly PrometheusExporter _exporter;
+    private readonly MeterProvider? _otlp;
+    private readonly Histogram<double> _barrierLatency;
+
+    /// <summary>Makes the meter and begins to export.</summary>
+    public ProxyMetrics(ProxyConfig config, IProxyStatus proxy, ClusterControls clusters, MountStore store, Region region, StatusReporter status)
+    {
+        // A meter of this proxy alone: a process may hold several, in tests.
+        _meter = new Meter(new MeterOptions(MeterName) { Version = StatusReporter.Version, Scope = this });
+        _exporter = new PrometheusExporter(_meter);
+        _barrierLatency = _meter.CreateHistogram("zoonet_barrier_latency_seconds", "s", "Time from the start of a barrier to its reply.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = BarrierBounds });
+        AddServerGauges(proxy, status);
+        AddClusters(proxy, clusters);
+        AddMounts(proxy, clusters, store, region);
+        if (config.Otlp is { } collector)
+        {
+            _otlp = Sdk.CreateMeterProviderBuilder()
+                .AddMeter(MeterName)
+                .ConfigureResource(r => r.AddService("zoonet", serviceVersion: StatusReporter.Version, serviceInstanceId: config.ProxyId)
+                    .AddAttributes([new("zoonet.region", config.Region)]))
+                .AddOtlpExporter(o => o.Endpoint = collector)
+                .Build();
+        }
+    }
+
+    /// <summary>The metrics in Prometheus' text format.</summary>
+    public string Scrape() => _exporter.Scrape();
+
+    /// <summary>Records a barrier that was answered.</summary>
+    /// <param name="cluster">Name of its cluster.</param>
+    /// <param name="elapsed">From its start to its reply.</param>
+    public void BarrierCompleted(string cluster, TimeSpan elapsed) =>
+        _barrierLatency.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("cluster", cluster));
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _otlp?.Dispose();
+        _exporter.Dispose();
+        _meter.Dispose();
+    }
+
+    private void AddServerGauges(IProxyStatus proxy, StatusReporter status)
+    {
+        var traffic = proxy.Traffic;
+        Gauge("num_alive_connections", "Client connections.", () => traffic.Connections);
+        Gauge("outstanding_requests", "Requests that wait for their reply.", () => traffic.Sums.Outstanding);
+        Gauge("global_sessions", "Client sessions with a connection.", () => proxy.Sessions);
+        Gauge("avg_latency", "Mean time from request to reply, in ms.", () => traffic.Latency.AverageMs);
+        Gauge("min_latency", "Smallest time from request to reply, in ms.", () => traffic.Latency.MinMs);
+        Gauge("max_latency", "Largest time from request to reply, in ms.", () => traffic.Latency.MaxMs);
+        Gauge("packets_received", "Frames from clients.", () => traffic.Sums.PacketsReceived);
+        Gauge("packets_sent", "Frames to clients.", () => traffic.Sums.PacketsSent);
+        Gauge("uptime", "Time since the start, in ms.", () => status.Uptime.TotalMilliseconds);
+        _meter.CreateObservableGauge("watch_count", () => proxy.Watches is { } watches ? [new Measurement<long>(watches)] : Array.Empty<Measurement<long>>(), null, "Watches of clients.");
+        _meter.CreateObservableGauge("open_file_descriptor_count", () => OpenFiles.Count() is { } open ? [new Measurement<long>(open)] : Array.Empty<Measurement<long>>(), null, "Open file descriptors.");
+        Counter("connection_request_count", "Client connections that were opened.", () => [new(traffic.ConnectionsOpened)]);
+        Counter("connection_drop_count", "Client connections that the proxy closed.", () => [new(traffic.ConnectionsDropped)]);
+        Counter("bytes_received_count", "Bytes from clients.", () => [new(traffic.Sums.BytesReceived)]);
+        Counter("response_bytes", "Bytes to clients.", () => [new(traffic.Sums.BytesSent)]);
+        Gauge("process_resident_memory_bytes", "Resident memory of the process.", () => Environment.WorkingSet);
+        Gauge("zoonet_ready", "1 while clients are served.", () => status.IsReady ? 1 : 0);
+    }
+
+    private void AddClusters(IProxyStatus proxy, ClusterControls clusters)
+    {
+        PerCluster("zoonet_cluster_up", "1 while the cluster can be reached.", c => c.Health.IsUp ? 1 : 0);
+        PerCluster("zoonet_cluster_rtt_seconds", "Round trip of the last probe.", c => c.Health.RoundTrip?.TotalSeconds);
+        PerCluster("zoonet_cluster_circuit_state", "0 closed, 1 half-open, 2 open.", c => c.Health.Circuit switch { "open" => 2, "half-open" => 1, _ => 0 });
+        PerCluster("zoonet_cluster_sessions", "Clients with a session in the cluster.", c => proxy.SessionsIn(c.Cluster.Ordinal));
+
+        void PerCluster(string name, string description, Func<ClusterControl, double?> value) =>
+            _meter.CreateObservableGauge(name, () => clusters.All
+                .Select(c => (Control: c, Value: value(c)))
+                .Where(c => c.Value is not null)
+                .Select(c => new Measurement<double>(c.Value!.Value, new KeyValuePair<string, object?>("cluster", c.Control.Cluster.Name))), null, description);
+    }
+
+    private void AddMounts(IProxyStatus proxy, ClusterControls clusters, MountStore store, Region region)
+    {
+        _meter.CreateObservableGauge("zoonet_mount_up", () => store.Current.Entries.Select(e =>
+            new Measurement<int>(e is { Mount: { } m, State: MountState.Active } && clusters[m.Cluster].Health.IsUp ? 1 : 0, Labels(e.Path, e.Record?.Cluster))),
+            null, "1 while the mount is in use and its cluster can be reached.");
+        _meter.CreateObservableGauge("zoonet_mount_sessions", () => store.Current.Table.Mounts.Select(m =>
+            new Measurement<int>(proxy.SessionsIn(m.Cluster), Labels(m.Path, m.ClusterName))), null, "Clients with a session in the mount's cluster.");
+        Gauge("zoonet_routing_generation", "Zxid of the newest change of the mount table.", () => store.Current.Version);
+        PerMount("zoonet_mount_requests_total", "Requests that were sent to the cluster.", c => [("op", "read", c.Reads), ("op", "write", c.Writes)], withHome: false);
+        PerMount("zoonet_mount_refused_total", "Requests that the proxy refused: writes to a read-only mount, deletion of the mount point.", c => [(null, null, c.Refused)], withHome: false);
+        PerMount("zoonet_barriers_inserted_total", "Reads that needed a barrier, by whether they asked for it or shared another's.",
+            c => [("kind", "own", c.BarriersNeeded - c.BarriersShared), ("kind", "shared", c.BarriersShared)]);
+        PerMount("zoonet_barriers_elided_total", "Reads that needed no barrier, by rule.", c =>
+        [
+            ("rule", "nothing_elsewhere", c.Of(BarrierVerdict.NothingElsewhere)),
+            ("rule", "covered", c.Of(BarrierVerdict.Covered)),
+            ("rule", "not_coupled", c.Of(BarrierVerdict.NotCoupled)),
+            ("rule", "no_interest_change", c.Of(BarrierVerdict.NoInterestChange)),
+        ]);
+        PerMount("zoonet_barriers_failed_total", "Reads that failed with their barrier.", c => [(null, null, c.BarriersFailed)]);
+
+        void PerMount(string name, string description, Func<MountCounters, (string? Label, string? Value, long Count)[]> read, bool withHome = true) =>
+            _meter.CreateObservableCounter(name, () => store.Current.Table.Mounts
+                .Select(m => (Tags: Labels(m.Path, m.ClusterName), m.Counters))
+                // Home's requests are passed through uncounted; its reads are judged all the same.
+                .Concat(withHome ? [(Tags: Labels("/", region.ClusterNames[0]), Counters: region.HomeCounters)] : [])
+                .SelectMany(m => read(m.Counters).Select(r =>
+                    new Measurement<long>(r.Count, r.Label is null ? m.Tags : [.. m.Tags, new(r.Label, r.Value)]))), null, description);
+    }
+
+    private static KeyValuePair<string, object?>[] Labels(string mount, string? cluster) => [new("mount", mount), new("cluster", cluster)];
+
+    private void Gauge(string name, string description, Func<double> value) => _meter.CreateObservableGauge(name, value, null, description);
+
+    private void Counter(string name, string description, Func<IEnumerable<Measurement<long>>> values) => _meter.CreateObservableCounter(name, values, null, description);
+}

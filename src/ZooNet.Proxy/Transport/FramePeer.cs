@@ -1,0 +1,286 @@
+using System.Buffers;
+using System.Net.Sockets;
+
+namespace ZooNet.Proxy.Transport;
+
+/// <summary>
+/// One end of the proxy that speaks frames: the client, or a server. It reads bursts into one buffer, hands them on, and gathers what
+/// is sent until <see cref="Flush"/>: one system call for a burst each way. Everything but the read loop runs under the lock of the
+/// client connection that owns it.
+/// </summary>
+internal abstract class FramePeer(Lock gate)
+{
+    /// <summary>The buffer that an idle peer holds. A burst that fills it is read with a larger, pooled one.</summary>
+    private const int IdleBuffer = 512;
+    private const int BurstBuffer = 32 * 1024;
+
+    /// <summary>Reads in a row that would have fitted the idle buffer before the larger one is given back.</summary>
+    private const int QuietReads = 16;
+
+    /// <summary>How long the other end may take for the last bytes once the connection is to end.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
+
+    private Wire? _wire;
+    private byte[] _out = [];
+    private int _outLength;
+    private bool _sending;
+    private bool _closed;
+
+    /// <summary>Bytes gathered or on their way that the other end has not taken.</summary>
+    public int Backlog => _outLength;
+
+    /// <summary>True once <see cref="Close"/> was called or the connection was lost.</summary>
+    public bool IsClosed => _closed;
+
+    /// <summary>Set while the peer is in its owner's list of peers to flush.</summary>
+    public bool IsDirty { get; set; }
+
+    /// <summary>Gives the peer its connection.</summary>
+    /// <returns>False where it was closed meanwhile; the connection is closed then.</returns>
+    public bool Attach(Wire wire)
+    {
+        if (_closed)
+        {
+            wire.Close();
+            return false;
+        }
+        _wire = wire;
+        return true;
+    }
+
+    /// <summary>Gathers bytes; copied before it returns.</summary>
+    /// <returns>False where the peer is closed and the bytes go nowhere.</returns>
+    protected bool Gather(ReadOnlySpan<byte> bytes)
+    {
+        if (_closed)
+        {
+            return false;
+        }
+        if (_out.Length - _outLength < bytes.Length)
+        {
+            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(2048, (_outLength + bytes.Length) * 2));
+            _out.AsSpan(0, _outLength).CopyTo(larger);
+            ReturnOut();
+            _out = larger;
+        }
+        bytes.CopyTo(_out.AsSpan(_outLength));
+        _outLength += bytes.Length;
+        return true;
+    }
+
+    /// <summary>Sends what was gathered, with one call where the other end takes it all.</summary>
+    public void Flush()
+    {
+        IsDirty = false;
+        if (_sending || _outLength == 0 || _wire is not { } wire)
+        {
+            return;
+        }
+        var sent = wire.TrySend(_out.AsSpan(0, _outLength));
+        if (sent == _outLength)
+        {
+            Sent();
+        }
+        else if (sent < 0)
+        {
+            // The read loop learns of it too, and reports the end.
+            _closed = true;
+            Sent();
+            wire.Close();
+        }
+        else
+        {
+            _out.AsSpan(sent, _outLength - sent).CopyTo(_out);
+            _outLength -= sent;
+            _sending = true;
+            _ = SendRestAsync(wire);
+        }
+    }
+
+    /// <summary>Sends what was gathered and ends the connection.</summary>
+    public void Close()
+    {
+        if (_closed)
+        {
+            return;
+        }
+        Flush();
+        _closed = true;
+        if (!_sending)
+        {
+            _wire?.Close();
+        }
+        else
+        {
+            _ = CloseAfterLingerAsync(_wire!);
+        }
+    }
+
+    /// <summary>Reads until the connection ends.</summary>
+    public async Task ReadAsync()
+    {
+        var wire = _wire!;
+        var idle = new byte[IdleBuffer];
+        var buffer = idle;
+        var length = 0;
+        var quiet = 0;
+        string why;
+        try
+        {
+            while (true)
+            {
+                var received = await wire.ReceiveAsync(buffer.AsMemory(length)).ConfigureAwait(false);
+                if (received == 0)
+                {
+                    why = length == 0 ? "closed by the other end" : "closed by the other end in the middle of a frame";
+                    break;
+                }
+                length += received;
+                var full = length == buffer.Length;
+                if (!OnBytes(buffer.AsSpan(0, length), out var consumed, out var needed))
+                {
+                    return;
+                }
+                length -= consumed;
+                if (length > 0 && consumed > 0)
+                {
+                    buffer.AsSpan(consumed, length).CopyTo(buffer);
+                }
+                if (full || needed > buffer.Length)
+                {
+                    var want = Math.Max(needed, BurstBuffer);
+                    if (buffer.Length < want)
+                    {
+                        var larger = ArrayPool<byte>.Shared.Rent(want);
+                        buffer.AsSpan(0, length).CopyTo(larger);
+                        Release(buffer, idle);
+                        buffer = larger;
+                    }
+                }
+                quiet = received < IdleBuffer && length == 0 ? quiet + 1 : 0;
+                if (quiet >= QuietReads && buffer != idle)
+                {
+                    Release(buffer, idle);
+                    buffer = idle;
+                }
+                while (MustPause)
+                {
+                    await WaitAsync().ConfigureAwait(false);
+                    if (!OnBytes(buffer.AsSpan(0, length), out consumed, out _))
+                    {
+                        return;
+                    }
+                    length -= consumed;
+                    buffer.AsSpan(consumed, length).CopyTo(buffer);
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException or InvalidOperationException)
+        {
+            why = e is SocketException s ? s.SocketErrorCode.ToString() : "the connection broke";
+        }
+        finally
+        {
+            Release(buffer, idle);
+        }
+        OnEnd(why);
+    }
+
+    /// <summary>The clock.</summary>
+    protected abstract TimeProvider Time { get; }
+
+    /// <summary>True while nothing more is to be read.</summary>
+    protected abstract bool MustPause { get; }
+
+    /// <summary>Bytes have come; those of the last call that were not consumed are there again.</summary>
+    /// <param name="bytes">All that waits.</param>
+    /// <param name="consumed">How many were taken.</param>
+    /// <param name="needed">How many the next frame takes, where that is known.</param>
+    /// <returns>False to read no more.</returns>
+    protected abstract bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed);
+
+    /// <summary>The connection has ended.</summary>
+    protected abstract void OnEnd(string why);
+
+    /// <summary>Completes when <see cref="MustPause"/> may have become false.</summary>
+    protected abstract Task WaitAsync();
+
+    /// <summary>A backlog has been sent.</summary>
+    protected abstract void OnBacklogSent();
+
+    private async Task SendRestAsync(Wire wire)
+    {
+        try
+        {
+            while (true)
+            {
+                byte[] batch;
+                int length;
+                lock (gate)
+                {
+                    if (_outLength == 0)
+                    {
+                        _sending = false;
+                        Sent();
+                        if (_closed)
+                        {
+                            wire.Close();
+                        }
+                        break;
+                    }
+                    (batch, length) = (_out, _outLength);
+                    _out = [];
+                    _outLength = 0;
+                }
+                try
+                {
+                    await wire.SendAsync(batch.AsMemory(0, length)).ConfigureAwait(false);
+                }
+                finally
+                {
+                    ArrayPool<byte>.Shared.Return(batch);
+                }
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or InvalidOperationException or OperationCanceledException)
+        {
+            lock (gate)
+            {
+                _sending = false;
+                _closed = true;
+                Sent();
+            }
+            wire.Close();
+        }
+        OnBacklogSent();
+    }
+
+    private void Sent()
+    {
+        _outLength = 0;
+        ReturnOut();
+        _out = [];
+    }
+
+    private void ReturnOut()
+    {
+        if (_out.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_out);
+        }
+    }
+
+    private async Task CloseAfterLingerAsync(Wire wire)
+    {
+        await Task.Delay(Linger, Time).ConfigureAwait(false);
+        wire.Close();
+    }
+
+    private static void Release(byte[] buffer, byte[] idle)
+    {
+        if (buffer != idle)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace ZooNet.Proxy.Transport;
+
+/// <summary>An address whose connections are handed over as bare sockets.</summary>
+internal sealed class RawEndPoint(IPAddress address, int port) : IPEndPoint(address, port);
+
+/// <summary>
+/// Kestrel's transport for client listeners without TLS. Kestrel accepts, limits, tracks and stops connections as it does with its own;
+/// what is left out are the two pipes between socket and handler, which cost a copy, a buffer of 4 KB for each idle client, and a
+/// system call for each burst.
+/// </summary>
+internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnectionListenerFactorySelector
+{
+    /// <inheritdoc/>
+    public bool CanBind(EndPoint endpoint) => endpoint is RawEndPoint;
+
+    /// <inheritdoc/>
+    public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(endpoint);
+            socket.Listen(4096);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw e.SocketErrorCode == SocketError.AddressAlreadyInUse ? new AddressInUseException(e.Message, e) : e;
+        }
+        return new(new Listener(socket));
+    }
+
+    private sealed class Listener(Socket listening) : IConnectionListener
+    {
+        private readonly CancellationTokenSource _unbound = new();
+
+        public EndPoint EndPoint { get; } = listening.LocalEndPoint!;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            while (true)
+            {
+                try
+                {
+                    var socket = await listening.AcceptAsync(_unbound.Token).ConfigureAwait(false);
+                    socket.NoDelay = true;
+                    socket.Blocking = false;
+                    return new RawConnection(socket);
+                }
+                catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException)
+                {
+                    return null;
+                }
+                catch (SocketException) when (!_unbound.IsCancellationRequested)
+                {
+                    // That client is gone before it was accepted; the next one is not.
+                }
+                catch (SocketException)
+                {
+                    return null;
+                }
+            }
+        }
+
+        public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            _unbound.Cancel();
+            listening.Dispose();
+            return default;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            listening.Dispose();
+            _unbound.Dispose();
+            return default;
+        }
+    }
+}
+
+/// <summary>A client's connection as Kestrel tracks it, with its socket.</summary>
+internal sealed class RawConnection(Socket socket) : ConnectionContext
+{
+    private static long _last;
+    private string? _id;
+    private FeatureCollection? _features;
+    private Dictionary<object, object?>? _items;
+    private IDuplexPipe? _pipe;
+    private bool _taken;
+
+    /// <summary>Hands the socket over: whoever takes it closes it.</summary>
+    public Socket TakeSocket()
+    {
+        _taken = true;
+        return socket;
+    }
+
+    public override string ConnectionId
+    {
+        get => _id ??= $"C{Interlocked.Increment(ref _last):x}";
+        set => _id = value;
+    }
+
+    public override IFeatureCollection Features => _features ??= new FeatureCollection(1);
+
+    public override IDictionary<object, object?> Items
+    {
+        get => _items ??= [];
+        set => _items = new(value);
+    }
+
+    /// <summary>For a handler that wants a pipe all the same.</summary>
+    public override IDuplexPipe Transport
+    {
+        get => _pipe ??= new StreamPipe(new NetworkStream(socket));
+        set => _pipe = value;
+    }
+
+    public override EndPoint? RemoteEndPoint { get; set; } = socket.RemoteEndPoint;
+
+    public override void Abort(ConnectionAbortedException abortReason) => socket.Dispose();
+
+    public override ValueTask DisposeAsync()
+    {
+        if (!_taken)
+        {
+            socket.Dispose();
+        }
+        return default;
+    }
+
+    private sealed class StreamPipe(Stream stream) : IDuplexPipe
+    {
+        public PipeReader Input { get; } = PipeReader.Create(stream);
+
+        public PipeWriter Output { get; } = PipeWriter.Create(stream);
+    }
+}

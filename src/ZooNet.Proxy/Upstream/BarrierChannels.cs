@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using ZooNet.Client;
+using ZooNet.Federation.Freshness;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Upstream;
+
+/// <summary>
+/// Carries barriers: one session of the proxy's own to each server that is read through, pinned to that server, so that a barrier
+/// refreshes the very server whose reads wait for it. Thread-safe.
+/// </summary>
+public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogger<BarrierChannels> logger) : IBarrierTransport, IAsyncDisposable
+{
+    private readonly ConcurrentDictionary<UpstreamServer, Lazy<ZooKeeperClient>> _channels = new();
+
+    /// <summary>The region the barriers are for; set once, before the first barrier.</summary>
+    public Region? Region { get; set; }
+
+    /// <summary>How long barriers took that succeeded; for the metrics.</summary>
+    public event Action<UpstreamServer, TimeSpan, bool>? Completed;
+
+    /// <inheritdoc/>
+    public void Send(UpstreamServer server, BarrierTicket ticket) => _ = Task.Run(() => RunAsync(server, ticket));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var channel in _channels.Values)
+        {
+            if (channel.IsValueCreated)
+            {
+                await channel.Value.DetachAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task RunAsync(UpstreamServer server, BarrierTicket ticket)
+    {
+        var began = time.GetTimestamp();
+        using var deadline = new CancellationTokenSource(config.SessionTimeout * 2 / 3, time);
+        var succeeded = false;
+        try
+        {
+            while (!succeeded)
+            {
+                var client = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s))).Value;
+                try
+                {
+                    await client.WaitConnectedAsync(deadline.Token).ConfigureAwait(false);
+                    var zxid = await BarrierAsync(client, deadline.Token).ConfigureAwait(false);
+                    server.Show(zxid);
+                    Region?.Learn(server.Cluster, zxid);
+                    succeeded = true;
+                }
+                catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)
+                {
+                    _channels.TryRemove(server, out _);
+                    await client.DetachAsync().ConfigureAwait(false);
+                }
+                catch (KeeperException e) when (e.Code is ErrorCode.ConnectionLoss)
+                {
+                    // A barrier may be repeated: it only begins later then.
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), time, deadline.Token).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (Exception e) when (e is KeeperException or OperationCanceledException)
+        {
+            logger.BarrierFailed(server.Address, e.Message);
+        }
+        Completed?.Invoke(server, time.GetElapsedTime(began), succeeded);
+        server.BarrierDone(ticket, succeeded);
+    }
+
+    private async Task<long> BarrierAsync(ZooKeeperClient client, CancellationToken cancellationToken)
+    {
+        if (config.Barrier != BarrierMode.Sync)
+        {
+            try
+            {
+                return await client.QuorumBarrierAsync(cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (KeeperException e) when (config.Barrier == BarrierMode.Auto && e.Code is ErrorCode.Unimplemented or ErrorCode.NoAuth or ErrorCode.BadArguments)
+            {
+                // The cluster does not take our multi; its sync has to do.
+            }
+        }
+        return await client.SyncAsync("/", cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private ZooKeeperClient Open(UpstreamServer server)
+    {
+        var endpoint = IPEndPoint.Parse(server.Address);
+        return new ZooKeeperClient(new ZooKeeperClientOptions
+        {
+            Servers = [new ServerAddress(endpoint.Address.ToString(), endpoint.Port)],
+            SessionTimeout = config.SessionTimeout,
+            AttemptTimeout = config.ConnectTimeout,
+            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(config.Secret))],
+            TimeProvider = time,
+        });
+    }
+}

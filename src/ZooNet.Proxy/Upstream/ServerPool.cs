@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Upstream;
+
+/// <summary>
+/// Chooses the server of a cluster for a link and connects to it. Home servers take turns; a remote cluster is read through one
+/// server, the first that answers in the configured order, observers first: the others stand by. Names are resolved at each
+/// connect, and every address behind a name is a server of its own. Thread-safe.
+/// </summary>
+public sealed class ServerPool
+{
+    private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
+    private readonly Func<IPEndPoint, UpstreamServer> _make;
+    private readonly ClusterConfig _cluster;
+    private readonly TimeSpan _connectTimeout;
+    private readonly TimeProvider _time;
+    private int _turn;
+    private long _downUntil;
+    private long _stayUntil;
+    private volatile string? _lastError;
+    private readonly ConcurrentDictionary<UpstreamServer, long> _distrusted = new();
+    private UpstreamServer? _current;
+
+    /// <summary>
+    /// Raised when a remote cluster is read through another server than before, before the first link to it is used: while the handlers
+    /// run, sessions of this proxy may read the cluster through both.
+    /// </summary>
+    public event Action<UpstreamServer>? Switched;
+
+    /// <summary>Makes the pool of one cluster.</summary>
+    public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, TimeSpan connectTimeout, TimeProvider time)
+    {
+        _cluster = cluster;
+        _connectTimeout = connectTimeout;
+        _time = time;
+        _make = endpoint => new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers);
+    }
+
+    /// <summary>The servers met so far, with their freshness.</summary>
+    public IEnumerable<UpstreamServer> Servers => _servers.Values;
+
+    /// <summary>The server that the last link went to; null before the first.</summary>
+    public UpstreamServer? Current => Volatile.Read(ref _current);
+
+    /// <summary>Why the last attempt failed; null after one that succeeded.</summary>
+    public string? LastError => _lastError;
+
+    /// <summary>A server took a connection and did not serve it: for two seconds others are tried first.</summary>
+    public void Distrust(UpstreamServer server) => _distrusted[server] = _time.GetTimestamp() + 2 * _time.TimestampFrequency;
+
+    /// <summary>Connects a link to a server of the cluster.</summary>
+    /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
+    public async Task<(Socket Socket, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (!_cluster.IsHome && _time.GetTimestamp() < Volatile.Read(ref _downUntil))
+        {
+            // Every server failed a moment ago: a client must not wait for the same again.
+            throw new UpstreamUnavailableException(_lastError ?? "no server answered");
+        }
+        var endpoints = await ResolveAsync(cancellationToken).ConfigureAwait(false);
+        if (_cluster.IsHome && endpoints.Count > 1)
+        {
+            var first = (int)((uint)Interlocked.Increment(ref _turn) % endpoints.Count);
+            endpoints = [.. endpoints.Skip(first), .. endpoints.Take(first)];
+        }
+        Order(endpoints);
+        var errors = new List<string>();
+        for (var i = 0; i < endpoints.Count; i++)
+        {
+            var endpoint = endpoints[i];
+            var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            try
+            {
+                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                timeout.CancelAfter(_connectTimeout);
+                await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+                socket.Blocking = false;
+                _lastError = null;
+                var server = _servers.GetOrAdd(endpoint, _make);
+                Use(server);
+                return (socket, server);
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            {
+                socket.Dispose();
+                cancellationToken.ThrowIfCancellationRequested();
+                errors.Add($"{endpoint}: {(e is SocketException s ? s.SocketErrorCode.ToString() : $"no answer within {_connectTimeout.TotalSeconds:0.#} s")}");
+            }
+        }
+        _lastError = errors.Count == 0 ? "no address behind the configured names" : string.Join("; ", errors);
+        Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);
+        throw new UpstreamUnavailableException(_lastError);
+    }
+
+    /// <summary>
+    /// A remote's server in use comes first for a while, even when a better one is back: going back and forth costs barriers.
+    /// Servers that did not serve a moment ago come last.
+    /// </summary>
+    private void Order(List<IPEndPoint> endpoints)
+    {
+        var now = _time.GetTimestamp();
+        if (!_cluster.IsHome && Current is { } current && now < Volatile.Read(ref _stayUntil))
+        {
+            Move(endpoints, e => e.ToString() == current.Address, toFront: true);
+        }
+        if (!_distrusted.IsEmpty)
+        {
+            Move(endpoints, e => _servers.TryGetValue(e, out var server) && _distrusted.TryGetValue(server, out var until) && until > now, toFront: false);
+        }
+    }
+
+    private static void Move(List<IPEndPoint> endpoints, Predicate<IPEndPoint> which, bool toFront)
+    {
+        var moved = endpoints.FindAll(which);
+        endpoints.RemoveAll(which);
+        endpoints.InsertRange(toFront ? 0 : endpoints.Count, moved);
+    }
+
+    private void Use(UpstreamServer server)
+    {
+        var before = Interlocked.Exchange(ref _current, server);
+        if (before is not null && before != server && !_cluster.IsHome)
+        {
+            Volatile.Write(ref _stayUntil, _time.GetTimestamp() + 30 * _time.TimestampFrequency);
+            Switched?.Invoke(server);
+        }
+    }
+
+    private async Task<List<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
+    {
+        var endpoints = new List<IPEndPoint>();
+        foreach (var (host, port) in _cluster.InOrder)
+        {
+            if (IPAddress.TryParse(host, out var literal))
+            {
+                endpoints.Add(new IPEndPoint(literal, port));
+                continue;
+            }
+            try
+            {
+                var addresses = await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+                // Resolvers rotate their answers; in a fixed order all sessions read through the same server.
+                foreach (var address in addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal))
+                {
+                    endpoints.Add(new IPEndPoint(address, port));
+                }
+            }
+            catch (SocketException)
+            {
+                // A name that is not known now may be at the next connect; the others are tried meanwhile.
+            }
+        }
+        return endpoints;
+    }
+}
+
+/// <summary>No server of a cluster could be reached.</summary>
+public sealed class UpstreamUnavailableException(string message) : Exception(message);

@@ -1,0 +1,202 @@
+using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Tests.Configuration;
+
+public sealed class ProxyConfigTests : IDisposable
+{
+    private const string Good = """
+        // A comment, and a trailing comma below: both are allowed.
+        { "region": "us", "listen": "127.0.0.1:2281", "admin": "127.0.0.1:9181",
+          "home": { "cluster": "us", "servers": ["127.0.0.1:2181"] },
+          "remotes": { "zz": { "servers": ["10.0.0.9:2181"] }, "eu": { "observers": ["127.0.0.1:2184"], "servers": ["127.0.0.1:2182"] } },
+          "consistency": "ordered", "barrier": "quorum", }
+        """;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("zoonet-config-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void A_file_gives_every_value_and_its_remotes_are_numbered_by_name()
+    {
+        var config = Load(Good).Config!;
+
+        Assert.Equal("us", config.Region);
+        Assert.Equal([new HostPort("127.0.0.1", 2281)], config.Listen);
+        Assert.Equal(new HostPort("127.0.0.1", 9181), config.Admin);
+        Assert.Equal(("us", 0), (config.Home.Name, config.Home.Ordinal));
+        Assert.Equal([("eu", 1), ("zz", 2)], config.Remotes.Select(r => (r.Name, r.Ordinal)));
+        Assert.Equal([new HostPort("127.0.0.1", 2184), new HostPort("127.0.0.1", 2182)], config.Remotes[0].InOrder);
+        Assert.Equal(ConsistencyMode.Ordered, config.Consistency);
+        Assert.Equal(BarrierMode.Quorum, config.Barrier);
+        Assert.Equal(0xfffff, config.MaxFrame);
+        Assert.Equal(["conf", "isro", "mntr", "ruok", "srvr"], config.FourLetterWords.Order());
+        Assert.Empty(config.Advertise);
+        Assert.Same(config.Remotes[0], config.FindCluster("EU"));
+    }
+
+    [Fact]
+    public void Variables_override_the_file_and_flags_override_both()
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["ZOONET_CONSISTENCY"] = "none",
+            ["ZOONET_BARRIER"] = "sync",
+            ["ZOONET_HOME__SERVERS"] = "a:1, b",
+            ["ZOONET_REMOTES__EU__OBSERVERS__0"] = "[::1]:7",
+            ["ZOONET_ADMIN"] = "http://127.0.0.1:9999/",
+        };
+        var config = Load(Good, variables, new() { ["barrier"] = "auto" }).Config!;
+
+        Assert.Equal(ConsistencyMode.None, config.Consistency);
+        Assert.Equal(BarrierMode.Auto, config.Barrier);
+        Assert.Equal([new HostPort("a", 1), new HostPort("b", 2181)], config.Home.Servers);
+        Assert.Equal([new HostPort("::1", 7)], config.Remotes[0].Observers);
+        Assert.Equal(9999, config.Admin.Port);
+    }
+
+    [Fact]
+    public void A_proxy_can_be_configured_without_a_file()
+    {
+        var result = ProxyConfigLoader.Load(null, new Dictionary<string, string>
+        {
+            ["region"] = "us",
+            ["listen"] = "127.0.0.1:0",
+            ["home:cluster"] = "us",
+            ["home:servers"] = "zk1:2181,zk2:2181",
+        }, new Dictionary<string, string>());
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(2, result.Config!.Home.Servers.Count);
+        Assert.Empty(result.Config.Remotes);
+    }
+
+    [Fact]
+    public void Every_error_is_reported_at_once_with_its_key_its_value_and_what_is_allowed()
+    {
+        var result = Load("""
+            { "listen": ["127.0.0.1:99999", "nonsense"], "home": { "cluster": "U S", "servers": [], "sevrers": ["x:1"] },
+              "remotes": { "eu": {} , "ap": { "servers": ["h:1", "h:1"] } }, "consistency": "linear", "barrier": "1",
+              "maxFrame": 12, "timeouts": { "drain": "soon" }, "fourLetterWords": ["ruok", "kill"], "secret": "nocolon",
+              "tls": { "certificate": "/no/such.pem" }, "regoin": "us", "otlp": "collector" }
+            """);
+
+        Assert.Null(result.Config);
+        var text = string.Join('\n', result.Errors);
+        Assert.Equal(17, result.Errors.Count);
+        Assert.Contains("region: is missing", text);
+        Assert.Contains("regoin: is no configuration key; allowed here: region, listen", text);
+        Assert.Contains("home.sevrers: is no configuration key; allowed here: cluster, servers", text);
+        Assert.Contains("listen[0] = '127.0.0.1:99999': is no address", text);
+        Assert.Contains("listen[1] = 'nonsense': is no address", text);
+        Assert.Contains("home.cluster = 'U S': is no name", text);
+        Assert.Contains("home.servers: is missing", text);
+        Assert.Contains("remotes.eu: has no address", text);
+        Assert.Contains("remotes.ap.servers[1] = 'h:1': is listed twice", text);
+        Assert.Contains("consistency = 'linear': is not known; allowed are none, sequential, ordered, switch", text);
+        Assert.Contains("barrier = '1': is not known; allowed are quorum, sync, auto", text);
+        Assert.Contains("maxFrame = '12': is out of range; allowed are 1024 to 67108864", text);
+        Assert.Contains("timeouts.drain = 'soon': is no time in range", text);
+        Assert.Contains("fourLetterWords[1] = 'kill': is no four-letter word", text);
+        Assert.Contains("secret = '…': is no digest credential", text);
+        Assert.DoesNotContain("nocolon", text);
+        Assert.Contains("tls.key: is missing", text);
+        Assert.Contains("otlp = 'collector': is no collector's address", text);
+    }
+
+    [Theory]
+    [InlineData("""{ "region": """, "can not be read")]
+    [InlineData("""{ "region": "us", "region": "eu" }""", "can not be read")]
+    [InlineData("[1]", "can not be read")]
+    public void A_file_that_is_no_configuration_is_one_error(string json, string message)
+    {
+        var error = Assert.Single(Load(json).Errors);
+        Assert.Contains(message, error.ToString());
+    }
+
+    [Fact]
+    public void A_missing_file_is_one_error_that_names_it()
+    {
+        var error = Assert.Single(ProxyConfigLoader.Load("/no/such.json", null, new Dictionary<string, string>()).Errors);
+        Assert.Contains("/no/such.json", error.ToString());
+    }
+
+    [Theory]
+    [InlineData(""" "home": { "cluster": "us", "servers": ["127.0.0.1:2281"] } """, "is the address where this proxy listens, too")]
+    [InlineData(""" "home": { "cluster": "us", "servers": ["h:1"] }, "remotes": { "eu": { "servers": ["h:1"] } } """, "is a server of 'us', too")]
+    [InlineData(""" "home": { "cluster": "us", "servers": ["h:1"] }, "remotes": { "us": { "servers": ["h:2"] } } """, "has the name of the home cluster")]
+    [InlineData(""" "home": { "cluster": "us", "servers": ["h:1"] }, "remotes": { "eu": { "servers": ["i:1"], "observers": ["i:1"] } } """, "is listed as observer and as server")]
+    [InlineData(""" "home": { "cluster": "us", "servers": ["h:1"] }, "admin": "127.0.0.1:2281" """, "is where clients connect, too")]
+    public void An_address_that_stands_for_two_things_is_refused(string rest, string message)
+    {
+        var result = Load($$"""{ "region": "us", "listen": "127.0.0.1:2281", {{rest}} }""");
+
+        Assert.Contains(message, Assert.Single(result.Errors).ToString());
+    }
+
+    [Fact]
+    public void More_than_63_remotes_are_refused()
+    {
+        var remotes = string.Join(',', Enumerable.Range(1, 64).Select(i => $"\"r{i}\": {{ \"servers\": \"h{i}:1\" }}"));
+        var result = Load($$"""{ "region": "us", "listen": "h:1", "home": { "cluster": "us", "servers": "h:2" }, "remotes": { {{remotes}} } }""");
+
+        Assert.Contains("at most 63", Assert.Single(result.Errors).ToString());
+    }
+
+    [Fact]
+    public void A_variable_that_is_no_key_is_a_warning_because_Kubernetes_makes_some()
+    {
+        var result = Load(Good, new() { ["ZOONET_PORT"] = "tcp://10.0.0.1:2181", ["ZOONET_CONFIG"] = "x" });
+
+        Assert.Empty(result.Errors);
+        Assert.Contains("ZOONET_PORT", Assert.Single(result.Warnings));
+    }
+
+    [Fact]
+    public void A_variable_with_a_bad_value_is_an_error_that_names_the_variable()
+    {
+        var error = Assert.Single(Load(Good, new() { ["ZOONET_TIMEOUTS__DRAIN"] = "1h" }).Errors);
+
+        Assert.Equal("ZOONET_TIMEOUTS__DRAIN", error.Source);
+        Assert.Equal("timeouts.drain", error.Key);
+    }
+
+    [Theory]
+    [InlineData("500ms", 500)]
+    [InlineData("7", 7_000)]
+    [InlineData("1.5s", 1_500)]
+    [InlineData("2m", 120_000)]
+    public void Times_are_written_with_a_unit_or_in_seconds(string text, int milliseconds)
+    {
+        var config = Load(Good, new() { ["ZOONET_TIMEOUTS__DRAIN"] = text }).Config!;
+
+        Assert.Equal(milliseconds, config.DrainTimeout.TotalMilliseconds);
+    }
+
+    [Theory]
+    [InlineData("h:1", "h", 1)]
+    [InlineData("h", "h", 2181)]
+    [InlineData("[::1]:5", "::1", 5)]
+    [InlineData("[fe80::1]", "fe80::1", 2181)]
+    public void Addresses_are_read(string text, string host, int port) => Assert.Equal(new HostPort(host, port), HostPort.Parse(text));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("::1")]
+    [InlineData("h:")]
+    [InlineData("h:-1")]
+    [InlineData("h:65536")]
+    [InlineData("[::1")]
+    [InlineData("[h]:1")]
+    [InlineData("[::1]x")]
+    [InlineData("h h:1")]
+    public void What_is_no_address_is_not_read(string text) => Assert.False(HostPort.TryParse(text, 2181, out _));
+
+    private ConfigResult Load(string json, Dictionary<string, string>? variables = null, Dictionary<string, string>? flags = null)
+    {
+        var file = Path.Combine(_folder, "proxy.json");
+        File.WriteAllText(file, json);
+        return ProxyConfigLoader.Load(file, flags, variables ?? []);
+    }
+}

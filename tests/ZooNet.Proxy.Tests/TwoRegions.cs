@@ -1,0 +1,125 @@
+using System.Net.Http.Json;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using ZooNet.Client;
+using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Hosting;
+using ZooNet.Server;
+
+namespace ZooNet.Proxy.Tests;
+
+/// <summary>Two clusters in this process, and proxies of region us that may mount the cluster eu.</summary>
+public sealed class TwoRegions : IAsyncDisposable
+{
+    private readonly List<IAsyncDisposable> _owned = [];
+
+    private TwoRegions(EmbeddedServer us, EmbeddedServer eu) => (Us, Eu) = (us, eu);
+
+    public EmbeddedServer Us { get; }
+
+    public EmbeddedServer Eu { get; }
+
+    public static async Task<TwoRegions> StartAsync()
+    {
+        var options = new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500) };
+        var regions = new TwoRegions(await EmbeddedServer.StartAsync(options with { Epoch = 1 }), await EmbeddedServer.StartAsync(options with { Epoch = 2 }));
+        regions._owned.AddRange([regions.Us, regions.Eu]);
+        return regions;
+    }
+
+    public ProxyConfig Config() => new()
+    {
+        Region = "us",
+        Listen = [new HostPort("127.0.0.1", 0)],
+        Admin = new HostPort("127.0.0.1", 0),
+        Home = new ClusterConfig("us", 0, [], [new HostPort("127.0.0.1", Us.Address.Port)]),
+        Remotes = [new ClusterConfig("eu", 1, [], [new HostPort("127.0.0.1", Eu.Address.Port)])],
+        SessionTimeout = TimeSpan.FromSeconds(2),
+        DrainTimeout = TimeSpan.FromSeconds(2),
+    };
+
+    /// <summary>Starts a proxy and waits until it is ready.</summary>
+    public async Task<RunningProxy> StartProxyAsync(Func<ProxyConfig, ProxyConfig>? change = null, Action<IServiceCollection>? services = null, bool waitReady = true)
+    {
+        var config = Config();
+        var host = new ProxyHost(change?.Invoke(config) ?? config, logging => logging.SetMinimumLevel(LogLevel.None), services);
+        _owned.Add(host);
+        await host.StartAsync();
+        var proxy = new RunningProxy(host);
+        if (waitReady)
+        {
+            await Eventually(async () => (await proxy.Http.GetAsync("/ready")).IsSuccessStatusCode && proxy.IsUp(1));
+        }
+        return proxy;
+    }
+
+    public async Task<ZooKeeperClient> ConnectAsync(System.Net.IPEndPoint server, string? secret = null)
+    {
+        var client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions
+        {
+            Servers = [new ServerAddress(server.Address.ToString(), server.Port)],
+            Auth = secret is null ? [] : [new AuthCredentials("digest", Encoding.UTF8.GetBytes(secret))],
+        });
+        _owned.Add(client);
+        return client;
+    }
+
+    public static async Task Eventually(Func<Task<bool>> condition, double seconds = 15)
+    {
+        var deadline = DateTime.UtcNow.AddSeconds(seconds);
+        while (!await condition())
+        {
+            Assert.True(DateTime.UtcNow < deadline, "not in time");
+            await Task.Delay(10);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // Proxies and clients before the servers that they talk to.
+        foreach (var owned in _owned.AsEnumerable().Reverse())
+        {
+            await owned.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>A proxy as its admin sees it.</summary>
+public sealed class RunningProxy
+{
+    public RunningProxy(ProxyHost host)
+    {
+        Host = host;
+        Http = new HttpClient { BaseAddress = new Uri($"http://{host.AdminEndPoint}") };
+    }
+
+    public ProxyHost Host { get; }
+
+    public HttpClient Http { get; }
+
+    public bool IsUp(int cluster) => Host.Services.GetRequiredService<ClusterControls>()[cluster].Health.IsUp;
+
+    public async Task<(int Status, string Message)> MountAsync(string source, string path, string? options = null, bool force = false) =>
+        await ReadAsync(await Http.PostAsJsonAsync("/api/v1/mounts", new MountBody(source, path, options, force)));
+
+    public async Task<(int Status, string Message)> UnmountAsync(string path, bool force = false) =>
+        await ReadAsync(await Http.DeleteAsync($"/api/v1/mounts{path}{(force ? "?force=true" : "")}"));
+
+    public async Task<IReadOnlyList<MountInfo>> MountsAsync() => (await Http.GetFromJsonAsync<MountList>("/api/v1/mounts"))!.Mounts;
+
+    public async Task<StatusReply> StatusAsync() => (await Http.GetFromJsonAsync<StatusReply>("/api/v1/status"))!;
+
+    private static async Task<(int, string)> ReadAsync(HttpResponseMessage response)
+    {
+        var json = (await response.Content.ReadFromJsonAsync<System.Text.Json.JsonElement>())!;
+        var name = response.IsSuccessStatusCode ? "message" : "detail";
+        if (!response.IsSuccessStatusCode)
+        {
+            Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        }
+        return ((int)response.StatusCode, json.GetProperty(name).GetString()!);
+    }
+}
