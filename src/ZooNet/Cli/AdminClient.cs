@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace ZooNet.Cli;
+
+/// <summary>Asks a proxy's admin endpoint. A refusal becomes a <see cref="CommandFailedException"/> with the proxy's own sentence.</summary>
+internal sealed class AdminClient : IDisposable
+{
+    /// <summary>Where a proxy listens that was told nothing else.</summary>
+    public const string DefaultUrl = "http://127.0.0.1:9181";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private readonly Uri _url;
+    private readonly HttpClient _http;
+
+    private AdminClient(Uri url)
+    {
+        _url = url;
+        // A mount may wait for other regions' acknowledgements; the proxy itself gives up before this.
+        _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    /// <summary>The option that says which proxy is asked.</summary>
+    public static Option<string?> AdminOption() => new("--admin", "-a")
+    {
+        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: ZOONET_ADMIN, or {DefaultUrl}.",
+        HelpName = "URL",
+    };
+
+    /// <summary>Makes a client for what the option, or else the variable, says.</summary>
+    public static AdminClient For(string? option)
+    {
+        var text = option ?? Environment.GetEnvironmentVariable("ZOONET_ADMIN");
+        text = string.IsNullOrWhiteSpace(text) ? DefaultUrl : text;
+        if (!text.Contains("://", StringComparison.Ordinal))
+        {
+            text = "http://" + text;
+        }
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        {
+            throw new CommandFailedException($"'{text}' is no admin endpoint; write http://host:port", ExitCodes.BadUsage);
+        }
+        return new AdminClient(url);
+    }
+
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+
+    public Task<T> PostAsync<T>(string path, object body, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Post, path, body, cancellationToken);
+
+    public Task<T> DeleteAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Delete, path, null, cancellationToken);
+
+    /// <summary>The path of a mount in the API.</summary>
+    public static string MountUrl(string mountPoint) => "/api/v1/mounts" + string.Join('/', mountPoint.Split('/').Select(Uri.EscapeDataString));
+
+    /// <summary>An answer as JSON for scripts.</summary>
+    public static string ToJson<T>(T value) => JsonSerializer.Serialize(value, Json);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body, options: Json) };
+            using var response = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+            {
+                return await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken).ConfigureAwait(false)
+                    ?? throw new CommandFailedException($"the answer of {_url} is empty; is it a proxy's admin endpoint?");
+            }
+            var problem = await ReadProblemAsync(response, cancellationToken).ConfigureAwait(false);
+            throw new CommandFailedException(
+                problem ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?",
+                response.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.BadUsage : ExitCodes.Failed);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandFailedException($"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); start one with 'zoonet proxy', or name another with --admin");
+        }
+        catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandFailedException($"the proxy at {_url} did not answer within {_http.Timeout.TotalSeconds} s; 'zoonet status' may tell why");
+        }
+        catch (JsonException e)
+        {
+            throw new CommandFailedException($"the answer of {_url} is not understood ({e.Message}); is it a proxy's admin endpoint, of this version?");
+        }
+    }
+
+    private static async Task<string?> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken).ConfigureAwait(false);
+            return problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

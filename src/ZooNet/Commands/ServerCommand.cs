@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Net;
+using ZooNet.Server;
+
+namespace ZooNet.Commands;
+
+/// <summary><c>zoonet server</c>: the embedded server as a process of its own.</summary>
+public static class ServerCommand
+{
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var listen = new Option<string>("--listen") { Description = "Address and port to listen on; port 0 takes a free one.", DefaultValueFactory = _ => "127.0.0.1:2181" };
+        var data = new Option<string?>("--data") { Description = "Folder to keep the data in. Without it everything is in memory only." };
+        var tick = new Option<int>("--tick") { Description = "Milliseconds of a tick: session timeouts are 2 to 20 of them.", DefaultValueFactory = _ => 2000 };
+        var super = new Option<string?>("--super-digest") { Description = "Who may do anything: super: and the base64 of the SHA-1 of \"super:password\"." };
+        var reconfig = new Option<bool>("--reconfig") { Description = "Allow the super user to reconfigure: observers may join and leave /zookeeper/config." };
+        var command = new Command("server", "Run a ZooKeeper-compatible server, for development and tests.") { listen, data, tick, super, reconfig };
+        command.SetAction(async (result, cancel) =>
+        {
+            if (!IPEndPoint.TryParse(result.GetValue(listen)!, out var address))
+            {
+                await Console.Error.WriteLineAsync($"--listen {result.GetValue(listen)}: not an address with a port, such as 127.0.0.1:2181.").ConfigureAwait(false);
+                return 2;
+            }
+            if (result.GetValue(tick) <= 0)
+            {
+                await Console.Error.WriteLineAsync("--tick must be positive.").ConfigureAwait(false);
+                return 2;
+            }
+            var options = new EmbeddedServerOptions
+            {
+                Listen = address,
+                DataDirectory = result.GetValue(data),
+                Tick = TimeSpan.FromMilliseconds(result.GetValue(tick)),
+                SuperDigest = result.GetValue(super),
+                ReconfigEnabled = result.GetValue(reconfig),
+            };
+            return await RunAsync(options, cancel).ConfigureAwait(false);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(EmbeddedServerOptions options, CancellationToken cancel)
+    {
+        EmbeddedServer server;
+        try
+        {
+            server = await EmbeddedServer.StartAsync(options, cancel).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return 1;
+        }
+        await using (server.ConfigureAwait(false))
+        {
+            // Scripts read the port from this line.
+            Console.WriteLine($"listening on {server.Address}");
+            var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var byCancel = cancel.Register(stopped.SetResult);
+            await Task.WhenAny(stopped.Task, server.Failure).ConfigureAwait(false);
+            if (server.Failure.IsCompleted)
+            {
+                var failure = await server.Failure.ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"{options.DataDirectory} can't be written: {failure.Message}").ConfigureAwait(false);
+                return 1;
+            }
+        }
+        return 0;
+    }
+}

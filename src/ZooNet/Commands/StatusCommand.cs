@@ -1,0 +1,76 @@
+using System.CommandLine;
+using System.Globalization;
+using ZooNet.Cli;
+using ZooNet.Proxy.Admin;
+
+namespace ZooNet.Commands;
+
+/// <summary><c>zoonet status</c>.</summary>
+public static class StatusCommand
+{
+    /// <summary>Builds the command.</summary>
+    public static Command Create()
+    {
+        var json = new Option<bool>("--json") { Description = "Print JSON." };
+        var admin = AdminClient.AdminOption();
+        var command = new Command("status", "Show a proxy: its clusters, what is down, its mounts and their barriers.") { json, admin };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = AdminClient.For(parsed.GetValue(admin));
+            var status = await client.GetAsync<StatusReply>("/api/v1/status", cancellationToken);
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(AdminClient.ToJson(status));
+            }
+            else
+            {
+                Write(status);
+            }
+            return ExitCodes.Ok;
+        });
+        return command.WithExamples("""
+            Examples:
+              zoonet status
+              zoonet status --json | jq '.clusters[] | select(.up | not) | .name'
+
+            """);
+    }
+
+    private static void Write(StatusReply status)
+    {
+        var state = status.Draining ? "draining" : status.Ready ? "ready" : "NOT READY";
+        Output.Line($"proxy {status.ProxyId} of region {status.Region}: {state}, ZooNet {status.Version}, up since {status.Started:u}");
+        Output.Line($"listening on {(status.Listen.Count == 0 ? "nothing" : string.Join(", ", status.Listen))}; {status.Sessions} sessions, {status.Connections} connections, {status.ResidentBytes / 1048576} MiB");
+        Output.Line($"consistency {status.Consistency}, barrier {status.Barrier}");
+        Output.Line();
+        var clusters = Output.NewTable("cluster", "role", "state", "server", "rtt", "circuit", "sessions", "");
+        foreach (var c in status.Clusters)
+        {
+            var servers = c.Servers.Count > 0 ? string.Join(", ", c.Servers.Select(s => $"{s.Address} ({s.Links})")) : c.Server;
+            var rtt = c.RttMs is { } ms && c.Up ? string.Create(CultureInfo.InvariantCulture, $"{ms:0.0} ms") : "";
+            var note = c.Up ? c.Home || c.Observer ? "" : "not at an observer" : $"since {c.Since:u}: {c.LastError}";
+            Output.AddRow(clusters, c.Name, c.Home ? "home" : "remote", c.Up ? "up" : "down", servers, rtt, c.Circuit, c.Sessions.ToString(CultureInfo.InvariantCulture), note);
+        }
+        Output.Write(clusters);
+        Output.Line();
+        if (status.Mounts.Count == 0)
+        {
+            Output.Line("nothing is mounted");
+            return;
+        }
+        MountsCommand.Write(status.Mounts);
+        Output.Line();
+        var traffic = Output.NewTable("mount", "reads", "writes", "barriers", "shared", "avoided", "failed");
+        Add("/", status.HomeTraffic);
+        foreach (var mount in status.Mounts.Where(m => m.Traffic is not null))
+        {
+            Add(mount.Path, mount.Traffic!);
+        }
+        Output.Write(traffic);
+
+        void Add(string name, MountTraffic t) => Output.AddRow(traffic, name, Text(t.Reads), Text(t.Writes), Text(t.BarriersNeeded), Text(t.BarriersShared),
+            Text(t.AvoidedNothingNew + t.AvoidedNotCoupled + t.AvoidedNoInterestChange), Text(t.BarriersFailed));
+    }
+
+    private static string Text(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
+}

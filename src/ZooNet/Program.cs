@@ -1,0 +1,17 @@
+using ZooNet.Cli;
+using ZooNet.Commands;
+using ZooNet.Proxy.Transport;
+
+SocketEngine.Configure();
+return await CommandLine.RunAsync(
+    args,
+    ProxyCommand.Create(),
+    MountCommand.Create(),
+    UnmountCommand.Create(),
+    MountsCommand.Create(),
+    ResolveCommand.Create(),
+    StatusCommand.Create(),
+    ServerCommand.Create(),
+    WanCommand.Create(),
+    BenchCommand.Create(),
+    DemoCommand.Create());
