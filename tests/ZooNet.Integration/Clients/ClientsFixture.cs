@@ -1,0 +1,62 @@
+using System.Text.Json.Nodes;
+using ZooNet.Integration.Fixtures;
+
+namespace ZooNet.Integration.Clients;
+
+/// <summary>
+/// Where the unmodified clients run: region us with an ensemble of three servers and one proxy, and ensemble eu, read through its
+/// observer in us and mounted at <see cref="Mount"/>. The ensembles are set up as kazoo's own harness sets up its servers.
+/// </summary>
+public sealed class ClientsFixture : IAsyncLifetime
+{
+    /// <summary>The mount point of eu's /apps.</summary>
+    public const string Mount = "/mnt/eu";
+
+    private const string SuperUser = "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU="; // super:test
+
+    private RealEnsemble? _us;
+    private RealEnsemble? _eu;
+    private ProxyProcess? _proxy;
+
+    /// <summary>The home ensemble's own addresses.</summary>
+    public string Direct => _us!.ConnectString;
+
+    /// <summary>The proxy's address.</summary>
+    public string Proxied => _proxy!.Address.ToString();
+
+    /// <inheritdoc/>
+    public async Task InitializeAsync()
+    {
+        // A fixture can't skip; its tests do, by ClientProgram.Require().
+        if (!Jars.Present)
+        {
+            return;
+        }
+        RealEnsembleOptions options = new() { TickTimeMs = 1000, Config = ["reconfigEnabled=true"], Jvm = [SuperUser] };
+        var ensembles = await Task.WhenAll(RealEnsemble.StartAsync("us", options with { Voters = 3 }),
+            RealEnsemble.StartAsync("eu", options with { RemoteObservers = 1, Config = [] }));
+        (_us, _eu) = (ensembles[0], ensembles[1]);
+        _proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(_us), [ProxyCluster.Remote(_eu)], new JsonObject { ["fourLetterWords"] = new JsonArray("*") });
+        await _proxy.MountAsync("eu:/apps", Mount, "create");
+    }
+
+    /// <inheritdoc/>
+    public async Task DisposeAsync()
+    {
+        foreach (var part in (IAsyncDisposable?[])[_proxy, _us, _eu])
+        {
+            if (part is not null)
+            {
+                await part.DisposeAsync();
+            }
+        }
+    }
+}
+
+/// <summary>Tests in this collection share one <see cref="ClientsFixture"/> and run one after another.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClientsCollection : ICollectionFixture<ClientsFixture>
+{
+    /// <summary>The collection's name, for the attribute of a test class.</summary>
+    public const string Name = "unmodified clients";
+}

@@ -1,0 +1,209 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ZooNet.Client;
+
+namespace ZooNet.Integration.Fixtures;
+
+/// <summary>A cluster as a proxy's configuration names it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Servers">Its own servers.</param>
+/// <param name="Observers">Its observers in the proxy's region; none for home.</param>
+public sealed record ProxyCluster(string Name, IReadOnlyList<ServerAddress> Servers, IReadOnlyList<ServerAddress> Observers)
+{
+    /// <summary>A real ensemble as home.</summary>
+    public static ProxyCluster Home(RealEnsemble ensemble) => new(ensemble.Name, ensemble.Addresses, []);
+
+    /// <summary>A real ensemble as a remote, read through its observers across the WAN.</summary>
+    public static ProxyCluster Remote(RealEnsemble ensemble) =>
+        new(ensemble.Name, ensemble.Addresses, [.. ensemble.Observers.Where(observer => observer.Relays.Count > 0).Select(observer => observer.Address)]);
+}
+
+/// <summary>
+/// <c>zoonet proxy</c> as a process of its own, as users run it: for what an in-process proxy can't show, such as signals, memory and
+/// CPU time. It dies with this process.
+/// </summary>
+public sealed class ProxyProcess : IAsyncDisposable
+{
+    private readonly IReadOnlyList<string> _command;
+    private ChildProcess _process;
+    private readonly string _folder;
+    private readonly HttpClient _http;
+
+    private ProxyProcess(IReadOnlyList<string> command, string folder, ServerAddress address, Uri admin)
+    {
+        _command = command;
+        _process = ChildProcess.Start(Path.Combine(folder, "log"), command[0], command.Skip(1));
+        _folder = folder;
+        Address = address;
+        Admin = admin;
+        _http = new HttpClient { BaseAddress = admin, Timeout = TimeSpan.FromSeconds(30) };
+    }
+
+    /// <summary>The zoonet program that was built with this one.</summary>
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "zoonet.dll");
+
+    /// <summary>Where clients connect.</summary>
+    public ServerAddress Address { get; }
+
+    /// <summary>The admin endpoint.</summary>
+    public Uri Admin { get; }
+
+    /// <summary>The process id.</summary>
+    public int ProcessId => _process.Id;
+
+    /// <summary>What it has logged.</summary>
+    public string Log => _process.Output;
+
+    /// <summary>Starts a proxy and waits until it is ready, that is, until home answers.</summary>
+    /// <param name="home">The region's own cluster; its name is the region's too.</param>
+    /// <param name="remotes">Clusters that can be mounted.</param>
+    /// <param name="settings">Further keys of the configuration file, such as consistency.</param>
+    /// <param name="launcher">What to start it with, such as taskset and its arguments.</param>
+    public static async Task<ProxyProcess> StartAsync(ProxyCluster home, IReadOnlyList<ProxyCluster> remotes, JsonObject? settings = null, IReadOnlyList<string>? launcher = null)
+    {
+        var folder = OwnedFolder.Create("proxy");
+        var address = new ServerAddress("127.0.0.1", FreePorts.Take());
+        var admin = new ServerAddress("127.0.0.1", FreePorts.Take());
+        var config = new JsonObject
+        {
+            ["region"] = home.Name,
+            ["listen"] = address.ToString(),
+            ["admin"] = admin.ToString(),
+            ["home"] = new JsonObject { ["cluster"] = home.Name, ["servers"] = List(home.Servers) },
+            ["remotes"] = new JsonObject(remotes.Select(remote => KeyValuePair.Create(remote.Name,
+                (JsonNode?)new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) }))),
+        };
+        foreach (var (key, value) in settings ?? [])
+        {
+            config[key] = value?.DeepClone();
+        }
+        var file = Path.Combine(folder, "zoonet.json");
+        await File.WriteAllTextAsync(file, config.ToJsonString());
+        IReadOnlyList<string> command = [.. launcher ?? [], "dotnet", "exec", Program, "proxy", "--config", file];
+        var proxy = new ProxyProcess(command, folder, address, new Uri($"http://{admin}/"));
+        try
+        {
+            await proxy.WaitReadyAsync();
+            return proxy;
+        }
+        catch
+        {
+            await proxy.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a proxy of a real ensemble's region, with the defaults; <paramref name="remotes"/> can be mounted.</summary>
+    public static Task<ProxyProcess> StartAsync(RealEnsemble home, IReadOnlyList<RealEnsemble> remotes, JsonObject? settings = null) =>
+        StartAsync(ProxyCluster.Home(home), [.. remotes.Select(ProxyCluster.Remote)], settings);
+
+    /// <summary>Waits until it is ready, that is, until home answers.</summary>
+    public Task WaitReadyAsync() => WaitAsync(async () => (await _http.GetAsync("ready")).IsSuccessStatusCode, "ready");
+
+    /// <summary>Kills it where it still runs, and starts it again on the same addresses; does not wait until it is ready.</summary>
+    public async Task RestartAsync()
+    {
+        await _process.DisposeAsync();
+        _process = ChildProcess.Start(Path.Combine(_folder, "log"), _command[0], _command.Skip(1));
+    }
+
+    /// <summary>Stops the process without ending it: its connections stay open and silent.</summary>
+    public void Pause() => _process.Signal("STOP");
+
+    /// <summary>Ends <see cref="Pause"/>.</summary>
+    public void Resume() => _process.Signal("CONT");
+
+    /// <summary>A connected client of this proxy.</summary>
+    public async Task<ZooKeeperClient> ConnectAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        return await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = [Address], SessionTimeout = TimeSpan.FromSeconds(6) }, limit.Token);
+    }
+
+    /// <summary>Mounts, and waits until the mount is in force.</summary>
+    /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
+    public async Task MountAsync(string source, string path, string? options = null)
+    {
+        using var reply = await _http.PostAsJsonAsync("api/v1/mounts", new { source, path, options });
+        if (reply.StatusCode != HttpStatusCode.Created)
+        {
+            throw new InvalidOperationException($"mount {source} {path}: {(int)reply.StatusCode} {await reply.Content.ReadAsStringAsync()}");
+        }
+    }
+
+    /// <summary>Unmounts.</summary>
+    /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
+    public async Task UnmountAsync(string path)
+    {
+        using var reply = await _http.DeleteAsync($"api/v1/mounts{path}");
+        if (!reply.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"unmount {path}: {(int)reply.StatusCode} {await reply.Content.ReadAsStringAsync()}");
+        }
+    }
+
+    /// <summary>What <c>GET /api/v1/status</c> answers.</summary>
+    public async Task<JsonElement> StatusAsync() => await _http.GetFromJsonAsync<JsonElement>("api/v1/status");
+
+    /// <summary>Resident memory of the process, in bytes.</summary>
+    public long ResidentBytes()
+    {
+        var pages = long.Parse(File.ReadAllText($"/proc/{ProcessId}/statm").Split(' ')[1]);
+        return pages * Environment.SystemPageSize;
+    }
+
+    /// <summary>Sends SIGTERM and waits until it has drained and ended.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> TerminateAsync(TimeSpan limit)
+    {
+        _process.Signal("TERM");
+        await _process.WaitForExitAsync().WaitAsync(limit);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Kills it.</summary>
+    public Task KillAsync() => _process.KillAsync();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        _http.Dispose();
+        try
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Disposed twice.
+        }
+    }
+
+    private async Task WaitAsync(Func<Task<bool>> condition, string what)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                if (await condition())
+                {
+                    return;
+                }
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+            if (_process.HasExited || TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(60))
+            {
+                throw new InvalidOperationException($"the proxy is not {what}:\n{Log}");
+            }
+            await Task.Delay(50);
+        }
+    }
+
+    private static JsonArray List(IReadOnlyList<ServerAddress> servers) => [.. servers.Select(server => (JsonNode?)server.ToString())];
+}
