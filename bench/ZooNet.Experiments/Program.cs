@@ -1,0 +1,53 @@
+using System.CommandLine;
+using ZooNet.Experiments;
+
+// Experiments on real ensembles, each one command: they start everything, measure, write tables and plots, and leave nothing behind.
+var output = new Option<DirectoryInfo>("--out") { Description = "Folder for tables (md), plots (svg) and numbers (json).", DefaultValueFactory = _ => new DirectoryInfo("bench-results") };
+var rounds = new Option<int>("--rounds") { Description = "Interleaved repetitions.", DefaultValueFactory = _ => 5 };
+var seconds = new Option<double>("--seconds") { Description = "Length of one measurement.", DefaultValueFactory = _ => 4 };
+var voters = new Option<int>("--voters") { Description = "Voting servers per ensemble: 1 or 3.", DefaultValueFactory = _ => 1 };
+var clients = new Option<int>("--clients") { Description = "Clients (per region).", DefaultValueFactory = _ => 8 };
+
+var windows = Numbers("--windows", "Outstanding requests per client.", "1,16");
+var homeReads = Numbers("--reads", "Shares of reads, in percent.", "100,0");
+var home = new Command("home", "All at home: direct, through HAProxy in TCP mode, through ZooNet.") { voters, clients, windows, homeReads, rounds, seconds, output };
+home.SetAction((parsed, cancellationToken) => new HomeExperiment(new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!,
+    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
+var rtts = Numbers("--rtts", "Round-trip times between the regions, in milliseconds.", "30,100");
+var reads = Numbers("--reads", "Shares of reads, in percent.", "25,50,90,99,100");
+var locals = Numbers("--locals", "Local shares, in percent.", "50,75,90,100");
+var bursts = Numbers("--bursts", "Requests to one cluster before drawing again.", "1,25,50");
+var variants = new Option<string>("--variants") { Description = "Which ways to compare, by letter.", DefaultValueFactory = _ => "abcdefg" };
+var window = new Option<int>("--window") { Description = "Outstanding requests per client.", DefaultValueFactory = _ => 16 };
+var bothRemote = new Option<bool>("--both-remote") { Description = "Give region 1 the local share of region 2; otherwise it is all local." };
+var noPin = new Option<bool>("--no-pin") { Description = "Let both regions share all processors." };
+var wan = new Command("wan", "Two regions with an emulated WAN between them, under the ZooNet paper's load.")
+{
+    rtts, reads, locals, bursts, variants, window, clients, voters, rounds, seconds, bothRemote, noPin, output,
+};
+wan.SetAction((parsed, cancellationToken) => new WanExperiment(new WanExperimentOptions(parsed.GetValue(rtts)!, parsed.GetValue(reads)!, parsed.GetValue(locals)!,
+    parsed.GetValue(bursts)!, parsed.GetValue(variants)!, parsed.GetValue(bothRemote), parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(window),
+    parsed.GetValue(rounds), parsed.GetValue(seconds), !parsed.GetValue(noPin), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
+var idle = Numbers("--idle", "Numbers of idle sessions.", "500,2000,9500");
+var busy = Numbers("--busy", "Numbers of busy sessions.", "8,100,1000");
+var storm = new Option<int>("--storm") { Description = "Clients that connect at once.", DefaultValueFactory = _ => 2000 };
+var mounts = new Option<int>("--mounts") { Description = "Mounts to compare with one.", DefaultValueFactory = _ => 100 };
+var clusters = new Option<int>("--clusters") { Description = "Clusters that they are spread over.", DefaultValueFactory = _ => 20 };
+var scale = new Command("scale", "What the proxy's cost depends on: sessions, connects, mounts.") { idle, busy, storm, mounts, clusters, rounds, seconds, output };
+scale.SetAction((parsed, cancellationToken) => new ScaleExperiment(new ScaleOptions(parsed.GetValue(idle)!, parsed.GetValue(busy)!, parsed.GetValue(storm), parsed.GetValue(mounts),
+    parsed.GetValue(clusters), parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
+var requests = new Option<int>("--requests") { Description = "Requests to count over.", DefaultValueFactory = _ => 1_000_000 };
+var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
+allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
+
+return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, scale, allocations }.Parse(args).InvokeAsync();
+
+static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
+{
+    Description = $"{description} [{fallback}]",
+    CustomParser = result => [.. result.Tokens[0].Value.Split(',').Select(int.Parse)],
+    DefaultValueFactory = _ => [.. fallback.Split(',').Select(int.Parse)],
+};
