@@ -86,6 +86,8 @@ internal sealed class Frontier(Region region)
     /// <summary>The rule: does a read at this server need a barrier first?</summary>
     public BarrierVerdict Judge(UpstreamServer server)
     {
+        // The coupling first: Region.Follow demands fresh barriers before it changes it.
+        var coupling = region.Coupling;
         if (MayGoBack(server) || server.IsFreshDemanded)
         {
             return BarrierVerdict.Needed;
@@ -95,7 +97,7 @@ internal sealed class Frontier(Region region)
         {
             return BarrierVerdict.NothingElsewhere;
         }
-        var coupled = elsewhere & region.Coupling.CoupledTo(server.Cluster);
+        var coupled = elsewhere & coupling.CoupledTo(server.Cluster);
         if (coupled == 0)
         {
             return BarrierVerdict.NotCoupled;

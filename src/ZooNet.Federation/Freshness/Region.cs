@@ -76,8 +76,8 @@ public sealed class Region
     private readonly UpstreamServer?[] _copies;
     private readonly Lock _copiesLock = new();
     private long _epoch;
-    private int _holds;
     private long _demanded = NothingDemanded;
+    private long _mountsUsableUntilMs = long.MaxValue;
     private MountTable _mounts = MountTable.Empty;
     private ICoupling _coupling;
 
@@ -112,32 +112,42 @@ public sealed class Region
         set => Volatile.Write(ref _mounts, value);
     }
 
-    /// <summary>The current coupling; swapped whole. Reads as all coupled while <see cref="HoldCoupled"/> holds, unless the mode is none.</summary>
+    /// <summary>The current coupling; swapped whole.</summary>
     public ICoupling Coupling
     {
-        get => Volatile.Read(ref _holds) > 0 && Mode != ConsistencyMode.None ? UniformCoupling.All : Volatile.Read(ref _coupling);
+        get => Volatile.Read(ref _coupling);
         set => Volatile.Write(ref _coupling, value);
     }
 
-    /// <summary>Begins or ends a time in which this proxy's sessions may not all read the same single copy: everything counts as coupled.</summary>
-    /// <remarks>
-    /// Where the rule goes by single copies, every server is refreshed after both ends: what was read by the one rule must not
-    /// be missed by the other.
-    /// </remarks>
-    public void HoldCoupled(bool begin)
+    /// <summary>
+    /// Changes the rules: reads that are judged after this call go by the new coupling, and where <paramref name="fresh"/> is set each
+    /// server is refreshed by a barrier that begins after the change before it serves one of them.
+    /// </summary>
+    /// <param name="coupling">The new coupling.</param>
+    /// <param name="fresh">Whether what was read by the old rules might be missed by the new ones.</param>
+    public void Follow(ICoupling coupling, bool fresh)
     {
-        if (begin)
+        // Whoever sees the new coupling sees the demand too (Frontier.Judge reads them in this order), and no barrier that
+        // began before the change meets it.
+        if (fresh)
         {
-            Interlocked.Increment(ref _holds);
+            Volatile.Write(ref _demanded, long.MaxValue);
         }
-        if (Volatile.Read(ref _coupling).NeedsSingleCopy)
+        Volatile.Write(ref _coupling, coupling);
+        if (fresh)
         {
             DemandFresh();
         }
-        if (!begin)
-        {
-            Interlocked.Decrement(ref _holds);
-        }
+    }
+
+    /// <summary>
+    /// Until when mounts may be used, in milliseconds of the hosts' clock. A proxy that hears nothing of home stops using them in time:
+    /// after its control session has expired, others go on as if it were not there (docs/consistency.md, "Changing the graph").
+    /// </summary>
+    public long MountsUsableUntilMs
+    {
+        get => Volatile.Read(ref _mountsUsableUntilMs);
+        set => Volatile.Write(ref _mountsUsableUntilMs, value);
     }
 
     /// <summary>Where set, private changes of home ask for no barriers.</summary>
@@ -205,11 +215,17 @@ public sealed class Region
         {
             if (_copies[server.Cluster] != server)
             {
-                if (_copies[server.Cluster] is not null && Volatile.Read(ref _coupling).NeedsSingleCopy)
+                // In this order: a barrier counts only if it begins when the other server is no longer heard.
+                var fresh = _copies[server.Cluster] is not null && Volatile.Read(ref _coupling).NeedsSingleCopy;
+                if (fresh)
+                {
+                    server.RefuseUntilDemanded();
+                }
+                Volatile.Write(ref _copies[server.Cluster], server);
+                if (fresh)
                 {
                     server.DemandFresh();
                 }
-                Volatile.Write(ref _copies[server.Cluster], server);
             }
         }
     }

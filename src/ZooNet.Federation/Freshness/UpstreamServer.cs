@@ -119,6 +119,9 @@ public sealed class UpstreamServer
     /// <summary>The next read here needs a barrier that begins from now on, whatever the reader has learned.</summary>
     public void DemandFresh() => Volatile.Write(ref _demanded, _region.Epoch);
 
+    /// <summary>No barrier is enough until <see cref="DemandFresh"/>, which follows at once, says which is.</summary>
+    internal void RefuseUntilDemanded() => Volatile.Write(ref _demanded, long.MaxValue);
+
     /// <summary>True while a barrier that was demanded of this server, or of all servers of the region, has not been made.</summary>
     public bool IsFreshDemanded
     {

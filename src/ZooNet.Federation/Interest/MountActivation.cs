@@ -25,7 +25,9 @@ public sealed class MountActivation
     private readonly Dictionary<string, Folder> _folders = new(StringComparer.Ordinal);
     private readonly HashSet<(string Cluster, string Path)> _inUse = [];
     private Dictionary<string, long> _applied = new(StringComparer.Ordinal);
+    private readonly bool _ordered;
     private bool _coupled = true;
+    private bool _admitted;
     private string _proxyId;
 
     /// <summary>Makes the part of a proxy that has just registered as live.</summary>
@@ -33,8 +35,10 @@ public sealed class MountActivation
     /// <param name="view">Its view.</param>
     /// <param name="home">Its home cluster.</param>
     /// <param name="proxyId">The id that it registered under.</param>
-    public MountActivation(string region, string view, string home, string proxyId)
+    /// <param name="ordered">Whether everything is coupled whatever the graph is (<c>consistency: ordered</c>), here and in the view's other proxies.</param>
+    public MountActivation(string region, string view, string home, string proxyId, bool ordered = false)
     {
+        _ordered = ordered;
         _region = region;
         _view = view;
         _home = home;
@@ -54,12 +58,19 @@ public sealed class MountActivation
     public bool IsReady => Own is { } own && own.Clusters().All(cluster => FolderOf(cluster).Looks > 0);
 
     /// <summary>
+    /// True once every other live proxy of the view knows of this one. Before, one of them may still read as if it were the only
+    /// one, and then this one must not read through mounts: two proxies with a mount are two copies of what it shows.
+    /// </summary>
+    public bool IsAdmitted => _ordered || _admitted;
+
+    /// <summary>
     /// The proxy registered anew, under another id: it has been away, and others may have gone on without it.
     /// Everything counts as coupled until all folders were looked at again.
     /// </summary>
     public void Registered(string proxyId)
     {
         _proxyId = proxyId;
+        _admitted = false;
         _applied = new(StringComparer.Ordinal);
         foreach (var folder in _folders.Values)
         {
@@ -121,12 +132,28 @@ public sealed class MountActivation
     {
         var graph = new InterestGraph(_known.Values);
         var (coupled, why) = Judge(graph);
-        var published = Own is null ? [] : Own.Mounts.Where(mount => mount.State is PublishedState.Joining or PublishedState.Active)
-            .Select(mount => (mount.Cluster, mount.RemotePath)).ToHashSet();
-        var usable = active.Where(published.Contains).ToHashSet();
+        _admitted |= Own is { } own && own.Proxies.Any(proxy => proxy.Id == _proxyId)
+            && own.Proxies.All(proxy => proxy.Id == _proxyId || proxy.Acknowledged.GetValueOrDefault(_view, -1) >= own.Version);
+        var published = (Own?.Mounts ?? []).DistinctBy(mount => (mount.Cluster, mount.RemotePath)).ToDictionary(mount => (mount.Cluster, mount.RemotePath), mount => mount.State);
+        var usable = new HashSet<(string Cluster, string Path)>();
+        var blocked = new HashSet<(string Cluster, string Path)>();
+        foreach (var mount in active)
+        {
+            // One that is leaving, as another proxy has found, is neither used nor waited for.
+            var isPublished = published.TryGetValue(mount, out var state);
+            if (!isPublished || state <= PublishedState.Active)
+            {
+                (isPublished && IsAdmitted ? usable : blocked).Add(mount);
+            }
+        }
         var fresh = coupled != _coupled || !usable.IsSubsetOf(_inUse);
-        var versions = IsReady ? _known.ToDictionary(pair => pair.Key, pair => pair.Value.Version, StringComparer.Ordinal) : _applied;
-        return new Standing(graph, coupled, why, fresh, usable, versions);
+        var versions = new Dictionary<string, long>(_applied, StringComparer.Ordinal);
+        foreach (var record in _known.Values.Where(record => IsReady || record.View == _view))
+        {
+            // The own view's record can be followed before all folders were read, for until then everything is coupled.
+            versions[record.View] = record.Version;
+        }
+        return new Standing(graph, coupled, why, fresh, usable, blocked, versions);
     }
 
     /// <summary>The data path follows the standing: no read goes by the old coupling, no request uses a mount that is not usable.</summary>
@@ -150,7 +177,8 @@ public sealed class MountActivation
     {
         var before = inHome ?? new ViewRecord { View = _view, Region = _region, Home = _home, Version = 0, Revision = 0 };
         var mounts = Mounts(before, [.. table]);
-        var changed = !Counted(mounts).SetEquals(Counted(before.Mounts));
+        // A proxy that comes must be taken into account by the others; one that is gone need not.
+        var changed = !Counted(mounts).SetEquals(Counted(before.Mounts)) || live.Any(id => before.Proxies.All(proxy => proxy.Id != id));
         var proxies = live.Order(StringComparer.Ordinal).Select(id => new ViewProxy(id, Acknowledged(look, before, id))).ToList();
         var after = before with { Mounts = mounts, Proxies = proxies, Version = before.Version + (changed || inHome is null ? 1 : 0) };
         if (after.Version == before.Version && after.Mounts.SequenceEqual(before.Mounts) && SameProxies(before.Proxies, proxies))
@@ -193,9 +221,17 @@ public sealed class MountActivation
 
     private (bool Coupled, string Why) Judge(InterestGraph graph)
     {
+        if (_ordered)
+        {
+            return (true, "consistency is 'ordered'");
+        }
         if (!IsReady)
         {
             return (true, "the records of all clusters have not been read yet");
+        }
+        if (Own!.Proxies is not [{ } only] || only.Id != _proxyId)
+        {
+            return (true, "several proxies of the region are live, and each reads through servers of its own");
         }
         if (graph.IsOnCycle(_view))
         {
@@ -346,6 +382,8 @@ public sealed class Look
 /// whatever the session has learned: before this standing, reads went by other rules.
 /// </param>
 /// <param name="Usable">The own mounts that may be used.</param>
+/// <param name="Blocked">Own mounts that are active and may not be used yet: requests for them wait.</param>
 /// <param name="Versions">What is acknowledged once the data path follows.</param>
 public sealed record Standing(InterestGraph Graph, bool Coupled, string Why, bool Fresh,
-    IReadOnlyCollection<(string Cluster, string Path)> Usable, IReadOnlyDictionary<string, long> Versions);
+    IReadOnlyCollection<(string Cluster, string Path)> Usable, IReadOnlyCollection<(string Cluster, string Path)> Blocked,
+    IReadOnlyDictionary<string, long> Versions);

@@ -508,6 +508,11 @@ public sealed class ClientSession
     private bool TryPrepare(int cluster, bool strict, out SessionLink link)
     {
         link = LinkTo(cluster);
+        if (_host.NowMs > _region.MountsUsableUntilMs)
+        {
+            Close(CloseReason.HomeLost, "the proxy has heard nothing of home for too long to use mounts");
+            return false;
+        }
         if (!MaySend(link, strict))
         {
             return false;

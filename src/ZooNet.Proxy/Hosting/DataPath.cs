@@ -171,12 +171,11 @@ public sealed class DataPath : IHostedLifecycleService
     }
 
     /// <summary>
-    /// A remote is read through another server: the sessions that still read it through the one before are brought along. Until none is
-    /// left the view is not one single copy of that cluster, so everything counts as coupled.
+    /// A remote is read through another server: the sessions that still read it through the one before are brought along, for that one
+    /// may be a WAN away. (Where the view must be one single copy, the sessions themselves no longer hear it: <see cref="Region"/>.)
     /// </summary>
     private void OnSwitched(UpstreamServer current)
     {
-        Region.HoldCoupled(true);
         Log.ServerSwitched(Region.ClusterNames[current.Cluster], current.Address);
         // On its own: the caller holds no lock, but it is in a hurry.
         _ = Task.Run(() =>
@@ -185,7 +184,6 @@ public sealed class DataPath : IHostedLifecycleService
             {
                 client.LeaveOthers(current.Cluster, current);
             }
-            Region.HoldCoupled(false);
         });
     }
 

@@ -37,6 +37,7 @@ internal sealed class ActivationWorld
         ForgetAtOnce,
         AcknowledgeBeforeApplying,
         OwnPairsOnly,
+        UseBeforeAdmitted,
     }
 
     public Mutation Broken { get; init; }
@@ -224,7 +225,7 @@ internal sealed class ActivationWorld
         var joins = standing.Usable.Select(u => u.Cluster).Any(c => !proxy.InUse.Contains(c));
         proxy.Coupled = standing.Coupled;
         proxy.InUse.Clear();
-        proxy.InUse.UnionWith(standing.Usable.Select(u => u.Cluster));
+        proxy.InUse.UnionWith((Broken == Mutation.UseBeforeAdmitted ? standing.Usable.Concat(standing.Blocked) : standing.Usable).Select(u => u.Cluster));
         proxy.Machine.Applied(standing);
         return joins && !standing.Fresh ? $"{proxy.Region.Name} uses a new mount without demanding fresh barriers" : null;
     }
@@ -294,6 +295,12 @@ internal sealed class ActivationWorld
         var graph = new InterestGraph(_regions.Select(r => Used(r, r.Proxies.SelectMany(p => p.InUse))));
         foreach (var region in _regions)
         {
+            // Two proxies that read through mounts are two copies of what is mounted.
+            var users = region.Proxies.FindAll(p => p.InUse.Count > 0);
+            if (users.Count > 1 && users.Find(p => !p.Coupled) is { } alone)
+            {
+                return $"{alone.Id} of {region.Name} reads as if it were alone, and {users.Count} proxies read through mounts";
+            }
             if (graph.IsOnCycle(region.Name) && region.Proxies.Find(p => !p.Coupled) is { } free)
             {
                 return $"{free.Id} of {region.Name} is not coupled on the cycle {string.Join("-", graph.CycleThrough(region.Name)!)}";

@@ -46,6 +46,7 @@ public sealed class MountActivationTests
     [InlineData(nameof(Mutation.ForgetAtOnce))]
     [InlineData(nameof(Mutation.AcknowledgeBeforeApplying))]
     [InlineData(nameof(Mutation.OwnPairsOnly))]
+    [InlineData(nameof(Mutation.UseBeforeAdmitted))]
     public void Each_ingredient_is_needed(string removed)
     {
         var mutation = Enum.Parse<Mutation>(removed);
