@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ZooNet.Integration.Fixtures;
+using ZooNet.Wan;
 
 namespace ZooNet.Integration.Faults;
 
@@ -7,7 +8,12 @@ namespace ZooNet.Integration.Faults;
 /// Kills, pauses and cuts, one fault after the other and sometimes two at once, as a seed says, and puts each right again after a
 /// while. What was chosen and for how long depends on the seed alone; what comes of it on the machine's pace too.
 /// </summary>
-internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IReadOnlyList<ProxyProcess> proxies, int seed)
+/// <param name="ensembles">The ensembles, each with an observer in another region.</param>
+/// <param name="proxies">The proxies of all regions.</param>
+/// <param name="seed">Chooses the faults.</param>
+/// <param name="ways">The proxies' own ways across the WAN to an ensemble's voters, cut together with its observer's; none where they have no WAN.</param>
+internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IReadOnlyList<ProxyProcess> proxies, int seed,
+    IReadOnlyDictionary<RealEnsemble, IReadOnlyList<WanRelay>>? ways = null)
 {
     private readonly Random _random = new(seed);
     private readonly List<string> _done = [];
@@ -43,6 +49,8 @@ internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IRead
         var observer = ensemble.RemoteObserver;
         var length = TimeSpan.FromMilliseconds(_random.Next(300, 8000));
         var kind = _random.Next(8);
+        WanRelay[] wan = [.. observer.Relays, .. ways?[ensemble] ?? []];
+        var number = _done.Count;
         _done.Add($"{at.TotalSeconds,6:F1} s  {kind switch
         {
             0 => $"kill proxy {proxy}",
@@ -67,11 +75,46 @@ internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IRead
             1 => () => ForAsync(length, proxies[proxy].Pause, proxies[proxy].Resume),
             2 => () => RestartAsync(observer, length),
             3 => () => ForAsync(length, observer.Pause, observer.Resume),
-            4 => () => RestartAsync(voter, length),
-            5 => () => ForAsync(length, voter.Pause, voter.Resume),
-            6 => () => ForAsync(length, observer.CutWan, observer.HealWan),
-            _ => () => ForAsync(length, () => { foreach (var relay in observer.Relays) { relay.Cut(silent: true); } }, observer.HealWan),
+            4 => async () =>
+            {
+                await TellModeAsync(number, voter);
+                await RestartAsync(voter, length);
+            }
+            ,
+            5 => async () =>
+            {
+                await TellModeAsync(number, voter);
+                await ForAsync(length, voter.Pause, voter.Resume);
+            }
+            ,
+            6 => () => ForAsync(length, () => Cut(wan, silent: false), () => Heal(wan)),
+            _ => () => ForAsync(length, () => Cut(wan, silent: true), () => Heal(wan)),
         };
+    }
+
+    /// <summary>Notes whether a voter is leader or follower at the time.</summary>
+    private async Task TellModeAsync(int number, RealServer voter)
+    {
+        if (await voter.ModeAsync() is { } mode)
+        {
+            _done[number] += $" ({mode})";
+        }
+    }
+
+    private static void Cut(IReadOnlyList<WanRelay> relays, bool silent)
+    {
+        foreach (var relay in relays)
+        {
+            relay.Cut(silent);
+        }
+    }
+
+    private static void Heal(IReadOnlyList<WanRelay> relays)
+    {
+        foreach (var relay in relays)
+        {
+            relay.Heal();
+        }
     }
 
     private static async Task ForAsync(TimeSpan length, Action begin, Action end)

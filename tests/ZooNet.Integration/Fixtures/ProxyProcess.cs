@@ -127,11 +127,23 @@ public sealed class ProxyProcess : IAsyncDisposable
     public async Task MountAsync(string source, string path, string? options = null)
     {
         using var reply = await _http.PostAsJsonAsync("api/v1/mounts", new { source, path, options });
-        if (reply.StatusCode != HttpStatusCode.Created)
+        if (reply.StatusCode is not (HttpStatusCode.Created or HttpStatusCode.Accepted))
         {
             throw new InvalidOperationException($"mount {source} {path}: {(int)reply.StatusCode} {await reply.Content.ReadAsStringAsync()}");
         }
+        await WaitMountedAsync(path);
     }
+
+    /// <summary>Waits until a mount is in use here, whoever asked for it.</summary>
+    public Task WaitMountedAsync(string path) => WaitAsync(async () =>
+    {
+        using var mount = await _http.GetAsync($"api/v1/mounts{path}");
+        return mount.IsSuccessStatusCode && (await mount.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("state").GetString() == "active";
+    }, $"using {path}");
+
+    /// <summary>Waits until it has reached all clusters that it can mount.</summary>
+    public Task WaitClustersAsync() => WaitAsync(async () =>
+        (await StatusAsync()).GetProperty("clusters").EnumerateArray().All(cluster => cluster.GetProperty("up").GetBoolean()), "in touch with all clusters");
 
     /// <summary>Unmounts.</summary>
     /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>

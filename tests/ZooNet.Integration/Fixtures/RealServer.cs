@@ -48,6 +48,9 @@ public sealed class RealServer : IAsyncDisposable
     /// <summary>The WAN between this observer and the voters: one relay for each voter's port. Empty for a server on the voters' side.</summary>
     public IReadOnlyList<WanRelay> Relays { get; }
 
+    /// <summary>Where its snapshots and transaction logs are.</summary>
+    public string DataFolder => Path.Combine(_folder, "data", "version-2");
+
     /// <summary>What it has logged.</summary>
     public string Log => _process?.Output ?? "";
 

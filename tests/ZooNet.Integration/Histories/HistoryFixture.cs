@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Net;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Wan;
+
+namespace ZooNet.Integration.Histories;
+
+/// <summary>
+/// Regions for histories, started once for all tests of a class: each has an ensemble, mounts another one, and reads that through an
+/// observer of its own. Everything between the regions goes through relays with delay and jitter.
+/// </summary>
+/// <param name="mounts">By region, the region whose cluster it mounts.</param>
+/// <param name="voters">Voting servers per ensemble, where ZOONET_VOTERS does not say.</param>
+public abstract class HistoryFixture(IReadOnlyDictionary<string, string> mounts, int voters) : IAsyncLifetime
+{
+    private readonly Dictionary<string, RealEnsemble> _ensembles = [];
+    private readonly Dictionary<RealEnsemble, IReadOnlyList<WanRelay>> _ways = [];
+
+    /// <summary>What the WAN is like.</summary>
+    public static WanOptions Wan { get; } = new() { Rtt = TimeSpan.FromMilliseconds(40), Jitter = TimeSpan.FromMilliseconds(20) };
+
+    /// <summary>By region, the region whose cluster it mounts.</summary>
+    public IReadOnlyDictionary<string, string> Mounts => mounts;
+
+    /// <summary>The ensembles, by region.</summary>
+    public IReadOnlyDictionary<string, RealEnsemble> Ensembles => _ensembles;
+
+    /// <summary>By ensemble, the way across the WAN to its voters, for the proxies that mount it.</summary>
+    public IReadOnlyDictionary<RealEnsemble, IReadOnlyList<WanRelay>> Ways => _ways;
+
+    /// <summary>A whole number from the environment.</summary>
+    public static int FromEnvironment(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+
+    /// <inheritdoc/>
+    public async Task InitializeAsync()
+    {
+        // A fixture can't skip; its tests do, by Jars.Require().
+        if (!Jars.Present)
+        {
+            return;
+        }
+        var options = new RealEnsembleOptions { Voters = FromEnvironment("ZOONET_VOTERS", voters), RemoteObservers = 1, Wan = Wan };
+        foreach (var ensemble in await Task.WhenAll(mounts.Keys.Select(name => RealEnsemble.StartAsync(name, options))))
+        {
+            _ensembles.Add(ensemble.Name, ensemble);
+            _ways.Add(ensemble, [.. ensemble.Voters.Select(voter => WanRelay.Start(new IPEndPoint(IPAddress.Loopback, 0), new DnsEndPoint("127.0.0.1", voter.ClientPort), Wan))]);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task DisposeAsync()
+    {
+        foreach (var (ensemble, ways) in _ways)
+        {
+            await ensemble.DisposeAsync();
+            foreach (var way in ways)
+            {
+                await way.DisposeAsync();
+            }
+        }
+    }
+}
+
+/// <summary>Regions us and eu mount each other.</summary>
+public sealed class TwoRegions() : HistoryFixture(new Dictionary<string, string> { ["us"] = "eu", ["eu"] = "us" }, voters: 3);
+
+/// <summary>us mounts eu, eu mounts ap, ap mounts us: a cycle in which no two mount each other.</summary>
+public sealed class Ring() : HistoryFixture(new Dictionary<string, string> { ["us"] = "eu", ["eu"] = "ap", ["ap"] = "us" }, voters: 1);

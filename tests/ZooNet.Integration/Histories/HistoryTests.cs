@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Xunit.Abstractions;
+using ZooNet.Integration.Fixtures;
+
+namespace ZooNet.Integration.Histories;
+
+/// <summary>
+/// Real clients on real ensembles, recorded and judged by the simulator's checker, while proxies, observers, followers and leaders are
+/// killed and paused and the WAN is cut. ZOONET_LONG=300 makes it last five minutes; ZOONET_SEED chooses the faults and what the clients
+/// do; ZOONET_VOTERS the size of the ensembles.
+/// </summary>
+public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper output)
+{
+    private static readonly int Seed = HistoryFixture.FromEnvironment("ZOONET_SEED", 7);
+
+    [SkippableTheory]
+    [InlineData("ordered")]
+    [InlineData("sequential")]
+    public async Task Under_faults_one_order_explains_what_all_clients_saw(string consistency)
+    {
+        Jars.Require();
+        var length = TimeSpan.FromSeconds(HistoryFixture.FromEnvironment("ZOONET_LONG", 15));
+        await using var run = await HistoryRun.StartAsync(fixture, consistency, Seed);
+        try
+        {
+            var began = Stopwatch.GetTimestamp();
+            var faults = await run.SufferAsync(length, Seed);
+            var lasted = Stopwatch.GetElapsedTime(began);
+            var history = await run.JudgeAsync();
+            var counted = await run.Barriers.StopAsync();
+            output.WriteLine($"{consistency}, seed {Seed}, {lasted.TotalSeconds:F0} s, {faults.Count} faults");
+            Tell(history);
+            output.WriteLine($"{counted.Reads} reads in mounts; {counted.Needed} reads needed a barrier, {counted.Sent} barriers were made for them, {counted.Failed} reads failed with theirs");
+            foreach (var fault in faults)
+            {
+                output.WriteLine(fault);
+            }
+            AssertExplained(history, realTime: consistency == "ordered");
+            // It could not pass empty.
+            Assert.NotEmpty(faults);
+            Assert.True(history.Writes > 100 && history.Placed > 300, "there is hardly anything to judge");
+            Assert.True(history.Placed > history.Reads * 9 / 10, "too many reads could not be judged");
+            Assert.True(counted.Sent > 0, "no barrier was made, so nothing was at stake");
+        }
+        catch
+        {
+            foreach (var (proxy, index) in run.Proxies.Select((p, i) => (p, i)))
+            {
+                output.WriteLine($"proxy {index}:\n{string.Join('\n', proxy.Log.Split('\n').TakeLast(40))}");
+            }
+            throw;
+        }
+    }
+
+    [SkippableFact]
+    public async Task Without_barriers_the_same_clients_soon_see_what_no_order_explains()
+    {
+        Jars.Require();
+        await using var run = await HistoryRun.StartAsync(fixture, "none", Seed);
+        // Whoever writes at home and then reads in the mount may miss what the WAN holds back for tens of milliseconds.
+        for (var round = 1; ; round++)
+        {
+            await run.WorkAsync(2000, TimeSpan.FromSeconds(60));
+            var history = await run.JudgeAsync();
+            Assert.Empty(history.Contradictions);
+            var cycle = history.FindCycle(realTime: false);
+            if (cycle.Count > 0)
+            {
+                Tell(history);
+                output.WriteLine(history.Describe(cycle));
+                return;
+            }
+            Assert.True(round < 10, $"no violation in {history.Operations} operations: the checker would not see one");
+            run.StartClients(Seed + round);
+        }
+    }
+
+    private void Tell(RecordedHistory history) => output.WriteLine(
+        $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Untold} of them untold; {history.Placed} of {history.Reads} reads judged");
+
+    private static void AssertExplained(RecordedHistory history, bool realTime)
+    {
+        Assert.True(history.Contradictions.Count == 0, string.Join('\n', history.Contradictions.Take(20)));
+        foreach (var ordered in realTime ? [false, true] : (bool[])[false])
+        {
+            var cycle = history.FindCycle(ordered);
+            Assert.True(cycle.Count == 0, $"no order explains this{(ordered ? " and agrees with real time between writes" : "")}:\n{history.Describe(cycle)}");
+        }
+    }
+}
+
+/// <summary>Two regions that mount each other.</summary>
+public sealed class TwoRegionHistoryTests(TwoRegions fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<TwoRegions>;
+
+/// <summary>Three regions in a ring.</summary>
+public sealed class RingHistoryTests(Ring fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<Ring>;

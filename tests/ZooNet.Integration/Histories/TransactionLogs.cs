@@ -1,0 +1,123 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
+
+namespace ZooNet.Integration.Histories;
+
+/// <summary>One transaction on the znodes of a history.</summary>
+/// <param name="Zxid">Its place in its cluster's order.</param>
+/// <param name="Key">The znode's name in the folder.</param>
+/// <param name="Lists">Whether it changes the folder's list of znodes.</param>
+/// <param name="Exists">Whether the znode exists afterwards.</param>
+/// <param name="Op">The number of the operation that asked for it, as its data says; -1 for the test itself.</param>
+internal sealed record LoggedChange(long Zxid, string Key, bool Lists, bool Exists, int Op);
+
+/// <summary>
+/// What an ensemble really did, from the transaction logs of its servers (source: ZooKeeper 3.8's FileTxnLog and zookeeper.jute).
+/// </summary>
+/// <param name="Committed">In the order of their zxids.</param>
+/// <param name="Uncertain">Found in a minority of the voters' logs only: proposed, and perhaps never committed.</param>
+internal sealed record TransactionLogs(IReadOnlyList<LoggedChange> Committed, IReadOnlyList<LoggedChange> Uncertain)
+{
+    private const int FileHeaderLength = 16;
+    private const byte EndOfRecord = (byte)'B';
+
+    /// <summary>Reads the logs of all servers of an ensemble; they may be running.</summary>
+    /// <param name="ensemble">The ensemble.</param>
+    /// <param name="folder">The folder whose znodes are asked for.</param>
+    /// <param name="seen">Zxids that a client saw, so that they were committed.</param>
+    public static TransactionLogs Read(RealEnsemble ensemble, string folder, IReadOnlySet<long> seen)
+    {
+        var changes = new SortedDictionary<long, (LoggedChange Change, int Voters, bool Certain)>();
+        foreach (var server in ensemble.Servers)
+        {
+            // A server that has come back may have logged again what it had logged before.
+            foreach (var change in Directory.EnumerateFiles(server.DataFolder, "log.*").SelectMany(file => Read(file, folder + "/")).DistinctBy(c => c.Zxid))
+            {
+                var found = changes.GetValueOrDefault(change.Zxid, (change, 0, seen.Contains(change.Zxid)));
+                // Observers hear of what is committed only.
+                changes[change.Zxid] = server.IsObserver ? (change, found.Item2, true) : (change, found.Item2 + 1, found.Item3);
+            }
+        }
+        // What a majority has logged no later leader can lack.
+        var voters = ensemble.Voters.Count();
+        var byCertainty = changes.Values.ToLookup(c => c.Certain || c.Voters * 2 > voters, c => c.Change);
+        return new TransactionLogs([.. byCertainty[true]], [.. byCertainty[false]]);
+    }
+
+    private static IReadOnlyList<LoggedChange> Read(string file, string prefix)
+    {
+        var changes = new List<LoggedChange>();
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        var bytes = new byte[stream.Length];
+        stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        // { long checksum; buffer entry; byte 'B' } until the part that was reserved and not written yet.
+        for (var at = FileHeaderLength; at + 12 < bytes.Length;)
+        {
+            var length = BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(at + 8));
+            if (length <= 0 || at + 12 + length >= bytes.Length || bytes[at + 12 + length] != EndOfRecord)
+            {
+                break;
+            }
+            if (Change(bytes.AsSpan(at + 12, length), prefix) is { } change)
+            {
+                changes.Add(change);
+            }
+            at += 12 + length + 1;
+        }
+        return changes;
+    }
+
+    /// <summary>class TxnHeader { long clientId; int cxid; long zxid; long time; int type; } and the transaction.</summary>
+    private static LoggedChange? Change(ReadOnlySpan<byte> entry, string prefix)
+    {
+        var reader = new JuteReader(entry);
+        reader.Skip(8 + 4);
+        var zxid = reader.ReadLong();
+        reader.Skip(8);
+        var type = (OpCode)reader.ReadInt();
+        if (type != OpCode.Multi)
+        {
+            return Change(zxid, type, ref reader, prefix);
+        }
+        // class MultiTxn { vector<class Txn { int type; buffer data; }> }. A history's multi names its operation and then deletes.
+        LoggedChange? whole = null;
+        for (var parts = reader.ReadCount(8); parts > 0; parts--)
+        {
+            var part = (OpCode)reader.ReadInt();
+            var body = new JuteReader(reader.ReadBytes(out _));
+            if (part == OpCode.Error)
+            {
+                return null;
+            }
+            if (Change(zxid, part, ref body, prefix) is { } change)
+            {
+                whole = whole is null ? change : change with { Op = whole.Op };
+            }
+        }
+        return whole;
+    }
+
+    private static LoggedChange? Change(long zxid, OpCode type, ref JuteReader reader, string prefix)
+    {
+        if (type is not (OpCode.Create or OpCode.Create2 or OpCode.SetData or OpCode.Delete)
+            || reader.ReadString() is not { } path || !path.StartsWith(prefix, StringComparison.Ordinal))
+        {
+            return null;
+        }
+        var key = path[prefix.Length..];
+        return type switch
+        {
+            OpCode.Delete => new LoggedChange(zxid, key, Lists: true, Exists: false, -1),
+            _ => new LoggedChange(zxid, key, Lists: type != OpCode.SetData, Exists: true, ValueOf(reader.ReadBytes(out _))),
+        };
+    }
+
+    /// <summary>The data of a history's znodes is the number of the operation that wrote them.</summary>
+    public static int ValueOf(ReadOnlySpan<byte> data) => int.Parse(data, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+
+    /// <summary>The other way.</summary>
+    public static byte[] DataOf(int op) => Encoding.ASCII.GetBytes(op.ToString(CultureInfo.InvariantCulture));
+}
