@@ -39,11 +39,18 @@ var scale = new Command("scale", "What the proxy's cost depends on: sessions, co
 scale.SetAction((parsed, cancellationToken) => new ScaleExperiment(new ScaleOptions(parsed.GetValue(idle)!, parsed.GetValue(busy)!, parsed.GetValue(storm), parsed.GetValue(mounts),
     parsed.GetValue(clusters), parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
+var modes = new Option<string>("--modes") { Description = "Consistency modes to compare.", DefaultValueFactory = _ => "sequential,ordered" };
+var rtt = new Option<int>("--rtt") { Description = "Round-trip time between the regions, in milliseconds.", DefaultValueFactory = _ => 100 };
+var length = new Option<double>("--seconds") { Description = "Length of one measurement.", DefaultValueFactory = _ => 10 };
+var freshness = new Command("freshness", "What freshness costs across a WAN: barriers and latencies of mounted reads.") { modes, rtt, voters, length, output };
+freshness.SetAction((parsed, cancellationToken) => new FreshnessExperiment(new FreshnessOptions(parsed.GetValue(modes)!.Split(','), parsed.GetValue(rtt),
+    parsed.GetValue(voters), parsed.GetValue(length), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
 var requests = new Option<int>("--requests") { Description = "Requests to count over.", DefaultValueFactory = _ => 1_000_000 };
 var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
 allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
 
-return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, scale, allocations }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, scale, freshness, allocations }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
 {
