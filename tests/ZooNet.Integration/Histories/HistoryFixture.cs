@@ -6,12 +6,13 @@ using ZooNet.Wan;
 namespace ZooNet.Integration.Histories;
 
 /// <summary>
-/// Regions for histories, started once for all tests of a class: each has an ensemble, mounts another one, and reads that through an
+/// Regions for histories, started once for all tests of a class: each has an ensemble and may mount another one, which it reads through an
 /// observer of its own. Everything between the regions goes through relays with delay and jitter.
 /// </summary>
-/// <param name="mounts">By region, the region whose cluster it mounts.</param>
+/// <param name="mounts">By region, the region whose cluster it mounts; null for none.</param>
 /// <param name="voters">Voting servers per ensemble, where ZOONET_VOTERS does not say.</param>
-public abstract class HistoryFixture(IReadOnlyDictionary<string, string> mounts, int voters) : IAsyncLifetime
+/// <param name="proxies">Proxies per region.</param>
+public abstract class HistoryFixture(IReadOnlyDictionary<string, string?> mounts, int voters, int proxies) : IAsyncLifetime
 {
     private readonly Dictionary<string, RealEnsemble> _ensembles = [];
     private readonly Dictionary<RealEnsemble, IReadOnlyList<WanRelay>> _ways = [];
@@ -19,8 +20,11 @@ public abstract class HistoryFixture(IReadOnlyDictionary<string, string> mounts,
     /// <summary>What the WAN is like.</summary>
     public static WanOptions Wan { get; } = new() { Rtt = TimeSpan.FromMilliseconds(40), Jitter = TimeSpan.FromMilliseconds(20) };
 
-    /// <summary>By region, the region whose cluster it mounts.</summary>
-    public IReadOnlyDictionary<string, string> Mounts => mounts;
+    /// <summary>By region, the region whose cluster it mounts; null for none.</summary>
+    public IReadOnlyDictionary<string, string?> Mounts => mounts;
+
+    /// <summary>Proxies per region.</summary>
+    public int Proxies => proxies;
 
     /// <summary>The ensembles, by region.</summary>
     public IReadOnlyDictionary<string, RealEnsemble> Ensembles => _ensembles;
@@ -63,7 +67,10 @@ public abstract class HistoryFixture(IReadOnlyDictionary<string, string> mounts,
 }
 
 /// <summary>Regions us and eu mount each other.</summary>
-public sealed class TwoRegions() : HistoryFixture(new Dictionary<string, string> { ["us"] = "eu", ["eu"] = "us" }, voters: 3);
+public sealed class TwoRegions() : HistoryFixture(new Dictionary<string, string?> { ["us"] = "eu", ["eu"] = "us" }, voters: 3, proxies: 2);
 
 /// <summary>us mounts eu, eu mounts ap, ap mounts us: a cycle in which no two mount each other.</summary>
-public sealed class Ring() : HistoryFixture(new Dictionary<string, string> { ["us"] = "eu", ["eu"] = "ap", ["ap"] = "us" }, voters: 1);
+public sealed class Ring() : HistoryFixture(new Dictionary<string, string?> { ["us"] = "eu", ["eu"] = "ap", ["ap"] = "us" }, voters: 1, proxies: 2);
+
+/// <summary>us mounts eu and nobody mounts us: no cycle, so with one proxy the whole region is a single view.</summary>
+public sealed class OneWay() : HistoryFixture(new Dictionary<string, string?> { ["us"] = "eu", ["eu"] = null }, voters: 3, proxies: 1);

