@@ -326,7 +326,7 @@ public sealed class ClientSession
             return true;
         }
         var write = op.IsWrite();
-        if (!write && op != OpCode.CloseSession && !IsFresh(_home, _region.HomeCounters, true))
+        if (!write && op is not (OpCode.CloseSession or OpCode.Auth or OpCode.Sasl) && !IsFresh(_home, _region.HomeCounters, true))
         {
             return false;
         }
@@ -812,6 +812,11 @@ public sealed class ClientSession
         {
             if (link.Outstanding > 0)
             {
+                return false;
+            }
+            if (exclusive.Op is OpCode.Auth or OpCode.Sasl && link.Pending.Count > 0)
+            {
+                // Nor may it overtake the proxy's own requests: their replies would come out of turn.
                 return false;
             }
             if (exclusive.Op == OpCode.CloseSession && link.SessionId != 0 && link.Phase is LinkPhase.Connecting or LinkPhase.Handshaking)

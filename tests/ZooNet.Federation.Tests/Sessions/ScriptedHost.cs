@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Tests.Sessions;
+
+/// <summary>
+/// A session whose client and servers are the test: it says what each of them sends and when, and looks at what the session made of it.
+/// Cluster 1, eu, is mounted on /mnt.
+/// </summary>
+internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
+{
+    public const long HomeSession = 0x51;
+    public const long RemoteSession = 0x52;
+
+    public ScriptedHost()
+    {
+        Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]) };
+        Session = new ClientSession(Region, this);
+    }
+
+    public Region Region { get; }
+
+    public ClientSession Session { get; }
+
+    /// <summary>What the session sent to the client, frame by frame.</summary>
+    public List<byte[]> ToClient { get; } = [];
+
+    /// <summary>Why the session closed the client's connection; null while it has not.</summary>
+    public string? Closed { get; private set; }
+
+    /// <summary>The connections that the session asked for, in order.</summary>
+    public List<ScriptedLink> Links { get; } = [];
+
+    public long NowMs { get; set; } = 1000;
+
+    /// <summary>The records that the home cluster holds of this session.</summary>
+    public List<RemoteSessionRecord> Records { get; } = [];
+
+    /// <summary>The client attaches its session, home lets it in, and the records are found.</summary>
+    public void Attach()
+    {
+        var writer = new JuteWriter();
+        new ConnectRequest(0, 0, 10_000, HomeSession, new byte[16], false).WriteFrame(writer);
+        Session.ClientFrame(writer.Written);
+        Answer(Links[0], HomeSession);
+        Session.RecordsFound(Records);
+    }
+
+    /// <summary>A server takes a connection and lets the session in.</summary>
+    public void Answer(ScriptedLink link, long session)
+    {
+        Session.LinkUp(link, new UpstreamServer(Region, link.Link.Cluster, $"server of {link.Link.Cluster}", this));
+        link.Sent.Clear();
+        var writer = new JuteWriter();
+        new ConnectResponse(0, 10_000, session, new byte[16], false).WriteFrame(writer);
+        Session.LinkFrame(link, writer.Written);
+    }
+
+    /// <summary>The client sends a request.</summary>
+    public void Request(int xid, OpCode op, Action<JuteWriter> body)
+    {
+        var writer = new JuteWriter();
+        var mark = writer.BeginFrame();
+        new RequestHeader(xid, op).Write(writer);
+        body(writer);
+        writer.EndFrame(mark);
+        Session.ClientFrame(writer.Written);
+    }
+
+    /// <summary>A server answers a request.</summary>
+    public void Reply(ScriptedLink link, int xid, Action<JuteWriter>? body = null)
+    {
+        var writer = new JuteWriter();
+        var mark = writer.BeginFrame();
+        new ReplyHeader(xid, 7, ErrorCode.Ok).Write(writer);
+        body?.Invoke(writer);
+        writer.EndFrame(mark);
+        Session.LinkFrame(link, writer.Written);
+    }
+
+    void ISessionHost.SendToClient(ReadOnlySpan<byte> frames) => ScriptedLink.Split(frames, ToClient);
+
+    void ISessionHost.CloseClient(CloseReason reason, string detail) => Closed = $"{reason}: {detail}";
+
+    ILinkConnection ISessionHost.OpenLink(SessionLink link)
+    {
+        Links.Add(new ScriptedLink(link));
+        return Links[^1];
+    }
+
+    void ISessionHost.FindRecords(long sessionId)
+    {
+        // The test says when they are found.
+    }
+
+    void ISessionHost.ReplaceRecord(long sessionId, int cluster, byte[] data)
+    {
+        // The test says when it is written.
+    }
+
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
+
+    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
+    {
+        // No test here waits for a barrier.
+    }
+}
+
+/// <summary>One upstream connection; the test is the server.</summary>
+internal sealed class ScriptedLink(SessionLink link) : ILinkConnection
+{
+    public SessionLink Link => link;
+
+    /// <summary>What the session sent to the server, frame by frame.</summary>
+    public List<byte[]> Sent { get; } = [];
+
+    /// <summary>The operations of what was sent, in order.</summary>
+    public IEnumerable<OpCode> Operations => Sent.Select(f => (OpCode)BinaryPrimitives.ReadInt32BigEndian(f.AsSpan(8)));
+
+    public void Send(ReadOnlySpan<byte> frames) => Split(frames, Sent);
+
+    public void Close()
+    {
+        // The server sees nothing more.
+    }
+
+    internal static void Split(ReadOnlySpan<byte> frames, List<byte[]> into)
+    {
+        while (!frames.IsEmpty)
+        {
+            var length = 4 + BinaryPrimitives.ReadInt32BigEndian(frames);
+            into.Add(frames[..length].ToArray());
+            frames = frames[length..];
+        }
+    }
+}
