@@ -20,12 +20,21 @@ public sealed class DemoTests
     [Fact]
     public async Task It_provokes_the_anomaly_without_barriers_and_never_with_them()
     {
-        var (narrator, text) = Record();
-        // A mode that promises consistency and breaks it would throw here.
-        await new DemoRun(Short, narrator).RunAsync(CancellationToken.None);
-        var story = text.ToString();
-        var rounds = System.Text.RegularExpressions.Regex.Matches(story, @"both read the old value in (\d+) of 10 rounds").Select(m => int.Parse(m.Groups[1].Value)).ToArray();
-        Assert.Equal(DemoMode.All.Count, rounds.Length);
+        string story;
+        int[] rounds;
+        var rtt = Short.Rtt;
+        do
+        {
+            var (narrator, text) = Record();
+            // A mode that promises consistency and breaks it would throw here.
+            await new DemoRun(Short with { Rtt = rtt }, narrator).RunAsync(CancellationToken.None);
+            story = text.ToString();
+            rounds = [.. System.Text.RegularExpressions.Regex.Matches(story, @"both read the old value in (\d+) of 10 rounds").Select(m => int.Parse(m.Groups[1].Value))];
+            Assert.Equal(DemoMode.All.Count, rounds.Length);
+            // On a machine so busy that an operation takes half a round trip the observers keep up; not so over a longer way.
+            rtt *= 4;
+        }
+        while (rounds[0] == 0 && rtt < TimeSpan.FromSeconds(1));
         Assert.True(rounds[0] > 0, story);
         Assert.All(rounds[1..], found => Assert.Equal(0, found));
         Assert.Contains("reads of the mount that waited for a barrier", story);

@@ -25,11 +25,12 @@ public sealed class AnomalyTests
         var ensembles = await Task.WhenAll(RealEnsemble.StartAsync("us", options), RealEnsemble.StartAsync("eu", options));
         await using var us = ensembles[0];
         await using var eu = ensembles[1];
-        Assert.True(await CountAnomaliesAsync(us, eu, ConsistencyMode.None, rounds: 10) > 0);
-        Assert.Equal(0, await CountAnomaliesAsync(us, eu, ConsistencyMode.Ordered, rounds: 40));
+        // On a busy machine the two are seldom close enough to each other: rounds until it has happened.
+        Assert.Equal(1, await CountAnomaliesAsync(us, eu, ConsistencyMode.None, rounds: 500, enough: 1));
+        Assert.Equal(0, await CountAnomaliesAsync(us, eu, ConsistencyMode.Ordered, rounds: 40, enough: 1));
     }
 
-    private static async Task<int> CountAnomaliesAsync(RealEnsemble us, RealEnsemble eu, ConsistencyMode mode, int rounds)
+    private static async Task<int> CountAnomaliesAsync(RealEnsemble us, RealEnsemble eu, ConsistencyMode mode, int rounds, int enough)
     {
         await using var proxyUs = await Proxies.StartAsync(us, eu, c => c with { Consistency = mode });
         await using var proxyEu = await Proxies.StartAsync(eu, us, c => c with { Consistency = mode });
@@ -51,7 +52,7 @@ public sealed class AnomalyTests
         // The links to the mounts are up before the first round.
         await Task.WhenAll(ann.ExistsAsync($"/mnt-{name}/flag"), bob.ExistsAsync($"/mnt-{name}/flag"));
         var anomalies = 0;
-        for (var round = 1; round <= rounds; round++)
+        for (var round = 1; round <= rounds && anomalies < enough; round++)
         {
             var saw = await Task.WhenAll(WriteThenReadAsync(ann, round), WriteThenReadAsync(bob, round));
             if (saw[0] < round && saw[1] < round)

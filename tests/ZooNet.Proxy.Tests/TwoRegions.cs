@@ -37,7 +37,7 @@ public sealed class TwoRegions : IAsyncDisposable
         Admin = new HostPort("127.0.0.1", 0),
         Home = new ClusterConfig("us", 0, [], [new HostPort("127.0.0.1", Us.Address.Port)]),
         Remotes = [new ClusterConfig("eu", 1, [], [new HostPort("127.0.0.1", Eu.Address.Port)])],
-        SessionTimeout = TimeSpan.FromSeconds(2),
+        SessionTimeout = TimeSpan.FromSeconds(6),
         DrainTimeout = TimeSpan.FromSeconds(2),
     };
 

@@ -72,29 +72,3 @@ public static class Proxies
     /// <summary>Where a proxy's clients connect.</summary>
     public static ServerAddress Address(this ProxyHost proxy) => new("127.0.0.1", proxy.ClientEndPoints[0].Port);
 }
-
-/// <summary>Waits for a condition instead of for a time.</summary>
-public static class Eventually
-{
-    /// <summary>Polls until it holds; fails after <paramref name="limit"/> (30 s).</summary>
-    public static async Task Async(Func<bool> condition, string what, TimeSpan? limit = null)
-    {
-        var deadline = DateTime.UtcNow + (limit ?? TimeSpan.FromSeconds(30));
-        while (!condition())
-        {
-            Assert.True(DateTime.UtcNow < deadline, $"not in time: {what}");
-            await Task.Delay(10);
-        }
-    }
-
-    /// <summary>Polls until it holds; fails after <paramref name="limit"/> (30 s).</summary>
-    public static async Task Async(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
-    {
-        var deadline = DateTime.UtcNow + (limit ?? TimeSpan.FromSeconds(30));
-        while (!await condition())
-        {
-            Assert.True(DateTime.UtcNow < deadline, $"not in time: {what}");
-            await Task.Delay(10);
-        }
-    }
-}

@@ -62,7 +62,7 @@ public sealed partial class CliProxy : IAsyncDisposable
             { "region": "{{home.Name}}", "listen": "127.0.0.1:0", "admin": "127.0.0.1:0",
               "home": { "cluster": "{{home.Name}}", "servers": [{{Quoted(home.Addresses)}}] },
               "remotes": { {{mountable}} },
-              "timeouts": { "session": "4s", "drain": "5s" } }
+              "timeouts": { "session": "6s", "drain": "60s" } }
             """);
         var process = ChildProcess.Start(Path.Combine(folder, "log"), Zoonet.Program, ["proxy", "--config", file, .. arguments]);
         var proxy = new CliProxy(folder, process);

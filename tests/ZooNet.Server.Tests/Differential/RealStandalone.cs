@@ -62,18 +62,19 @@ internal sealed class RealStandalone : IAsyncDisposable
     }
 
     /// <summary>Sends a four-letter word.</summary>
-    /// <returns>The answer; empty where nobody listens.</returns>
+    /// <returns>The answer; empty where nobody listens, or where no answer comes: a server that is asked while it starts may forget to close.</returns>
     public static async Task<string> AskAsync(IPEndPoint address, string word)
     {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         try
         {
             using var client = new TcpClient();
-            await client.ConnectAsync(address);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(word));
+            await client.ConnectAsync(address, limit.Token);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(word), limit.Token);
             using var reader = new StreamReader(client.GetStream());
-            return await reader.ReadToEndAsync();
+            return await reader.ReadToEndAsync(limit.Token);
         }
-        catch (Exception e) when (e is SocketException or IOException)
+        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException)
         {
             return "";
         }

@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace ZooNet.Integration.Fixtures;
+
+/// <summary>Waits for a condition instead of for a time. Limits are in time in which the machine ran: while it stands still nothing is late.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Default = TimeSpan.FromSeconds(30);
+
+    /// <summary>Polls until it holds; fails after <paramref name="limit"/> (30 s).</summary>
+    public static Task Async(Func<bool> condition, string what, TimeSpan? limit = null) => Async(() => Task.FromResult(condition()), what, limit);
+
+    /// <summary>Polls until it holds; fails after <paramref name="limit"/> (30 s).</summary>
+    public static async Task Async(Func<Task<bool>> condition, string what, TimeSpan? limit = null)
+    {
+        var began = MachineTime.Now;
+        while (true)
+        {
+            // The last look is one that began before the limit.
+            var late = MachineTime.Now - began > (limit ?? Default);
+            if (await condition())
+            {
+                return;
+            }
+            Assert.False(late, $"not in time: {what}");
+            await Task.Delay(10);
+        }
+    }
+}
+
+/// <summary>
+/// Time as it passes for programs on this machine: where all of them are held up, by a host that takes the processors away or by many more
+/// of them than processors, this clock hardly moves. Thread-safe.
+/// </summary>
+public static class MachineTime
+{
+    private const int StepMs = 10;
+
+    // No step counts for more: a sleep that takes longer was held up.
+    private static readonly long LongestStep = Stopwatch.Frequency * 3 * StepMs / 1000;
+    private static long _passed = Start();
+
+    /// <summary>The time since some moment.</summary>
+    public static TimeSpan Now => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _passed));
+
+    private static long Start()
+    {
+        new Thread(() =>
+        {
+            for (var before = Stopwatch.GetTimestamp(); ;)
+            {
+                Thread.Sleep(StepMs);
+                var now = Stopwatch.GetTimestamp();
+                Volatile.Write(ref _passed, _passed + Math.Min(now - before, LongestStep));
+                before = now;
+            }
+        })
+        { IsBackground = true, Name = "machine time" }.Start();
+        return 0;
+    }
+}
