@@ -2,6 +2,7 @@ using System.Text.Json;
 using ZooNet.Client;
 using ZooNet.Integration.Faults;
 using ZooNet.Integration.Fixtures;
+using ZooNet.Wan;
 
 namespace ZooNet.Integration.Histories;
 
@@ -12,14 +13,16 @@ internal sealed class HistoryRun : IAsyncDisposable
     private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(6);
     private readonly HistoryFixture _fixture;
     private readonly string _consistency;
+    private readonly bool _writeFar;
     private readonly string _folder;
     private readonly string _mount;
     private readonly Dictionary<string, List<ProxyProcess>> _proxies = [];
     private readonly List<HistoryClient> _clients = [];
     private readonly BarrierWatch _barriers = new();
 
-    private HistoryRun(HistoryFixture fixture, string consistency)
+    private HistoryRun(HistoryFixture fixture, string consistency, bool writeFar)
     {
+        _writeFar = writeFar;
         _fixture = fixture;
         _consistency = consistency;
         _folder = $"/{consistency}";
@@ -39,9 +42,10 @@ internal sealed class HistoryRun : IAsyncDisposable
     /// <param name="fixture">The regions.</param>
     /// <param name="consistency">The mode.</param>
     /// <param name="seed">For what the clients do.</param>
-    public static async Task<HistoryRun> StartAsync(HistoryFixture fixture, string consistency, int seed)
+    /// <param name="writeFar">Whether clients write in mounts too.</param>
+    public static async Task<HistoryRun> StartAsync(HistoryFixture fixture, string consistency, int seed, bool writeFar = true)
     {
-        var run = new HistoryRun(fixture, consistency);
+        var run = new HistoryRun(fixture, consistency, writeFar);
         try
         {
             await run.StartAsync(seed);
@@ -65,7 +69,7 @@ internal sealed class HistoryRun : IAsyncDisposable
                 // Each begins at another proxy of its region.
                 IReadOnlyList<ServerAddress> servers = [.. Enumerable.Range(i, _fixture.Proxies).Select(n => _proxies[region][n % _fixture.Proxies].Address)];
                 var options = new ZooKeeperClientOptions { Servers = servers, SessionTimeout = SessionTimeout };
-                _clients.Add(new HistoryClient(options, places, Recorder, (seed * 31) + _clients.Count));
+                _clients.Add(new HistoryClient(options, places, Recorder, _writeFar, (seed * 31) + _clients.Count));
             }
         }
         _clients.ForEach(client => client.Start());
@@ -79,6 +83,21 @@ internal sealed class HistoryRun : IAsyncDisposable
         await faults.RunAsync(length);
         await WorkAsync(300, TimeSpan.FromSeconds(60));
         return faults.Done;
+    }
+
+    /// <summary>Holds back everything between the clusters and their observers in other regions, for so many operations.</summary>
+    public async Task HoldWanAsync(int operations)
+    {
+        WanRelay[] relays = [.. _fixture.Ensembles.Values.SelectMany(ensemble => ensemble.RemoteObserver.Relays)];
+        foreach (var relay in relays)
+        {
+            relay.Cut(silent: true);
+        }
+        await WorkAsync(operations, TimeSpan.FromSeconds(60));
+        foreach (var relay in relays)
+        {
+            relay.Heal();
+        }
     }
 
     /// <summary>Lets the clients work until there are so many more operations.</summary>
@@ -169,7 +188,7 @@ internal sealed class BarrierWatch
         return Sum;
     }
 
-    private Counted Sum => _byProxy.Values.Aggregate(new Counted(0, 0, 0, 0), (a, b) => new Counted(a.Reads + b.Reads, a.Needed + b.Needed, a.Sent + b.Sent, a.Failed + b.Failed));
+    private Counted Sum => _byProxy.Values.Aggregate(new Counted(0, 0, 0), (a, b) => new Counted(a.Needed + b.Needed, a.Sent + b.Sent, a.Failed + b.Failed));
 
     private async Task LookAsync(ProxyProcess proxy, string mount)
     {
@@ -198,14 +217,13 @@ internal sealed class BarrierWatch
         static long Number(JsonElement traffic, string name) => traffic.ValueKind == JsonValueKind.Object ? traffic.GetProperty(name).GetInt64() : 0;
         var mounted = mount.ValueKind == JsonValueKind.Object ? mount.GetProperty("traffic") : default;
         var needed = Number(mounted, "barriersNeeded") + Number(home, "barriersNeeded");
-        return new Counted(Number(mounted, "reads"), needed, needed - Number(mounted, "barriersShared") - Number(home, "barriersShared"),
+        return new Counted(needed, needed - Number(mounted, "barriersShared") - Number(home, "barriersShared"),
             Number(mounted, "barriersFailed") + Number(home, "barriersFailed"));
     }
 }
 
 /// <summary>Counters of proxies.</summary>
-/// <param name="Reads">Reads in mounts.</param>
 /// <param name="Needed">Reads, in mounts and at home, that needed a barrier.</param>
 /// <param name="Sent">Barriers made for them.</param>
 /// <param name="Failed">Reads that failed with their barrier.</param>
-internal sealed record Counted(long Reads, long Needed, long Sent, long Failed);
+internal sealed record Counted(long Needed, long Sent, long Failed);

@@ -35,7 +35,7 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
             var counted = await run.Barriers.StopAsync();
             Output.WriteLine($"{consistency}, seed {Seed}, {lasted.TotalSeconds:F0} s, {faults.Count} faults");
             Tell(history);
-            Output.WriteLine($"{counted.Reads} reads in mounts; {counted.Needed} reads needed a barrier, {counted.Sent} barriers were made for them, {counted.Failed} reads failed with theirs");
+            Output.WriteLine($"{counted.Needed} reads needed a barrier, {counted.Sent} barriers were made for them, {counted.Failed} reads failed with theirs");
             foreach (var fault in faults)
             {
                 Output.WriteLine(fault);
@@ -45,7 +45,7 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
             Assert.NotEmpty(faults);
             Assert.True(history.Writes > 100 && history.Placed > 300, "there is hardly anything to judge");
             Assert.True(history.Placed > history.Reads / 2, "too many reads could not be judged");
-            Assert.True(counted.Reads > 100, "hardly any read was in a mount");
+            Assert.True(history.ReadsInMounts > 50, "hardly any read was in a mount");
         }
         catch
         {
@@ -59,7 +59,7 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
 
     /// <summary>Writes how much was judged.</summary>
     private protected void Tell(RecordedHistory history) => Output.WriteLine(
-        $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Untold} of them untold; {history.Placed} of {history.Reads} reads judged");
+        $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Untold} of them untold; {history.Placed} of {history.Reads} reads judged, {history.ReadsInMounts} of all in mounts");
 
     private static void AssertExplained(RecordedHistory history, bool realTime)
     {
@@ -81,14 +81,15 @@ public abstract class CycleHistoryTests(HistoryFixture fixture, ITestOutputHelpe
     public Task Under_faults_one_order_explains_what_all_clients_saw(string consistency) => JudgeUnderFaultsAsync(consistency);
 
     [SkippableFact]
-    public async Task Without_barriers_the_same_clients_soon_see_what_no_order_explains()
+    public async Task Without_barriers_the_checker_sees_what_no_order_explains()
     {
         Jars.Require();
-        await using var run = await HistoryRun.StartAsync(Fixture, "none", Seed);
-        // Whoever writes at home and then reads in the mount may miss what the WAN holds back for tens of milliseconds.
+        await using var run = await HistoryRun.StartAsync(Fixture, "none", Seed, writeFar: false);
+        // Everybody writes at home and reads in the mount what was there before the WAN held everything back: no luck is needed.
         for (var round = 1; ; round++)
         {
-            await run.WorkAsync(2000, TimeSpan.FromSeconds(60));
+            await run.HoldWanAsync(400);
+            await run.WorkAsync(200, TimeSpan.FromSeconds(60));
             var history = await run.JudgeAsync();
             Assert.Empty(history.Contradictions);
             var cycle = history.FindCycle(realTime: false);
@@ -98,7 +99,7 @@ public abstract class CycleHistoryTests(HistoryFixture fixture, ITestOutputHelpe
                 Output.WriteLine(history.Describe(cycle));
                 return;
             }
-            Assert.True(round < 10, $"no violation in {history.Operations} operations: the checker would not see one");
+            Assert.True(round < 5, $"no violation in {history.Operations} operations: the checker would not see one");
             run.StartClients(Seed + round);
         }
     }

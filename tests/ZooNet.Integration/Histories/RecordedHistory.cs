@@ -36,6 +36,9 @@ internal sealed class RecordedHistory
     /// <summary>Of those the ones that the checker judges.</summary>
     public int Placed => _recorder.History.Ops.Count(o => o.Kind != OpKind.Write && o.Position >= 0);
 
+    /// <summary>Reads and listings in mounts that were answered.</summary>
+    public int ReadsInMounts => _recorder.History.Ops.Count(o => o.Kind != OpKind.Write && o.End >= 0 && _recorder.Sights[o.Id].Header == 0);
+
     /// <summary>Writes that took effect.</summary>
     public int Writes => _logs.Values.Sum(l => l.Committed.Count(c => c.Op >= 0));
 
