@@ -41,6 +41,14 @@ public sealed class TwoRegions : IAsyncDisposable
         DrainTimeout = TimeSpan.FromSeconds(2),
     };
 
+    /// <summary>Turns the configuration of a proxy of us into that of one of eu, which may mount the cluster us.</summary>
+    public static ProxyConfig InEu(ProxyConfig us) => us with
+    {
+        Region = "eu",
+        Home = us.Remotes[0] with { Ordinal = 0 },
+        Remotes = [us.Home with { Ordinal = 1 }],
+    };
+
     /// <summary>Starts a proxy and waits until it is ready.</summary>
     public async Task<RunningProxy> StartProxyAsync(Func<ProxyConfig, ProxyConfig>? change = null, Action<IServiceCollection>? services = null, bool waitReady = true)
     {

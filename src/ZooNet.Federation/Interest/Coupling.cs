@@ -38,7 +38,7 @@ public sealed class Coupling : ICoupling
     public bool AllowsWatermark { get; private init; }
 
     /// <inheritdoc/>
-    public bool NeedsSingleCopy => Kind == CouplingKind.Free;
+    public bool NeedsSingleCopy => Kind == CouplingKind.Free || AllowsWatermark;
 
     /// <summary>The clusters, as bits by ordinal, whose news a read of <paramref name="cluster"/> must not miss.</summary>
     public ulong CoupledTo(int cluster) => _coupledTo[cluster];

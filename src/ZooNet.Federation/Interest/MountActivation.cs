@@ -131,7 +131,7 @@ public sealed class MountActivation
     public Standing TakeUp(IEnumerable<(string Cluster, string Path)> active)
     {
         var graph = new InterestGraph(_known.Values);
-        var (coupled, why) = Judge(graph);
+        var (kind, why) = Judge(graph);
         _admitted |= Own is { } own && own.Proxies.Any(proxy => proxy.Id == _proxyId)
             && own.Proxies.All(proxy => proxy.Id == _proxyId || proxy.Acknowledged.GetValueOrDefault(_view, -1) >= own.Version);
         var published = (Own?.Mounts ?? []).DistinctBy(mount => (mount.Cluster, mount.RemotePath)).ToDictionary(mount => (mount.Cluster, mount.RemotePath), mount => mount.State);
@@ -146,14 +146,14 @@ public sealed class MountActivation
                 (isPublished && IsAdmitted ? usable : blocked).Add(mount);
             }
         }
-        var fresh = coupled != _coupled || !usable.IsSubsetOf(_inUse);
+        var fresh = kind != CouplingKind.Free != _coupled || !usable.IsSubsetOf(_inUse);
         var versions = new Dictionary<string, long>(_applied, StringComparer.Ordinal);
         foreach (var record in _known.Values.Where(record => IsReady || record.View == _view))
         {
             // The own view's record can be followed before all folders were read, for until then everything is coupled.
             versions[record.View] = record.Version;
         }
-        return new Standing(graph, coupled, why, fresh, usable, blocked, versions);
+        return new Standing(graph, kind, why, fresh, usable, blocked, versions);
     }
 
     /// <summary>The data path follows the standing: no read goes by the old coupling, no request uses a mount that is not usable.</summary>
@@ -219,26 +219,27 @@ public sealed class MountActivation
         return [.. part.SelectMany(other => Missing(other, part))];
     }
 
-    private (bool Coupled, string Why) Judge(InterestGraph graph)
+    private (CouplingKind Kind, string Why) Judge(InterestGraph graph)
     {
         if (_ordered)
         {
-            return (true, "consistency is 'ordered'");
+            return (CouplingKind.Ordered, "consistency is 'ordered'");
         }
         if (!IsReady)
         {
-            return (true, "the records of all clusters have not been read yet");
+            return (CouplingKind.Conservative, "the records of all clusters have not been read yet");
         }
         if (Own!.Proxies is not [{ } only] || only.Id != _proxyId)
         {
-            return (true, "several proxies of the region are live, and each reads through servers of its own");
+            return (CouplingKind.Conservative, "several proxies of the region are live, and each reads through servers of its own");
         }
-        if (graph.IsOnCycle(_view))
+        if (Part(graph).FirstOrDefault(record => record.Mounts.Any(mount => mount.State == PublishedState.Left)) is { } leaving)
         {
-            return (true, "a cycle runs through this view");
+            return (CouplingKind.Conservative, $"a mount of view {leaving.View} is being forgotten");
         }
-        var leaving = Part(graph).FirstOrDefault(record => record.Mounts.Any(mount => mount.State == PublishedState.Left));
-        return leaving is null ? (false, "no cycle runs through this view") : (true, $"a mount of view {leaving.View} is being forgotten");
+        return graph.IsOnCycle(_view)
+            ? (CouplingKind.Cycle, "a cycle runs through this view")
+            : (CouplingKind.Free, "no cycle runs through this view");
     }
 
     private List<ViewRecord> Part(InterestGraph graph) => [.. graph.ComponentOf(_view).Select(view => _known[view])];
@@ -375,7 +376,7 @@ public sealed class Look
 
 /// <summary>What a proxy's data path must follow.</summary>
 /// <param name="Graph">The graph as it is known.</param>
-/// <param name="Coupled">Whether everything that the view reads is coupled.</param>
+/// <param name="Kind">What decides the coupling: ordered, conservative, a cycle, or nothing (free).</param>
 /// <param name="Why">The reason, for an operator.</param>
 /// <param name="Fresh">
 /// True where every server that the proxy reads through needs a barrier that begins from now on before its next read,
@@ -384,6 +385,10 @@ public sealed class Look
 /// <param name="Usable">The own mounts that may be used.</param>
 /// <param name="Blocked">Own mounts that are active and may not be used yet: requests for them wait.</param>
 /// <param name="Versions">What is acknowledged once the data path follows.</param>
-public sealed record Standing(InterestGraph Graph, bool Coupled, string Why, bool Fresh,
+public sealed record Standing(InterestGraph Graph, CouplingKind Kind, string Why, bool Fresh,
     IReadOnlyCollection<(string Cluster, string Path)> Usable, IReadOnlyCollection<(string Cluster, string Path)> Blocked,
-    IReadOnlyDictionary<string, long> Versions);
+    IReadOnlyDictionary<string, long> Versions)
+{
+    /// <summary>Whether everything that the view reads is coupled.</summary>
+    public bool Coupled => Kind != CouplingKind.Free;
+}

@@ -510,7 +510,8 @@ public sealed class ClientSession
         link = LinkTo(cluster);
         if (_host.NowMs > _region.MountsUsableUntilMs)
         {
-            Close(CloseReason.HomeLost, "the proxy has heard nothing of home for too long to use mounts");
+            // As for a cluster that can't be reached: the next tick tries again, and after 2/3 of the timeout it fails.
+            _headBlockedOn = link;
             return false;
         }
         if (!MaySend(link, strict))

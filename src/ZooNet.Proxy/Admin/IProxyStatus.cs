@@ -66,13 +66,17 @@ public interface IGraphSource
 /// <summary>The interest graph: which regions (views) read which clusters.</summary>
 /// <param name="Consistency">The mode this proxy runs in.</param>
 /// <param name="Conservative">True where the proxy is cut off from news and treats everything as coupled.</param>
+/// <param name="Why">Why this view's clusters are coupled, or are not.</param>
+/// <param name="MountsHeld">Why requests for mounts wait at this proxy; null where they are served.</param>
 /// <param name="Views">All views it knows.</param>
 /// <param name="Components">The biconnected components that have a cycle, each as the names in it (<c>view us</c>, <c>cluster eu</c>).</param>
 /// <param name="Coupled">Pairs of clusters that are coupled for this view.</param>
-/// <param name="Awaiting">Who has not acknowledged which mount.</param>
+/// <param name="Awaiting">Who has not acknowledged the records of the connected part, and clusters whose records can't be reached.</param>
 public sealed record GraphInfo(
     string Consistency,
     bool Conservative,
+    string Why,
+    string? MountsHeld,
     IReadOnlyList<GraphView> Views,
     IReadOnlyList<IReadOnlyList<string>> Components,
     IReadOnlyList<IReadOnlyList<string>> Coupled,
@@ -83,6 +87,7 @@ public sealed record GraphInfo(
 /// <param name="Home">Its home cluster.</param>
 /// <param name="Reads">The clusters it reads, home included.</param>
 /// <param name="Joining">The clusters it is about to read.</param>
+/// <param name="Proxies">Its live proxies.</param>
 /// <param name="Version">Version of its record.</param>
 /// <param name="Self">True for this proxy's own.</param>
-public sealed record GraphView(string Name, string Home, IReadOnlyList<string> Reads, IReadOnlyList<string> Joining, long Version, bool Self);
+public sealed record GraphView(string Name, string Home, IReadOnlyList<string> Reads, IReadOnlyList<string> Joining, IReadOnlyList<string> Proxies, long Version, bool Self);

@@ -38,7 +38,7 @@ public sealed record ProxyConfig
     public IReadOnlyList<ClusterConfig> Remotes { get; init; } = [];
 
     /// <summary>What holds across clusters.</summary>
-    public ConsistencyMode Consistency { get; init; } = ConsistencyMode.Ordered;
+    public ConsistencyMode Consistency { get; init; } = ConsistencyMode.Sequential;
 
     /// <summary>What a barrier is made of.</summary>
     public BarrierMode Barrier { get; init; } = BarrierMode.Quorum;

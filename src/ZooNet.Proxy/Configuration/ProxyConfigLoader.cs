@@ -116,7 +116,7 @@ public static class ProxyConfigLoader
             Admin = admin,
             Home = home,
             Remotes = remotes,
-            Consistency = reader.Choice("consistency", ConsistencyMode.Ordered),
+            Consistency = reader.Choice("consistency", ConsistencyMode.Sequential),
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
             Advertise = reader.Addresses("advertise", required: false),
             MaxFrame = reader.Number("maxFrame", ProxyConfig.DefaultMaxFrame, 1024, 64 * 1024 * 1024),

@@ -57,7 +57,8 @@ public sealed class ClusterControl : IAsyncDisposable
             // Home has none: the mount table is wanted in the moment that home is back.
             calls.AddCircuitBreaker(new CircuitBreakerStrategyOptions
             {
-                FailureRatio = 0.5,
+                // Losses are rare where a cluster is well: one call in ten is far from well, also just after a time of many good ones.
+                FailureRatio = 0.1,
                 MinimumThroughput = 3,
                 SamplingDuration = TimeSpan.FromSeconds(10),
                 BreakDuration = BreakDuration,

@@ -3,7 +3,9 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Views;
 
 namespace ZooNet.Proxy.Control;
 
@@ -11,7 +13,7 @@ namespace ZooNet.Proxy.Control;
 /// Starts the control plane with the host, and stops it after the data path: hosted services stop in the reverse of the order in
 /// which they were added, so add this first.
 /// </summary>
-public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, MountStore store, MountService service, Region region, ILogger<ControlPlane> logger) : IHostedService
+public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, MountStore store, MountService service, IMountActivation activation, Region region, ILogger<ControlPlane> logger) : IHostedService
 {
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -20,7 +22,10 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
         {
             logger.DefaultSecret();
         }
-        store.Changed += snapshot => region.Mounts = snapshot.Table;
+        if (activation is not ViewDriver)
+        {
+            store.Changed += snapshot => region.Mounts = snapshot.Table;
+        }
         store.Start();
         service.Start();
         clusters.Start();
@@ -55,9 +60,21 @@ public static class ControlPlaneServices
         });
         services.TryAddSingleton<ClusterControls>();
         services.TryAddSingleton(s => ActivatorUtilities.CreateInstance<MountStore>(s, s.GetRequiredService<ClusterControls>().Home));
+        var keepsGraph = config.Consistency is ConsistencyMode.Sequential or ConsistencyMode.Ordered && services.All(s => s.ServiceType != typeof(IMountActivation));
+        if (keepsGraph)
+        {
+            services.TryAddSingleton<ViewDriver>();
+            services.AddSingleton<IMountActivation>(s => s.GetRequiredService<ViewDriver>());
+            services.AddSingleton<IGraphSource>(s => s.GetRequiredService<ViewDriver>());
+        }
         services.TryAddSingleton<IMountActivation, ImmediateActivation>();
         services.TryAddSingleton<MountService>();
         services.AddHostedService<ControlPlane>();
+        if (keepsGraph)
+        {
+            // Stopped before the control plane, for it says goodbye through it, and after the data path.
+            services.AddHostedService(s => s.GetRequiredService<ViewDriver>());
+        }
         services.AddHostedService<SessionLimits>();
         services.AddHostedService<OwnersWatch>();
         return services;

@@ -14,6 +14,9 @@ public interface IMountActivation
 
     /// <summary>Tells which proxies of the region have not stopped using a mount; once none has, publishes that it is gone.</summary>
     Task<ActivationProgress> LeaveAsync(MountEntry mount, CancellationToken cancellationToken);
+
+    /// <summary>Completes when this proxy routes by the mount table of this snapshot, or a later one.</summary>
+    Task RoutesAsync(MountSnapshot snapshot, CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 /// <summary>How far a step is.</summary>

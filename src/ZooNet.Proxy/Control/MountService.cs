@@ -155,6 +155,10 @@ public sealed class MountService : IAsyncDisposable
         {
             return MountOutcome.Refused(RefusalKind.Conflict, $"the mount on {path} is not used: {error}");
         }
+        if (entry.State == MountState.Active)
+        {
+            await _activation.RoutesAsync(_store.Current, cancellationToken).ConfigureAwait(false);
+        }
         var waiting = entry.State == MountState.Active ? [] : WaitingFor(path);
         var message = entry.State == MountState.Active
             ? $"{clusterName}:{remotePath} is mounted on {path}"
@@ -190,7 +194,7 @@ public sealed class MountService : IAsyncDisposable
                     $"{path} is leaving: {string.Join(", ", waiting)} did not confirm to have stopped using it; wait, or give the same command with --force if they are gone for good");
             }
         }
-        await _store.RefreshAsync(cancellationToken).ConfigureAwait(false);
+        await _activation.RoutesAsync(await _store.RefreshAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         return new MountOutcome(entry, [], null, $"{path} is unmounted");
     }
 

@@ -16,6 +16,12 @@ public static class ZooNetTree
     /// <summary>One child per mount of the cluster's own region.</summary>
     public const string Mounts = Root + "/mounts";
 
+    /// <summary>One ephemeral child per live proxy of the cluster's own region, made by its control session.</summary>
+    public const string Proxies = Root + "/proxies";
+
+    /// <summary>One child per view (region) of the federation, as far as it has become known in the cluster.</summary>
+    public const string Views = Root + "/views";
+
     /// <summary>One ephemeral child per client session that has remote sessions, made by that session itself.</summary>
     public const string Sessions = Root + "/sessions";
 
@@ -37,6 +43,9 @@ public static class ZooNetTree
         var owner = new Acl(Permissions.All, "digest", DigestOf(secret));
         return world == 0 ? [owner] : [owner, new Acl(world, "world", "anyone")];
     }
+
+    /// <summary>The znode of a view's record.</summary>
+    public static string ViewOf(string view) => $"{Views}/{view}";
 
     /// <summary>The child's name for a mount point: its path without the first '/', the others as %2F.</summary>
     public static string NameOf(string mountPoint) => mountPoint[1..].Replace("%", "%25").Replace("/", "%2F");

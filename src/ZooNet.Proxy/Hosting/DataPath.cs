@@ -7,13 +7,14 @@ using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
+using ZooNet.Proxy.Views;
 
 namespace ZooNet.Proxy.Hosting;
 
 /// <summary>
 /// The proxy's data path: the client connections, the servers they are linked to, and what they share. Thread-safe.
 /// </summary>
-public sealed class DataPath : IHostedLifecycleService
+public sealed class DataPath : IHostedLifecycleService, ISessionFence
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
@@ -143,6 +144,35 @@ public sealed class DataPath : IHostedLifecycleService
         if (_ticks is { } ticks)
         {
             await ticks.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task RequestsAnsweredAsync(CancellationToken cancellationToken)
+    {
+        var waiting = new List<(ClientConnection Client, long Submitted)>();
+        foreach (var client in _clients.Keys)
+        {
+            // Under its lock: a request that is being routed at this moment has been counted when we get it.
+            lock (client.Gate)
+            {
+                waiting.Add((client, client.Session.Submitted));
+            }
+        }
+        while (true)
+        {
+            waiting.RemoveAll(w =>
+            {
+                lock (w.Client.Gate)
+                {
+                    return w.Client.Session.IsClosed || w.Client.Session.Answered >= w.Submitted;
+                }
+            });
+            if (waiting.Count == 0)
+            {
+                return;
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Time, cancellationToken).ConfigureAwait(false);
         }
     }
 

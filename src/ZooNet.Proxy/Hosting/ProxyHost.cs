@@ -17,6 +17,7 @@ using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Transport;
 using ZooNet.Proxy.Upstream;
+using ZooNet.Proxy.Views;
 
 namespace ZooNet.Proxy.Hosting;
 
@@ -45,9 +46,10 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Services.AddSingleton<BarrierChannels>();
         builder.Services.AddSingleton<RecordStore>();
         builder.Services.AddSingleton<DataPath>();
+        builder.Services.AddSingleton<ISessionFence>(s => s.GetRequiredService<DataPath>());
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = config.DrainTimeout + TimeSpan.FromSeconds(5));
-        builder.Services.AddZooNetControl(config);
         configureServices?.Invoke(builder.Services);
+        builder.Services.AddZooNetControl(config);
         builder.Services.AddSingleton<IProxyStatus>(s => new DataPathStatus(s.GetRequiredService<DataPath>(), () => _started ? ClientEndPoints : []));
         builder.Services.AddZooNetAdmin();
         builder.Services.AddHostedService(s => s.GetRequiredService<DataPath>());
@@ -64,7 +66,7 @@ public sealed class ProxyHost : IAsyncDisposable
         _app = builder.Build();
         _app.MapZooNetAdmin();
         var path = Path;
-        path.TableRead = _app.Services.GetRequiredService<MountStore>().FirstRead;
+        path.TableRead = _app.Services.GetService<ViewDriver>()?.FirstRouted ?? _app.Services.GetRequiredService<MountStore>().FirstRead;
         var words = _app.Services.GetRequiredService<FourLetterWords>();
         path.FourLetterWords = words.TryAnswer;
         var metrics = _app.Services.GetRequiredService<ProxyMetrics>();

@@ -1,3 +1,4 @@
+using ZooNet.Federation.Freshness;
 using System.Collections.Frozen;
 using System.Net;
 using System.Net.Http.Json;
@@ -18,7 +19,7 @@ public sealed class AdminTests : IAsyncLifetime
     {
         _regions = await TwoRegions.StartAsync();
         await (await _regions.ConnectAsync(_regions.Eu.Address)).CreateAsync("/apps");
-        _proxy = await _regions.StartProxyAsync(c => c with { FourLetterWords = ProxyConfigLoader.KnownWords.Where(w => w != "stmk").ToFrozenSet() });
+        _proxy = await _regions.StartProxyAsync(c => c with { Consistency = ConsistencyMode.Ordered, FourLetterWords = ProxyConfigLoader.KnownWords.Where(w => w != "stmk").ToFrozenSet() });
     }
 
     public async Task DisposeAsync() => await _regions.DisposeAsync();

@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ZooNet.Client;
+using ZooNet.Federation.Interest;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Views;
+
+/// <summary>
+/// This proxy's entry in the list of the region's live proxies: a znode of its control session in home, gone with that session.
+/// A proxy that comes back after its session has expired registers under another id. Not thread-safe: one driver.
+/// </summary>
+internal sealed class Registration(ClusterControl home, ProxyConfig config)
+{
+    private readonly string _name = new([.. config.ProxyId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.').Take(80)]);
+    private readonly ProxyProcess _self = ProxyProcess.Current();
+    private long _session;
+
+    /// <summary>The id; empty before the first registration.</summary>
+    public string Id { get; private set; } = "";
+
+    /// <summary>True where this session of the control is the one that holds the registration.</summary>
+    public bool IsOf(ZooKeeperClient client) => _session != 0 && client.SessionId == _session;
+
+    /// <summary>Registers where the control session is another one than at the last call.</summary>
+    /// <returns>True where the id is a new one.</returns>
+    public async Task<bool> EnsureAsync(CancellationToken cancellationToken)
+    {
+        var session = await home.CallAsync(c => Task.FromResult(c.SessionId), cancellationToken).ConfigureAwait(false);
+        if (session == _session)
+        {
+            return false;
+        }
+        var id = $"{_name}-{session:x}";
+        try
+        {
+            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
+        {
+        }
+        await home.CallAsync(c => c.SessionId == session
+            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken)
+            : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken).ConfigureAwait(false);
+        _session = session;
+        Id = id;
+        return true;
+    }
+
+    /// <summary>
+    /// The ids of the live proxies, watched. An entry whose process is known to have died on this machine is removed rather than waited
+    /// for until its session expires.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> LiveAsync(CancellationToken cancellationToken)
+    {
+        var names = (await home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken).ConfigureAwait(false)).Names;
+        var live = new List<string>();
+        foreach (var name in names.Where(ViewRecordJson.IsName))
+        {
+            if (name == Id || !await IsDeadAsync(name, cancellationToken).ConfigureAwait(false))
+            {
+                live.Add(name);
+            }
+        }
+        return live;
+    }
+
+    /// <summary>Takes the entry away, on the way out.</summary>
+    public async Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        if (Id.Length > 0)
+        {
+            await home.CallAsync(c => c.DeleteAsync($"{ZooNetTree.Proxies}/{Id}", cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> IsDeadAsync(string name, CancellationToken cancellationToken)
+    {
+        var path = $"{ZooNetTree.Proxies}/{name}";
+        try
+        {
+            var data = (await home.CallAsync(c => c.GetDataAsync(path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Data;
+            if (!_self.KnowsDead(ProxyProcess.TryParse(data)))
+            {
+                return false;
+            }
+            await home.CallAsync(c => c.DeleteAsync(path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+        {
+            return true;
+        }
+    }
+}
+
+/// <summary>A process, named so that another one on the same machine can tell whether it has ended.</summary>
+/// <param name="Boot">The kernel's boot id; null where there is none to be had.</param>
+/// <param name="PidNamespace">The namespace that the process id counts in.</param>
+/// <param name="Pid">The process id.</param>
+internal sealed record ProxyProcess(string? Boot, string? PidNamespace, int Pid)
+{
+    /// <summary>This process.</summary>
+    public static ProxyProcess Current()
+    {
+        try
+        {
+            return new ProxyProcess(File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim(), new FileInfo("/proc/self/ns/pid").LinkTarget, Environment.ProcessId);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new ProxyProcess(null, null, Environment.ProcessId);
+        }
+    }
+
+    /// <summary>Reads one; null for what is none.</summary>
+    public static ProxyProcess? TryParse(byte[]? json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, ProcessJson.Default.ProxyProcess);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>True only where it is certain that the other process has ended: same kernel, same namespace, and nobody has its id.</summary>
+    public bool KnowsDead(ProxyProcess? other)
+    {
+        if (other is not { Boot: not null, PidNamespace: not null, Pid: > 0 } || other.Boot != Boot || other.PidNamespace != PidNamespace)
+        {
+            return false;
+        }
+        try
+        {
+            // Asks the kernel by a null signal, so a process of another user counts as running.
+            using var process = Process.GetProcessById(other.Pid);
+            return false;
+        }
+        catch (ArgumentException)
+        {
+            return true;
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ProxyProcess))]
+internal sealed partial class ProcessJson : JsonSerializerContext;

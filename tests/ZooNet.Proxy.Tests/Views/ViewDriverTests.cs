@@ -1,0 +1,224 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using ZooNet.Client;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Interest;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Tests.Views;
+
+/// <summary>Proxies that keep the interest graph among themselves: what they couple, whom they wait for.</summary>
+public sealed class ViewDriverTests : IAsyncLifetime
+{
+    private TwoRegions _regions = null!;
+    private RunningProxy _us = null!;
+
+    public async Task InitializeAsync()
+    {
+        _regions = await TwoRegions.StartAsync();
+        await (await _regions.ConnectAsync(_regions.Eu.Address)).CreateAsync("/apps");
+        await (await _regions.ConnectAsync(_regions.Us.Address)).CreateAsync("/shared");
+        _us = await _regions.StartProxyAsync();
+    }
+
+    public async Task DisposeAsync() => await _regions.DisposeAsync();
+
+    [Fact]
+    public async Task Reads_of_an_asymmetric_mount_need_no_barrier_whatever_is_written_at_home()
+    {
+        Assert.Equal(201, (await _us.MountAsync("eu:/apps", "/mnt/eu")).Status);
+        await Until(_us, CouplingKind.Free);
+        var client = await _regions.ConnectAsync(_us.Host.ClientEndPoints[0]);
+        await client.GetDataAsync("/mnt/eu");
+        var before = (await TrafficAsync(_us)).BarriersNeeded;
+        for (var i = 0; i < 10; i++)
+        {
+            await client.CreateAsync($"/written-{i}");
+            await client.GetDataAsync("/mnt/eu");
+        }
+
+        var traffic = await TrafficAsync(_us);
+        Assert.Equal(before, traffic.BarriersNeeded);
+        Assert.True(traffic.AvoidedNotCoupled >= 10, $"{traffic}");
+    }
+
+    [Fact]
+    public async Task Mutual_mounts_are_coupled_on_both_sides_and_the_graph_says_why()
+    {
+        var eu = await _regions.StartProxyAsync(TwoRegions.InEu);
+        Assert.Equal(201, (await _us.MountAsync("eu:/apps", "/mnt/eu")).Status);
+        await Until(_us, CouplingKind.Free);
+        Assert.Equal(201, (await eu.MountAsync("us:/shared", "/mnt/us")).Status);
+        // Before the second mount is in use, both know of the cycle.
+        Assert.Equal(CouplingKind.Cycle, KindOf(_us));
+        Assert.Equal(CouplingKind.Cycle, KindOf(eu));
+
+        var client = await _regions.ConnectAsync(_us.Host.ClientEndPoints[0]);
+        await client.GetDataAsync("/mnt/eu");
+        var before = (await TrafficAsync(_us)).BarriersNeeded;
+        await client.CreateAsync("/shared/written");
+        await client.GetDataAsync("/mnt/eu");
+        Assert.Equal(before + 1, (await TrafficAsync(_us)).BarriersNeeded);
+
+        var graph = await GraphAsync(_us);
+        Assert.Equal(["eu", "us"], graph.Views.Select(v => v.Name));
+        Assert.Equal(["view eu", "view us", "cluster eu", "cluster us"], Assert.Single(graph.Components));
+        Assert.Equal(["us", "eu"], Assert.Single(graph.Coupled));
+        Assert.Contains("cycle", graph.Why);
+        Assert.Null(graph.MountsHeld);
+        await TwoRegions.Eventually(async () => (await GraphAsync(_us)).Awaiting.Count == 0);
+        var resolved = await _us.Http.GetFromJsonAsync<ResolveReply>("/api/v1/resolve?path=/mnt/eu");
+        Assert.False(resolved!.NeedsBarrier, resolved.Why);
+    }
+
+    [Fact]
+    public async Task After_an_unmount_the_other_region_makes_no_barriers_any_more_and_forgets_the_mount()
+    {
+        var eu = await _regions.StartProxyAsync(TwoRegions.InEu);
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        await eu.MountAsync("us:/shared", "/mnt/us");
+
+        Assert.Equal(200, (await _us.UnmountAsync("/mnt/eu")).Status);
+
+        await Until(eu, CouplingKind.Free);
+        await Until(_us, CouplingKind.Free);
+        await TwoRegions.Eventually(async () => (await GraphAsync(eu)).Views.Single(v => v.Name == "us").Reads is ["us"]);
+    }
+
+    [Fact]
+    public async Task A_second_proxy_of_the_region_makes_both_couple_everything_and_its_going_frees_the_first()
+    {
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        await Until(_us, CouplingKind.Free);
+
+        var second = await _regions.StartProxyAsync();
+        var client = await _regions.ConnectAsync(second.Host.ClientEndPoints[0]);
+        // Served only once the first one knows of the second.
+        await client.GetDataAsync("/mnt/eu");
+        Assert.Equal(CouplingKind.Conservative, KindOf(_us));
+        Assert.Equal(CouplingKind.Conservative, KindOf(second));
+        Assert.Equal(2, (await GraphAsync(_us)).Views.Single().Proxies.Count);
+
+        await second.Host.StopAsync();
+        await Until(_us, CouplingKind.Free);
+        Assert.Single((await GraphAsync(_us)).Views.Single().Proxies);
+    }
+
+    [Fact]
+    public async Task A_mount_waits_for_a_live_proxy_that_does_not_answer_names_it_and_can_be_forced()
+    {
+        await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-silent", new Dictionary<string, long>())] });
+
+        var (status, message) = await _us.MountAsync("eu:/apps", "/mnt/eu");
+
+        Assert.Equal(202, status);
+        Assert.Contains("proxy eu-silent of region eu did not acknowledge it", message);
+        Assert.Null(_us.Host.Path.Region.Mounts.At("/mnt/eu"));
+        Assert.Contains("proxy eu-silent of region eu", (await GraphAsync(_us)).Awaiting);
+        Assert.Equal(201, (await _us.MountAsync("eu:/apps", "/mnt/eu", force: true)).Status);
+        Assert.NotNull(_us.Host.Path.Region.Mounts.At("/mnt/eu"));
+    }
+
+    [Fact]
+    public async Task A_record_that_calls_itself_active_and_was_never_published_has_to_join_first()
+    {
+        await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-silent", new Dictionary<string, long>())] });
+        var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
+        await admin.CreateAsync("/by-hand");
+        await admin.CreateAsync(ZooNetTree.RecordOf("/by-hand"), new MountRecord { Cluster = "eu", RemotePath = "/apps", State = MountState.Active }.ToJson());
+
+        await TwoRegions.Eventually(async () => await _us.MountsAsync() is [{ State: "joining", WaitingFor: ["proxy eu-silent of region eu"] }]);
+    }
+
+    [Fact]
+    public async Task A_bad_view_record_is_ignored_and_harms_nothing()
+    {
+        var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
+        await admin.CreateAsync(ZooNetTree.ViewOf("zz"), "{ no JSON"u8.ToArray());
+        await admin.CreateAsync(ZooNetTree.ViewOf("yy"), Encoding.UTF8.GetBytes("""{"format":1,"view":"other"}"""));
+
+        Assert.Equal(201, (await _us.MountAsync("eu:/apps", "/mnt/eu")).Status);
+        Assert.Equal(["us"], (await GraphAsync(_us)).Views.Select(v => v.Name));
+    }
+
+    [Fact]
+    public async Task Mounts_are_served_while_another_remote_is_down_and_everything_counts_as_coupled_until_it_was_read()
+    {
+        var dead = new ClusterConfig("ap", 1, [], [new HostPort("127.0.0.1", 9)]);
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        await _us.Host.StopAsync();
+        await PublishOwnAsync(own => own with
+        {
+            Revision = own.Revision + 1,
+            Version = own.Version + 1,
+            Mounts = [.. own.Mounts, new ViewMount("ap", "/x", PublishedState.Active)],
+        });
+        var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
+        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), new MountRecord { Cluster = "ap", RemotePath = "/x", State = MountState.Active }.ToJson());
+
+        var restarted = await _regions.StartProxyAsync(c => c with { Remotes = [dead, c.Remotes[0] with { Ordinal = 2 }] }, waitReady: false);
+        var client = await _regions.ConnectAsync(restarted.Host.ClientEndPoints[0]);
+        await client.GetDataAsync("/mnt/eu");
+        Assert.Equal(CouplingKind.Conservative, KindOf(restarted));
+        Assert.Contains((await GraphAsync(restarted)).Awaiting, who => who.StartsWith("cluster ap", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Requests_for_mounts_wait_while_home_is_not_heard_of_and_home_need_not_be_told()
+    {
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        await TwoRegions.Eventually(async () => (await GraphAsync(_us)).MountsHeld is null);
+        await _regions.Us.DisposeAsync();
+        await TwoRegions.Eventually(async () => (await GraphAsync(_us)).MountsHeld?.Contains("home has not answered") == true);
+        Assert.True(_us.Host.Path.Region.MountsUsableUntilMs < _us.Host.Services.GetRequiredService<TimeProvider>().GetTimestamp() / (TimeProvider.System.TimestampFrequency / 1000));
+    }
+
+    [Fact]
+    public async Task With_consistency_none_there_is_no_graph()
+    {
+        var proxy = await _regions.StartProxyAsync(c => c with { Consistency = ConsistencyMode.None });
+        Assert.Equal(HttpStatusCode.NotFound, (await proxy.Http.GetAsync("/api/v1/graph")).StatusCode);
+    }
+
+    private static CouplingKind? KindOf(RunningProxy proxy) => (proxy.Host.Path.Region.Coupling as Coupling)?.Kind;
+
+    private static Task Until(RunningProxy proxy, CouplingKind kind) => TwoRegions.Eventually(() => Task.FromResult(KindOf(proxy) == kind));
+
+    private static async Task<GraphInfo> GraphAsync(RunningProxy proxy) => (await proxy.Http.GetFromJsonAsync<GraphInfo>("/api/v1/graph"))!;
+
+    private static async Task<MountTraffic> TrafficAsync(RunningProxy proxy) => Assert.Single((await proxy.StatusAsync()).Mounts).Traffic!;
+
+    private async Task PublishAsync(ViewRecord record)
+    {
+        var admin = await _regions.ConnectAsync(_regions.Eu.Address, ProxyConfig.DefaultSecret);
+        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Views })
+        {
+            await admin.CreateAsync(path);
+        }
+        await admin.CreateAsync(ZooNetTree.ViewOf(record.View), ViewRecordJson.Format(record));
+    }
+
+    private async Task PublishOwnAsync(Func<ViewRecord, ViewRecord> change)
+    {
+        var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
+        await TwoRegions.Eventually(async () =>
+        {
+            var found = await admin.GetDataAsync(ZooNetTree.ViewOf("us"));
+            var record = ViewRecordJson.TryParse(found.Data, "us", out _)!;
+            try
+            {
+                await admin.SetDataAsync(ZooNetTree.ViewOf("us"), ViewRecordJson.Format(change(record)), found.Stat.Version);
+                return true;
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.BadVersion)
+            {
+                return false;
+            }
+        });
+    }
+}
