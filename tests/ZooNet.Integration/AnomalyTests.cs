@@ -28,6 +28,7 @@ public sealed class AnomalyTests
         // On a busy machine the two are seldom close enough to each other: rounds until it has happened.
         Assert.Equal(1, await CountAnomaliesAsync(us, eu, ConsistencyMode.None, rounds: 500, enough: 1));
         Assert.Equal(0, await CountAnomaliesAsync(us, eu, ConsistencyMode.Ordered, rounds: 40, enough: 1));
+        Assert.Equal(0, await CountAnomaliesAsync(us, eu, ConsistencyMode.Sequential, rounds: 40, enough: 1));
     }
 
     private static async Task<int> CountAnomaliesAsync(RealEnsemble us, RealEnsemble eu, ConsistencyMode mode, int rounds, int enough)

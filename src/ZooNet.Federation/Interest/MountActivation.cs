@@ -24,6 +24,7 @@ public sealed class MountActivation
     private readonly Dictionary<string, ViewRecord> _waiting = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Folder> _folders = new(StringComparer.Ordinal);
     private readonly HashSet<(string Cluster, string Path)> _inUse = [];
+    private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
     private Dictionary<string, long> _applied = new(StringComparer.Ordinal);
     private readonly bool _ordered;
     private bool _coupled = true;
@@ -89,11 +90,21 @@ public sealed class MountActivation
     }
 
     /// <summary>Ends a look with the records that were found.</summary>
-    public void EndLook(Look look, IEnumerable<ViewRecord> records)
+    /// <param name="look">The look.</param>
+    /// <param name="records">The records.</param>
+    /// <param name="live">
+    /// The proxies that were registered in this cluster after the records were read; null where that was not asked. Registrations are never
+    /// used again, so a proxy that a record of the cluster's own region lists and that is not among them is gone for good.
+    /// </param>
+    public void EndLook(Look look, IEnumerable<ViewRecord> records, IReadOnlyCollection<string>? live = null)
     {
         var folder = FolderOf(look.Cluster);
         foreach (var record in records)
         {
+            if (live is not null && record.Home == look.Cluster)
+            {
+                _gone.UnionWith(record.Proxies.Select(proxy => proxy.Id).Except(live));
+            }
             Stored(look.Cluster, record);
             if (record.IsNewerThan(_known.GetValueOrDefault(record.View)) && record.IsNewerThan(_waiting.GetValueOrDefault(record.View)))
             {
@@ -246,7 +257,8 @@ public sealed class MountActivation
 
     // All pairs: that each has acknowledged mine is not enough, for one of them may not know of an edge that another
     // has published meanwhile, and with it the cycle.
-    private static IEnumerable<string> Missing(ViewRecord other, IReadOnlyCollection<ViewRecord> part) => other.Proxies
+    private IEnumerable<string> Missing(ViewRecord other, IReadOnlyCollection<ViewRecord> part) => other.Proxies
+        .Where(proxy => !_gone.Contains(proxy.Id))
         .Where(proxy => part.Any(record => proxy.Acknowledged.GetValueOrDefault(record.View, -1) < record.Version))
         .Select(proxy => $"proxy {proxy.Id} of region {other.Region}");
 
@@ -254,7 +266,7 @@ public sealed class MountActivation
     {
         var mounts = table.DistinctBy(mount => (mount.Cluster, mount.RemotePath)).ToList();
         var droppable = IsKnown(before) && Part(new InterestGraph(_known.Values))
-            .All(other => other.Proxies.All(proxy => proxy.Acknowledged.GetValueOrDefault(_view, -1) >= before.Version));
+            .All(other => other.Proxies.All(proxy => _gone.Contains(proxy.Id) || proxy.Acknowledged.GetValueOrDefault(_view, -1) >= before.Version));
         foreach (var old in before.Mounts)
         {
             if (mounts.Exists(mount => mount.Cluster == old.Cluster && mount.RemotePath == old.RemotePath))

@@ -78,7 +78,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             };
             control.WatchFired += e =>
             {
-                if (e.Path.StartsWith(ZooNetTree.Views, StringComparison.Ordinal) || (control.Cluster.IsHome && e.Path.StartsWith(ZooNetTree.Proxies, StringComparison.Ordinal)))
+                if (e.Path.StartsWith(ZooNetTree.Views, StringComparison.Ordinal) || e.Path.StartsWith(ZooNetTree.Proxies, StringComparison.Ordinal))
                 {
                     folder.IsDirty = true;
                     Wake();
@@ -342,7 +342,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     {
         await folder.BarrierAsync(_stop.Token).ConfigureAwait(false);
         var records = await folder.ReadAsync(_stop.Token).ConfigureAwait(false);
-        return () => _activation.EndLook(look, records);
+        var live = await folder.ReadLiveAsync(_stop.Token).ConfigureAwait(false);
+        return () => _activation.EndLook(look, records, live);
     }
 
     private async Task<Action> WriteAsync(ViewFolder folder, string cluster, IReadOnlyList<ViewRecord> records)

@@ -75,6 +75,21 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
         }
     }
 
+    /// <summary>The proxies that are registered in this cluster: those of the region whose home it is. Watched.</summary>
+    /// <exception cref="ClusterUnreachableException">The cluster does not answer.</exception>
+    /// <exception cref="KeeperException">The cluster refused it.</exception>
+    public async Task<IReadOnlyCollection<string>> ReadLiveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken).ConfigureAwait(false)).Names;
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Writes a record over what the last reading found.</summary>
     /// <returns>False where somebody else has written meanwhile: read again.</returns>
     /// <exception cref="ClusterUnreachableException">The cluster does not answer.</exception>

@@ -169,7 +169,8 @@ internal sealed class ActivationWorld
                 break;
             case 2:
                 proxy.Found.AddRange(_folders[proxy.Cluster].Values.Where(r => !proxy.Found.Exists(f => f.View == r.View)));
-                machine.EndLook(proxy.Look!, proxy.Found);
+                var there = _regions.Find(r => r.Home == proxy.Cluster);
+                machine.EndLook(proxy.Look!, proxy.Found, there is null || there == region ? null : [.. there.Live]);
                 break;
             case 3:
                 var cluster = machine.Clusters.ElementAt(_random.Next(machine.Clusters.Count()));

@@ -29,7 +29,7 @@ public sealed class LockUnderFaultsTests(ITestOutputHelper output)
         var ensembles = await Task.WhenAll(RealEnsemble.StartAsync("us", options), RealEnsemble.StartAsync("eu", options));
         await using var us = ensembles[0];
         await using var eu = ensembles[1];
-        var proxies = await Task.WhenAll(new[] { (us, eu), (us, eu), (eu, us), (eu, us) }.Select(r => ProxyProcess.StartAsync(r.Item1, [r.Item2], new() { ["consistency"] = "ordered", ["logLevel"] = "warning" })));
+        var proxies = await Task.WhenAll(new[] { (us, eu), (us, eu), (eu, us), (eu, us) }.Select(r => ProxyProcess.StartAsync(r.Item1, [r.Item2], new() { ["logLevel"] = "warning" })));
         var log = new LockLog();
         var clients = new List<LockClient>();
         try

@@ -125,6 +125,13 @@ public sealed class ViewDriverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nobody_waits_for_a_proxy_whose_registration_is_gone()
+    {
+        await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-dead", new Dictionary<string, long>())] }, live: false);
+        Assert.Equal(201, (await _us.MountAsync("eu:/apps", "/mnt/eu")).Status);
+    }
+
+    [Fact]
     public async Task A_record_that_calls_itself_active_and_was_never_published_has_to_join_first()
     {
         await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-silent", new Dictionary<string, long>())] });
@@ -193,12 +200,20 @@ public sealed class ViewDriverTests : IAsyncLifetime
 
     private static async Task<MountTraffic> TrafficAsync(RunningProxy proxy) => Assert.Single((await proxy.StatusAsync()).Mounts).Traffic!;
 
-    private async Task PublishAsync(ViewRecord record)
+    private async Task PublishAsync(ViewRecord record, bool live = true)
     {
         var admin = await _regions.ConnectAsync(_regions.Eu.Address, ProxyConfig.DefaultSecret);
         foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Views })
         {
             await admin.CreateAsync(path);
+        }
+        if (live)
+        {
+            await admin.CreateAsync(ZooNetTree.Proxies);
+            foreach (var proxy in record.Proxies)
+            {
+                await admin.CreateAsync($"{ZooNetTree.Proxies}/{proxy.Id}", flags: CreateFlags.Ephemeral);
+            }
         }
         await admin.CreateAsync(ZooNetTree.ViewOf(record.View), ViewRecordJson.Format(record));
     }
