@@ -49,6 +49,8 @@ internal sealed class ClientSession
 
     public event Action<WatchNotification>? WatchFired;
 
+    public event Action<long>? PositionShown;
+
     public ZooKeeperClientOptions Options { get; }
 
     public WatchRegistry Watches { get; } = new();
@@ -152,7 +154,14 @@ internal sealed class ClientSession
         {
             Interlocked.Exchange(ref _lastZxid, zxid);
         }
+        if (zxid > 0 && PositionShown is { } shown)
+        {
+            Show(shown, zxid);
+        }
     }
+
+    // Apart, so that replies that nobody listens to make no closure.
+    private void Show(Action<long> shown, long zxid) => Guarded(() => shown(zxid));
 
     internal void OnWatchEvent(WatcherEvent watchEvent, long zxid)
     {

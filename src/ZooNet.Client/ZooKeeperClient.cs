@@ -44,6 +44,13 @@ public sealed class ZooKeeperClient : IAsyncDisposable
         remove => _session.WatchFired -= value;
     }
 
+    /// <summary>Raised with the zxid in the header of every reply to a request, in order with <see cref="WatchFired"/> and before the request completes. Handlers must not block.</summary>
+    public event Action<long> PositionShown
+    {
+        add => _session.PositionShown += value;
+        remove => _session.PositionShown -= value;
+    }
+
     /// <summary>Where the session stands.</summary>
     public SessionState State => _session.State;
 

@@ -74,6 +74,30 @@ public sealed class PolicyTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public void Clients_that_write_private_znodes_only_read_remotes_nearly_without_barriers()
+    {
+        var scenario = Private(Plain("A and B mutually", nameof(Policy.Sequential))) with { WritesPrivateOnly = true, AllOperations = false, Steps = 5000 };
+        var with = Run(scenario, 200);
+        Assert.True(with.SequentialViolations == 0, with.FirstSequential);
+        var without = Run(scenario with { Policy = Policy.Ordered }, 200);
+        Assert.True(with.BarriersPerRead < 0.05 && without.BarriersPerRead > 0.1,
+            $"{with.BarriersPerRead} barriers per read, {without.BarriersPerRead} without the watermark");
+    }
+
+    [Theory]
+    [InlineData("A and B mutually")]
+    [InlineData("A to B to C to A")]
+    public void With_the_watermark_nothing_is_violated_whatever_fails(string topology)
+    {
+        var scenario = Private(Plain(topology, nameof(Policy.Sequential))) with { Faults = true, ObserversPerRemote = 2, Pipeline = 2, Steps = 6000 };
+        foreach (var each in new[] { scenario with { HomeServers = 2 }, scenario with { AllOperations = false, Writes = 0.2 } })
+        {
+            var outcome = Run(each, 500);
+            Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+        }
+    }
+
     /// <summary>Each ingredient of the rule is needed: without it the simulation finds a violation.</summary>
     [Theory]
     [InlineData(nameof(Mutation.CoveredSurvivesFailover))]
@@ -81,6 +105,8 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.UntoldRepliesIgnored))]
     [InlineData(nameof(Mutation.MovedSessionsTrusted))]
     [InlineData(nameof(Mutation.BarrierElsewhere))]
+    [InlineData(nameof(Mutation.WatermarkIgnoresLag))]
+    [InlineData(nameof(Mutation.WatermarkOnManyCopies))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
         var removed = Enum.Parse<Mutation>(mutation);
@@ -93,12 +119,22 @@ public sealed class PolicyTests(ITestOutputHelper output)
             HomeServers = removed == Mutation.NoLanBarrier ? 3 : 1,
             HomePace = removed == Mutation.NoLanBarrier ? 0.2 : 0.5,
             ProxiesPerRegion = removed == Mutation.MovedSessionsTrusted ? 2 : 1,
-            ObserversPerRemote = removed == Mutation.CoveredSurvivesFailover ? 2 : 1,
+            ObserversPerRemote = removed is Mutation.CoveredSurvivesFailover or Mutation.WatermarkOnManyCopies ? 2 : 1,
         };
+        if (removed is Mutation.WatermarkIgnoresLag)
+        {
+            scenario = Private(scenario) with { AllOperations = false, Pipeline = 2, Writes = 0.2, Steps = 6000 };
+        }
+        if (removed is Mutation.WatermarkOnManyCopies)
+        {
+            scenario = Private(scenario) with { AllOperations = false, Pipeline = 2, Keys = 1, PrivateKeys = 1, PrivateShare = 0.4, Writes = 0.2, Steps = 15_000, Faults = true };
+        }
         var outcome = Runner.Run(scenario, 40_000, untilSequential: true);
         output.WriteLine(outcome.FirstSequential);
         Assert.True(outcome.SequentialViolations > 0, $"no violation without {mutation}");
     }
+
+    private static Scenario Private(Scenario scenario) => scenario with { PrivateKeys = 2 };
 
     private Outcome Run(Scenario scenario, int seeds)
     {

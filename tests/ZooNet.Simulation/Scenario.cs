@@ -24,6 +24,10 @@ internal enum Mutation
     MovedSessionsTrusted,
     /// <summary>The barrier goes to another server than the read.</summary>
     BarrierElsewhere,
+    /// <summary>The watermark is taken to have seen whatever is known of home, not what its own link has shown.</summary>
+    WatermarkIgnoresLag,
+    /// <summary>The watermark is used though the region reads the remote now through one observer, now through another.</summary>
+    WatermarkOnManyCopies,
 }
 
 /// <summary>Everything about a run but its seed.</summary>
@@ -40,6 +44,15 @@ internal sealed record Scenario
     public int Steps { get; init; } = 1600;
     public double Writes { get; init; } = 0.4;
     public bool Faults { get; init; }
+
+    /// <summary>Znodes of each home that no other region mounts; only then are there private changes, and the interest watermark watches the others.</summary>
+    public int PrivateKeys { get; init; }
+
+    /// <summary>How much of what clients do at home they do to those.</summary>
+    public double PrivateShare { get; init; } = 0.6;
+
+    /// <summary>Whether clients write private znodes only.</summary>
+    public bool WritesPrivateOnly { get; init; }
 
     /// <summary>Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.</summary>
     public bool AllOperations { get; init; } = true;

@@ -44,6 +44,10 @@ internal sealed class World
             {
                 cluster.Commit(new SimChange("/k" + key, [], true, -1));
             }
+            for (var key = 0; key < scenario.PrivateKeys && !scenario.AllOperations; key++)
+            {
+                cluster.Commit(new SimChange(SimChange.PrivatePrefix + key, [], true, -1));
+            }
         }
         foreach (var server in _servers)
         {
@@ -94,7 +98,7 @@ internal sealed class World
             Step();
         }
         var logs = _clusters.ToDictionary(c => c.Key, c => (IReadOnlyList<(string?, bool, int)>)
-            [.. c.Value.Log.Select(change => (change.Path, change.Creates || change is { Path: not null, Data: null }, change.Write))]);
+            [.. c.Value.Log.Select(change => (change.Path, change.ChangesList, change.Write))]);
         return (History.FindCycle(logs, realTime: false), History.FindCycle(logs, realTime: true));
     }
 
@@ -138,7 +142,10 @@ internal sealed class World
                 var connection = _connections[index].Connection;
                 if (connection.IsBroken || connection.Replies.Count > 0 || (connection.Requests.Count > 0 && connection.AnswerAt <= connection.Server!.Applied))
                 {
-                    Move(index);
+                    if (connection.Lag == 0 || Random.NextDouble() >= connection.Lag)
+                    {
+                        Move(index);
+                    }
                     break;
                 }
             }

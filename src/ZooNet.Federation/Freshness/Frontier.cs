@@ -13,6 +13,8 @@ public enum BarrierVerdict
     NoInterestChange,
     /// <summary>A barrier is needed.</summary>
     Needed,
+    /// <summary>It can't be told yet: the watermark of home must see further first, and then the rule is asked again. Not counted.</summary>
+    AskWatermark,
 }
 
 /// <summary>
@@ -27,11 +29,19 @@ internal sealed class Frontier(Region region)
     private ulong _moved;
     private long _movedSince;
     private ulong _unknown;
+    private long _unwatchable;
 
     /// <summary>The session learned of changes up to a zxid of a cluster.</summary>
-    public void Learned(int cluster, long zxid)
+    /// <param name="cluster">The cluster's ordinal.</param>
+    /// <param name="zxid">The zxid.</param>
+    /// <param name="watchable">False where a change may be among them that fires no watch: at home the watermark says nothing of it.</param>
+    public void Learned(int cluster, long zxid, bool watchable = true)
     {
         _touched |= 1UL << cluster;
+        if (!watchable && cluster == 0 && zxid > _unwatchable)
+        {
+            _unwatchable = zxid;
+        }
         if (zxid > _newest[cluster])
         {
             _newest[cluster] = zxid;
@@ -84,7 +94,9 @@ internal sealed class Frontier(Region region)
     }
 
     /// <summary>The rule: does a read at this server need a barrier first?</summary>
-    public BarrierVerdict Judge(UpstreamServer server)
+    /// <param name="server">The server that would be read.</param>
+    /// <param name="mayAsk">False where the watermark has been refreshed for this read already, or its refresh failed: then it needs a barrier where it can't tell.</param>
+    public BarrierVerdict Judge(UpstreamServer server, bool mayAsk = false)
     {
         // The coupling first: Region.Follow demands fresh barriers before it changes it.
         var coupling = region.Coupling;
@@ -115,13 +127,38 @@ internal sealed class Frontier(Region region)
             {
                 continue;
             }
-            if (cluster == 0 && region.HomeInterest is { } interest && interest.LastInterestingChange(_newest[0]) <= covered)
+            if (cluster > 0 || !coupling.AllowsWatermark || region.HomeInterest is not { } interest)
             {
-                verdict = BarrierVerdict.NoInterestChange;
-                continue;
+                return BarrierVerdict.Needed;
             }
-            return BarrierVerdict.Needed;
+            var verdictOfHome = JudgePrivate(interest, covered, mayAsk);
+            if (verdictOfHome == BarrierVerdict.Needed)
+            {
+                return verdictOfHome;
+            }
+            verdict = verdictOfHome;
         }
         return verdict;
+    }
+
+    /// <summary>Can anybody outside the view see what the session learned of home and the server has not covered?</summary>
+    private BarrierVerdict JudgePrivate(IInterestWatermark interest, long covered, bool mayAsk)
+    {
+        if (_unwatchable > covered)
+        {
+            return BarrierVerdict.Needed;
+        }
+        var newest = _newest[0];
+        var seen = interest.SeenUpTo;
+        if (interest.LastInterestingChange(Math.Min(newest, seen)) > covered)
+        {
+            return BarrierVerdict.Needed;
+        }
+        if (newest <= seen)
+        {
+            return BarrierVerdict.NoInterestChange;
+        }
+        // A round trip at home may save the one across the WAN.
+        return mayAsk && interest.Watcher is not null ? BarrierVerdict.AskWatermark : BarrierVerdict.Needed;
     }
 }

@@ -31,6 +31,9 @@ public interface ICoupling
     /// (docs/consistency.md, "A view on no cycle"). Where everything is coupled each session stands for itself.
     /// </summary>
     bool NeedsSingleCopy => false;
+
+    /// <summary>True where what was learned of home may be reduced to what somebody outside the view can see: <see cref="IInterestWatermark"/>.</summary>
+    bool AllowsWatermark => false;
 }
 
 /// <summary>Every cluster is coupled to every other, or none is.</summary>
@@ -61,6 +64,15 @@ public interface IInterestWatermark
     /// Where that is not known for certain, <paramref name="homeZxid"/> itself.
     /// </summary>
     long LastInterestingChange(long homeZxid);
+
+    /// <summary>The newest home zxid that can be told anything of; -1 for none. Never goes back, until other subtrees are watched.</summary>
+    long SeenUpTo { get; }
+
+    /// <summary>
+    /// The server on whose link home is watched: a barrier there (<see cref="UpstreamServer.JoinBarrier"/>) raises <see cref="SeenUpTo"/>
+    /// to all that was committed before it began. Null while nobody watches.
+    /// </summary>
+    UpstreamServer? Watcher { get; }
 }
 
 /// <summary>
@@ -80,6 +92,7 @@ public sealed class Region
     private long _mountsUsableUntilMs = long.MaxValue;
     private MountTable _mounts = MountTable.Empty;
     private ICoupling _coupling;
+    private IInterestWatermark? _homeInterest;
 
     /// <summary>Makes a region.</summary>
     /// <param name="clusterNames">Names by ordinal; home is the first.</param>
@@ -127,6 +140,8 @@ public sealed class Region
     /// <param name="fresh">Whether what was read by the old rules might be missed by the new ones.</param>
     public void Follow(ICoupling coupling, bool fresh)
     {
+        // Where single copies did not matter so far, sessions may have read another copy than the one in use now, newer than it.
+        fresh |= coupling.NeedsSingleCopy && !Coupling.NeedsSingleCopy;
         // Whoever sees the new coupling sees the demand too (Frontier.Judge reads them in this order), and no barrier that
         // began before the change meets it.
         if (fresh)
@@ -150,8 +165,12 @@ public sealed class Region
         set => Volatile.Write(ref _mountsUsableUntilMs, value);
     }
 
-    /// <summary>Where set, private changes of home ask for no barriers.</summary>
-    public IInterestWatermark? HomeInterest { get; set; }
+    /// <summary>Where set, and where the coupling allows it (<see cref="ICoupling.AllowsWatermark"/>), private changes of home ask for no barriers.</summary>
+    public IInterestWatermark? HomeInterest
+    {
+        get => Volatile.Read(ref _homeInterest);
+        set => Volatile.Write(ref _homeInterest, value);
+    }
 
     /// <summary>Home ids of the clients that own remote sessions, for <c>ephemeralOwner</c>.</summary>
     public SessionOwners Owners { get; } = new();
@@ -182,6 +201,19 @@ public sealed class Region
 
     /// <summary>The largest zxid of a cluster seen in any reply header, on any link (design: <c>known</c>).</summary>
     public long Known(int cluster) => Volatile.Read(ref _known[cluster]);
+
+    /// <summary>
+    /// Takes note of a zxid in a reply header of a server. Of a remote that is read as a single copy only that copy counts:
+    /// what another one showed may be newer than what the region's sessions can see (docs/consistency.md, "Known from elsewhere").
+    /// </summary>
+    public void Learn(UpstreamServer server, long zxid)
+    {
+        server.Show(zxid);
+        if (!IsSuperseded(server))
+        {
+            Learn(server.Cluster, zxid);
+        }
+    }
 
     /// <summary>Takes note of a zxid seen in a reply header.</summary>
     public void Learn(int cluster, long zxid)

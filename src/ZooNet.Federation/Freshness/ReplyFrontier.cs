@@ -17,9 +17,13 @@ internal static class ReplyFrontier
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
     /// <param name="ignoreUntold">Takes the last case out, for the simulation.</param>
+    /// <param name="watchable">
+    /// True where everything that the reply shows is a change that fires watches. ACLs change without, so what shows one, or may, is not.
+    /// </param>
     /// <returns>A zxid of the replying cluster; 0 where the reply tells nothing of data.</returns>
-    public static long Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body, bool ignoreUntold = false)
+    public static long Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body, bool ignoreUntold, out bool watchable)
     {
+        watchable = IsWatchable(op, header, body);
         switch (op)
         {
             case OpCode.Sync or OpCode.Auth or OpCode.Sasl or OpCode.SetWatches or OpCode.SetWatches2 or OpCode.AddWatch
@@ -39,6 +43,91 @@ internal static class ReplyFrontier
         }
     }
 
+    private static bool IsWatchable(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
+    {
+        if (header.Error == ErrorCode.NoAuth)
+        {
+            return false;
+        }
+        switch (op)
+        {
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 when header.Error == ErrorCode.Ok:
+                var stat = StatOf(op, body);
+                return stat.Length >= Stat.WireLength && !HasChangedAcl(stat);
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren or OpCode.GetChildren2 or OpCode.GetEphemerals or OpCode.GetAllChildrenNumber
+                or OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData:
+                return true;
+            case OpCode.Multi when header.Error == ErrorCode.Ok:
+                return IsWatchableMulti(body);
+            case OpCode.MultiRead when header.Error == ErrorCode.Ok:
+                return IsWatchableMultiRead(body);
+            default:
+                return false;
+        }
+    }
+
+    private static bool IsWatchableMulti(ReadOnlySpan<byte> body)
+    {
+        var reader = new JuteReader(body);
+        while (true)
+        {
+            var header = MultiHeader.Read(ref reader);
+            if (reader.Failed)
+            {
+                return false;
+            }
+            if (header.Done)
+            {
+                return true;
+            }
+            switch (header.Type)
+            {
+                case OpCode.Create:
+                    reader.ReadBytes(out _);
+                    break;
+                case OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl:
+                    reader.ReadBytes(out _);
+                    reader.Skip(Stat.WireLength);
+                    break;
+                case OpCode.SetData:
+                    reader.Skip(Stat.WireLength);
+                    break;
+                case OpCode.Delete or OpCode.Check:
+                    break;
+                case OpCode.Error when (ErrorCode)reader.ReadInt() != ErrorCode.NoAuth:
+                    break;
+                default:
+                    return false;
+            }
+        }
+    }
+
+    private static bool IsWatchableMultiRead(ReadOnlySpan<byte> body)
+    {
+        var reader = new JuteReader(body);
+        while (true)
+        {
+            var header = MultiHeader.Read(ref reader);
+            if (reader.Failed || (!header.Done && header.Type != OpCode.GetData))
+            {
+                return false;
+            }
+            if (header.Done)
+            {
+                return true;
+            }
+            reader.ReadBytes(out _);
+            var stat = reader.Rest;
+            reader.Skip(Stat.WireLength);
+            if (reader.Failed || HasChangedAcl(stat))
+            {
+                return false;
+            }
+        }
+    }
+
+    private static bool HasChangedAcl(ReadOnlySpan<byte> stat) => BinaryPrimitives.ReadInt32BigEndian(stat[Stat.AversionOffset..]) != 0;
+
     private static ReadOnlySpan<byte> StatOf(OpCode op, ReadOnlySpan<byte> body)
     {
         if (op == OpCode.Exists)
@@ -51,7 +140,7 @@ internal static class ReplyFrontier
 
     private static long OfStat(ReadOnlySpan<byte> stat, long headerZxid)
     {
-        if (stat.Length < Stat.WireLength || BinaryPrimitives.ReadInt32BigEndian(stat[Stat.AversionOffset..]) != 0)
+        if (stat.Length < Stat.WireLength || HasChangedAcl(stat))
         {
             // setACL leaves no zxid in the Stat: once the ACL has changed, the Stat does not tell.
             return headerZxid;

@@ -33,11 +33,14 @@ public sealed class Coupling : ICoupling
     /// <summary>
     /// True where a home frontier may be replaced by the last change that somebody outside the view can see (design §7).
     /// Sound only in <see cref="CouplingKind.Cycle"/> with a single remote: with two, a private home write carries news
-    /// of one remote to a session that then reads the other (docs/consistency.md, "What breaks it").
+    /// of one remote to a session that then reads the other (docs/consistency.md, "The interest watermark").
     /// </summary>
     public bool AllowsWatermark { get; private init; }
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// True on no cycle, and where the watermark may be used: a private home write may carry news of the remote from one session
+    /// to another, which must then not read a second copy that lags behind the first.
+    /// </summary>
     public bool NeedsSingleCopy => Kind == CouplingKind.Free || AllowsWatermark;
 
     /// <summary>The clusters, as bits by ordinal, whose news a read of <paramref name="cluster"/> must not miss.</summary>

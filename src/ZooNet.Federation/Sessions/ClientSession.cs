@@ -62,6 +62,8 @@ public sealed class ClientSession
     private long _barrierHead = -1;
     private bool _barrierPassed;
     private UpstreamServer? _barrierServer;
+    private long _barrierAskedAt;
+    private bool _asksWatermark;
     private int _lastCluster = -1;
     private Exclusive? _exclusive;
     private bool _runningStep;
@@ -576,21 +578,24 @@ public sealed class ClientSession
             return true;
         }
         var server = link.Server!;
-        if (_barrierHead == _headId && _barrierServer != server)
+        if (_barrierHead == _headId && _barrierServer != server && !_asksWatermark)
         {
             // The link has moved to another server meanwhile, which that barrier says nothing of.
-            _barrierHead = -1;
-            _barrierPassed = false;
+            ForgetBarrier();
         }
+        var asked = false;
         if (_barrierHead == _headId)
         {
             if (!_barrierPassed)
             {
                 return false;
             }
-            _barrierHead = -1;
-            _barrierPassed = false;
-            return true;
+            asked = _asksWatermark;
+            ForgetBarrier();
+            if (!asked)
+            {
+                return true;
+            }
         }
         bool needed;
         if (!barriers)
@@ -604,7 +609,16 @@ public sealed class ClientSession
         }
         else
         {
-            var verdict = _frontier.Judge(server);
+            var verdict = _frontier.Judge(server, mayAsk: !asked);
+            if (verdict == BarrierVerdict.AskWatermark)
+            {
+                if (_region.HomeInterest?.Watcher is { } watcher)
+                {
+                    WaitForBarrier(link, watcher, asksWatermark: true);
+                    return false;
+                }
+                verdict = BarrierVerdict.Needed;
+            }
             if (link.Cluster > 0 || verdict != BarrierVerdict.NothingElsewhere)
             {
                 counters.Count(verdict);
@@ -615,15 +629,31 @@ public sealed class ClientSession
         {
             return true;
         }
-        _barrierHead = _headId;
-        _barrierServer = server;
-        _barrierPassed = false;
-        _headBlockedOn = link;
-        if (server.JoinBarrier(_host))
+        if (WaitForBarrier(link, server, asksWatermark: false))
         {
             counters.CountShared();
         }
         return false;
+    }
+
+    /// <summary>The first waiting request waits for a barrier on a server: the one that it reads, or the one on which home is watched.</summary>
+    /// <returns>True where the barrier serves others too.</returns>
+    private bool WaitForBarrier(SessionLink link, UpstreamServer server, bool asksWatermark)
+    {
+        _barrierHead = _headId;
+        _barrierServer = server;
+        _barrierPassed = false;
+        _barrierAskedAt = _region.Epoch;
+        _asksWatermark = asksWatermark;
+        _headBlockedOn = link;
+        return server.JoinBarrier(_host);
+    }
+
+    private void ForgetBarrier()
+    {
+        _barrierHead = -1;
+        _barrierPassed = false;
+        _asksWatermark = false;
     }
 
     /// <summary>A barrier that this session waited for is done.</summary>
@@ -633,13 +663,19 @@ public sealed class ClientSession
         {
             return;
         }
-        if (succeeded)
+        if (succeeded && !_asksWatermark && !server.IsCoveredSince(_barrierAskedAt))
         {
+            // One that was given up when its link was lost, for an earlier request: what this request waits for began later.
+            return;
+        }
+        if (succeeded || _asksWatermark)
+        {
+            // Whether the watermark sees further now or not: the rule is asked again, and falls back to a barrier.
             _barrierPassed = true;
         }
         else
         {
-            _barrierHead = -1;
+            ForgetBarrier();
             CountFailedBarrier(server.Cluster);
             FailHead(CloseReason.BarrierFailed, $"the barrier on {server.Address} ({_region.ClusterNames[server.Cluster]}) failed");
         }
@@ -1103,8 +1139,7 @@ public sealed class ClientSession
             {
                 link.LastZxid = header.Zxid;
             }
-            link.Server!.Show(header.Zxid);
-            _region.Learn(link.Cluster, header.Zxid);
+            _region.Learn(link.Server!, header.Zxid);
         }
         switch (header.Xid)
         {
@@ -1134,9 +1169,9 @@ public sealed class ClientSession
         {
             link.Server!.EndWrite(ticket, header.Error == ErrorCode.Ok);
         }
-        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, _region.IgnoresUntoldReplies) is > 0 and var learned)
+        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, _region.IgnoresUntoldReplies, out var watchable) is > 0 and var learned)
         {
-            frontier.Learned(link.Cluster, learned);
+            frontier.Learned(link.Cluster, learned, watchable);
         }
         if (pending.Kind is PendingKind.Own or PendingKind.Part)
         {
@@ -1461,8 +1496,7 @@ public sealed class ClientSession
         if (_headBlockedOn == link)
         {
             // A barrier that was made or is under way was for the connection that is gone, maybe to another server: judge anew.
-            _barrierHead = -1;
-            _barrierPassed = false;
+            ForgetBarrier();
         }
         link.LastHeardMs = _host.NowMs;
         // A server that has fallen behind what it showed us, or what this client saw, must not serve: it refuses by itself.
@@ -1683,8 +1717,7 @@ public sealed class ClientSession
         if (_headBlockedOn == link)
         {
             // The next server is another one, or may have lost its state: what a barrier did for this one is void there.
-            _barrierHead = -1;
-            _barrierPassed = false;
+            ForgetBarrier();
         }
         if (link.Cluster == 0)
         {

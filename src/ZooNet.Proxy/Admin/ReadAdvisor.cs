@@ -51,7 +51,7 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
             {
                 continue;
             }
-            if (other == 0 && region.HomeInterest is { } interest && interest.LastInterestingChange(known) <= covered)
+            if (other == 0 && region.Coupling.AllowsWatermark && region.HomeInterest is { } interest && interest.LastInterestingChange(known) <= covered)
             {
                 reason = "what is new at home since the last barrier lies where nobody else can see it";
                 continue;

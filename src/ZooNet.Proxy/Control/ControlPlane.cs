@@ -69,6 +69,7 @@ public static class ControlPlaneServices
         }
         services.TryAddSingleton<IMountActivation, ImmediateActivation>();
         services.TryAddSingleton<MountService>();
+        services.TryAddSingleton<InterestWatch>();
         services.AddHostedService<ControlPlane>();
         if (keepsGraph)
         {

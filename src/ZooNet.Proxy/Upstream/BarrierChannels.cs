@@ -52,8 +52,7 @@ public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogg
                 {
                     await client.WaitConnectedAsync(deadline.Token).ConfigureAwait(false);
                     var zxid = await BarrierAsync(client, deadline.Token).ConfigureAwait(false);
-                    server.Show(zxid);
-                    Region?.Learn(server.Cluster, zxid);
+                    Region?.Learn(server, zxid);
                     succeeded = true;
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)

@@ -7,7 +7,17 @@ namespace ZooNet.Simulation.Clusters;
 /// <param name="Data">Its data; null where it is deleted.</param>
 /// <param name="Creates">Whether the znode came to be.</param>
 /// <param name="Write">Number of the client's operation in the history; -1 for none.</param>
-internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int Write);
+internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int Write)
+{
+    /// <summary>What no other region mounts: it stands for a subtree of its own, so it is in no list.</summary>
+    public const string PrivatePrefix = "/p";
+
+    public bool IsPrivate => IsPrivatePath(Path);
+
+    public bool ChangesList => Path is not null && !IsPrivate && (Creates || Data is null);
+
+    public static bool IsPrivatePath(string? path) => path?.StartsWith(PrivatePrefix, StringComparison.Ordinal) == true;
+}
 
 /// <summary>A znode as one server has it.</summary>
 internal sealed class SimNode
@@ -55,7 +65,7 @@ internal sealed class SimTree
 
     public long Pzxid { get; private set; }
 
-    public IEnumerable<string> Names => _nodes.Keys;
+    public IEnumerable<string> Names => _nodes.Keys.Where(path => !SimChange.IsPrivatePath(path));
 
     public SimNode? Find(string path) => _nodes.GetValueOrDefault(path);
 
@@ -65,16 +75,18 @@ internal sealed class SimTree
         {
             return;
         }
+        if (change.ChangesList)
+        {
+            Pzxid = zxid;
+        }
         if (change.Data is null)
         {
             _nodes.Remove(change.Path);
-            Pzxid = zxid;
             return;
         }
         if (change.Creates)
         {
             _nodes[change.Path] = new SimNode { Data = change.Data, Czxid = zxid, Mzxid = zxid };
-            Pzxid = zxid;
             return;
         }
         var node = _nodes[change.Path];

@@ -30,7 +30,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
         }
         foreach (var connection in Connections)
         {
-            if (connection.Watches.Remove(change.Path))
+            if (connection.Watches.Remove(change.Path) || (connection.WatchesExported && !change.IsPrivate))
             {
                 var type = change.Data is null ? WatchEventType.Deleted : change.Creates ? WatchEventType.Created : WatchEventType.DataChanged;
                 _writer.Clear();
@@ -50,9 +50,18 @@ internal sealed class SimServer(SimCluster cluster, string address)
             {
                 return false;
             }
-            connection.Reply(connection.Answer!);
             connection.AnswerAt = 0;
-            connection.Requests.Dequeue();
+            var asked = connection.Requests.Dequeue();
+            if (connection.Answer is { } answer)
+            {
+                connection.Reply(answer);
+            }
+            else
+            {
+                // A sync's reply tells where the server stands now, which may be further than was asked for.
+                var sync = new JuteReader(asked.AsSpan(4));
+                Simple(connection, RequestHeader.Read(ref sync), ErrorCode.Ok);
+            }
             return true;
         }
         var frame = connection.Requests.Peek();
@@ -81,6 +90,14 @@ internal sealed class SimServer(SimCluster cluster, string address)
                 return Write(connection, header, PathVersionRequest.Read(ref reader).Path!, null, false);
             case OpCode.Multi:
                 return Barrier(connection, header);
+            case OpCode.Sync when IsBehind:
+                connection.Answer = null;
+                connection.AnswerAt = Cluster.Log.Count;
+                return true;
+            case OpCode.AddWatch:
+                connection.WatchesExported = true;
+                Simple(connection, header, ErrorCode.Ok);
+                break;
             case OpCode.SetWatches or OpCode.SetWatches2:
                 Rearm(connection, header, SetWatchesRequest.Read(ref reader, header.Op));
                 break;
@@ -250,6 +267,15 @@ internal sealed class SimConnection
     public bool IsBroken { get; private set; }
     public int AnswerAt { get; set; }
     public byte[]? Answer { get; set; }
+
+    /// <summary>Whether every change but private ones is told here.</summary>
+    public bool WatchesExported { get; set; }
+
+    /// <summary>How much slower it is than others, from 0 to 1: how often nothing moves on it when it is its turn.</summary>
+    public double Lag { get; init; }
+
+    /// <summary>Whatever the other end keeps with it.</summary>
+    public object? Tag { get; init; }
 
     /// <summary>Queues a reply or event.</summary>
     /// <param name="frame">The frame.</param>

@@ -36,9 +36,10 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         var at = random.Next(region.Remotes.Count + 1);
         var cluster = at == 0 ? region.Home : region.Remotes[at - 1];
         var prefix = at == 0 ? "" : "/m" + cluster;
-        var key = "/k" + random.Next(world.Scenario.Keys);
+        var isPrivate = at == 0 && world.Scenario.PrivateKeys > 0 && random.NextDouble() < world.Scenario.PrivateShare;
+        var key = isPrivate ? SimChange.PrivatePrefix + random.Next(world.Scenario.PrivateKeys) : "/k" + random.Next(world.Scenario.Keys);
         var all = world.Scenario.AllOperations;
-        if (random.NextDouble() < world.Scenario.Writes)
+        if ((isPrivate || !world.Scenario.WritesPrivateOnly) && random.NextDouble() < world.Scenario.Writes)
         {
             var way = all ? random.NextDouble() : 1;
             Send(OpKind.Write, cluster, key, way < 0.1 ? OpCode.Delete : way < 0.3 ? OpCode.Create : OpCode.SetData, prefix + key, false);

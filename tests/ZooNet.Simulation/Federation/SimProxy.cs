@@ -31,10 +31,18 @@ internal sealed class SimProxy : IBarrierTransport
         });
         Region.Mounts = new MountTable([.. place.Remotes.Select((c, i) => new Mount("/m" + c, i + 1, c, "/", MountOptions.Default))], 1);
         Region.Coupling = CouplingOf(world, place, scenario, clusters);
+        if (scenario.Mutation == Mutation.WatermarkOnManyCopies)
+        {
+            Region.Coupling = new ManyCopies(Region.Coupling);
+        }
         Region.IgnoresUntoldReplies = scenario.Mutation == Mutation.UntoldRepliesIgnored;
         Region.TrustsMovedSessions = scenario.Mutation == Mutation.MovedSessionsTrusted;
         Region.TrustsEveryServer = scenario.Mutation == Mutation.CoveredSurvivesFailover;
         _observer = new int[clusters.Length];
+        if (scenario.PrivateKeys > 0 && Region.Coupling.AllowsWatermark)
+        {
+            _ = new SimInterestWatch(world, this);
+        }
     }
 
     public SimRegion Place { get; }
@@ -87,8 +95,7 @@ internal sealed class SimProxy : IBarrierTransport
         _world.Add(connection, frame =>
         {
             var zxid = ReplyHeader.Read(frame.AsSpan(4)).Zxid;
-            server.Show(zxid);
-            Region.Learn(server.Cluster, zxid);
+            Region.Learn(server, zxid);
             connection.Break();
             server.BarrierDone(ticket, true);
         }, () => server.BarrierDone(ticket, false));
@@ -128,6 +135,14 @@ internal sealed class SimProxy : IBarrierTransport
         MultiHeader.End.Write(writer);
         writer.EndFrame(mark);
         return writer.Written.ToArray();
+    }
+
+    /// <summary>The mutation: the same coupling, without the care that the region reads one copy at a time.</summary>
+    private sealed class ManyCopies(ICoupling inner) : ICoupling
+    {
+        public bool AllowsWatermark => inner.AllowsWatermark;
+
+        public ulong CoupledTo(int cluster) => inner.CoupledTo(cluster);
     }
 
     /// <summary>The ZooKeeper wiki's rule: two clusters are coupled where one is the region's home and each side mounts the other.</summary>

@@ -1,0 +1,330 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using ZooNet.Client;
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Interest;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+
+namespace ZooNet.Proxy.Views;
+
+/// <summary>
+/// Watches the subtrees of home that others can see, on a session of its own at one home server, and keeps
+/// <see cref="Region.HomeInterest"/> up to date. It never decides on stale knowledge: whatever goes wrong here, reads wait for barriers as
+/// they would without it. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Every change of the paths and every loss of the connection makes a new session. On it the watches are armed, then it is tried out
+/// whether the server tells also of znodes that this session may not read (servers from 3.8.4 and 3.9.2 on do not, unless the session is the
+/// super user's): if it does not, a change could be missed, and the watch is off. Servers before 3.6 have no such watches.
+/// </remarks>
+public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvider time, ILogger<InterestWatch> logger) : IBarrierTransport, IAsyncDisposable
+{
+    /// <summary>How long a read waits at most to learn whether it needs a barrier. A home server that is slower is given up.</summary>
+    public static readonly TimeSpan RefreshTimeout = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _lock = new();
+    private Following? _following;
+    private bool _disposed;
+    private long _refreshes;
+    private volatile string _off = "off";
+
+    /// <summary>What it does now and why, in a line for operators.</summary>
+    public string State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _following is { } f
+                    ? $"{string.Join(", ", f.Paths)}: {f.State}; seen up to 0x{Math.Max(0, f.Watermark.SeenUpTo):x}, {f.Watermark.Changes} changes, {Volatile.Read(ref _refreshes)} refreshes"
+                    : _off;
+            }
+        }
+    }
+
+    /// <summary>
+    /// From now on, when this returns, nothing is told of home but what is known for these subtrees. The same paths as before change nothing.
+    /// Call it before a new set of records is acknowledged.
+    /// </summary>
+    /// <param name="homePaths">The roots of what somebody outside the view can read of home (<see cref="InterestSet"/>); empty to watch nothing.</param>
+    public void Follow(IReadOnlyCollection<string> homePaths)
+    {
+        string[] paths = [.. homePaths.Order(StringComparer.Ordinal)];
+        lock (_lock)
+        {
+            if (_disposed || (_following?.Paths ?? []).SequenceEqual(paths, StringComparer.Ordinal))
+            {
+                return;
+            }
+            region.HomeInterest = null;
+            _ = _following?.Stop.CancelAsync();
+            _following = null;
+            _off = paths.Length == 0 ? "off" : "off: others can see all of home";
+            if (paths.Length == 0 || paths.Contains("/"))
+            {
+                return;
+            }
+            var following = new Following(paths);
+            _following = following;
+            region.HomeInterest = following.Watermark;
+            following.Run = Task.Run(() => RunAsync(following));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Send(UpstreamServer server, BarrierTicket ticket) => _ = Task.Run(() => RefreshAsync(server, ticket));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Following? following;
+        lock (_lock)
+        {
+            _disposed = true;
+            following = _following;
+            _following = null;
+            region.HomeInterest = null;
+        }
+        if (following is not null)
+        {
+            await following.Stop.CancelAsync().ConfigureAwait(false);
+            await following.Run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task RefreshAsync(UpstreamServer server, BarrierTicket ticket)
+    {
+        var succeeded = false;
+        Following? following;
+        lock (_lock)
+        {
+            following = _following;
+        }
+        if (following is not null && following.Watermark.Watcher == server && following.Link is { } link)
+        {
+            Interlocked.Increment(ref _refreshes);
+            using var deadline = new CancellationTokenSource(RefreshTimeout, time);
+            try
+            {
+                await link.Client.SyncAsync("/", deadline.Token).ConfigureAwait(false);
+                succeeded = true;
+            }
+            catch (Exception e) when (e is KeeperException or OperationCanceledException)
+            {
+                link.Lose(e is KeeperException ? e.Message : $"no answer within {RefreshTimeout.TotalMilliseconds:F0} ms");
+            }
+        }
+        server.BarrierDone(ticket, succeeded);
+    }
+
+    private async Task RunAsync(Following following)
+    {
+        var pause = ShortestPause;
+        while (!following.Stop.IsCancellationRequested)
+        {
+            string why;
+            try
+            {
+                why = await WatchAsync(following, () => pause = ShortestPause).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (following.Stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is KeeperException or OperationCanceledException or CannotWatchException)
+            {
+                why = e is KeeperException { Code: ErrorCode.Unimplemented } ? "the server has no persistent watches (ZooKeeper has them from 3.6 on)" : e.Message;
+                if (e is CannotWatchException or KeeperException { Code: ErrorCode.Unimplemented })
+                {
+                    // It will not be otherwise soon; maybe the server is replaced.
+                    pause = LongestPause;
+                }
+            }
+            following.State = $"not available: {why}";
+            logger.InterestNotWatched(why);
+            try
+            {
+                await Task.Delay(pause, time, following.Stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
+
+    /// <summary>Watches on one connection until it is lost.</summary>
+    /// <returns>Why it ended.</returns>
+    private async Task<string> WatchAsync(Following following, Action armed)
+    {
+        following.State = "connecting";
+        var client = new ZooKeeperClient(new ZooKeeperClientOptions
+        {
+            Servers = [.. config.Home.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
+            SessionTimeout = config.SessionTimeout,
+            AttemptTimeout = config.ConnectTimeout,
+            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(config.Secret))],
+            TimeProvider = time,
+        });
+        var link = new Link(client, following.Watermark);
+        try
+        {
+            await client.WaitConnectedAsync(following.Stop.Token).ConfigureAwait(false);
+            link.Use();
+            foreach (var path in following.Paths)
+            {
+                await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Stop.Token).ConfigureAwait(false);
+            }
+            await TryOutAsync(link, following.Stop.Token).ConfigureAwait(false);
+            // Only replies to what is sent from here on show a position: all watches were armed before.
+            link.Armed = true;
+            await client.SyncAsync("/", following.Stop.Token).ConfigureAwait(false);
+            var server = client.Server?.ToString() ?? "home";
+            following.Link = link;
+            following.Watermark.Watcher = new UpstreamServer(region, 0, server, this);
+            following.State = $"watched at {server}";
+            logger.InterestWatched(string.Join(", ", following.Paths), server);
+            armed();
+            return await link.Lost.WaitAsync(following.Stop.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            following.Watermark.Watcher = null;
+            following.Link = null;
+            link.Lose("given up");
+            if (client.State == SessionState.Connected)
+            {
+                await client.CloseAsync().ConfigureAwait(false);
+            }
+            else
+            {
+                await client.DetachAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Makes and deletes a znode that this session may not read, to see whether it is told.</summary>
+    /// <exception cref="CannotWatchException">It is not.</exception>
+    private static async Task TryOutAsync(Link link, CancellationToken cancellationToken)
+    {
+        var path = $"{ZooNetTree.Root}/watch-{link.Client.SessionId:x16}";
+        link.TryOut = path;
+        await link.Client.AddWatchAsync(path, AddWatchMode.Persistent, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // An id that is no digest of anything: nobody may read it but the super user.
+            await link.Client.CreateAsync(path, [], CreateFlags.Ephemeral, [new Acl(Permissions.All, "digest", "nobody:-")], cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        catch (KeeperException e) when (e.Code is ErrorCode.NoAuth or ErrorCode.InvalidAcl)
+        {
+            throw new CannotWatchException($"it can't be tried out whether the server tells of all changes: {e.Message}");
+        }
+        // Events come before the reply of what causes them.
+        var told = link.WasToldOfTryOut;
+        await link.Client.DeleteAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false);
+        if (!told)
+        {
+            throw new CannotWatchException("the server does not tell of znodes that the proxy may not read; make the proxies' 'secret' the super user's");
+        }
+    }
+
+    /// <summary>The server can't tell all that must be known.</summary>
+    [SuppressMessage("Design", "CA1032", Justification = "Never leaves this class.")]
+    private sealed class CannotWatchException(string message) : Exception(message);
+
+    /// <summary>One set of paths, over a series of connections.</summary>
+    private sealed class Following(string[] paths)
+    {
+        public string[] Paths { get; } = paths;
+        public InterestWatermark Watermark { get; } = new();
+        public CancellationTokenSource Stop { get; } = new();
+        public Task Run { get; set; } = Task.CompletedTask;
+        public volatile Link? Link;
+        public volatile string State = "connecting";
+    }
+
+    /// <summary>
+    /// One connection. Events and positions come on the client's read loop, in the order in which the server sent them; a connection that
+    /// the client makes again by itself has no watches that can be relied on, so nothing counts after the first loss.
+    /// </summary>
+    private sealed class Link
+    {
+        private readonly InterestWatermark _watermark;
+        private readonly TaskCompletionSource<string> _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Lock _lock = new();
+        private bool _isLost;
+        private volatile bool _wasToldOfTryOut;
+
+        public Link(ZooKeeperClient client, InterestWatermark watermark)
+        {
+            Client = client;
+            _watermark = watermark;
+            client.WatchFired += OnWatchFired;
+            client.PositionShown += OnPositionShown;
+        }
+
+        public ZooKeeperClient Client { get; }
+
+        public Task<string> Lost => _lost.Task;
+
+        public volatile bool Armed;
+
+        public volatile string? TryOut;
+
+        public bool WasToldOfTryOut => _wasToldOfTryOut;
+
+        /// <summary>The client is connected for the first time.</summary>
+        public void Use()
+        {
+            Client.StateChanged += OnStateChanged;
+            if (Client.State != SessionState.Connected)
+            {
+                Lose("the connection was lost");
+            }
+        }
+
+        public void Lose(string why)
+        {
+            lock (_lock)
+            {
+                if (!_isLost)
+                {
+                    _isLost = true;
+                    // What happens from now on is not told.
+                    _watermark.Changed();
+                }
+            }
+            _lost.TrySetResult(why);
+        }
+
+        private void OnStateChanged(SessionState state) => Lose(state == SessionState.Connected ? "the connection was lost" : $"the session is {state.ToString().ToLowerInvariant()}");
+
+        private void OnWatchFired(WatchNotification e)
+        {
+            if (e.Path == TryOut)
+            {
+                _wasToldOfTryOut = true;
+                return;
+            }
+            _watermark.Changed();
+        }
+
+        private void OnPositionShown(long position)
+        {
+            lock (_lock)
+            {
+                if (Armed && !_isLost)
+                {
+                    _watermark.Shown(position);
+                }
+            }
+        }
+    }
+}

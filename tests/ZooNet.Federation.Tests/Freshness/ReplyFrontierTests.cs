@@ -1,0 +1,101 @@
+using ZooNet.Federation.Freshness;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Tests.Freshness;
+
+/// <summary>Which replies show only changes that fire watches. Each is a reply of a server at zxid 40 with data changed at 30.</summary>
+public sealed class ReplyFrontierTests
+{
+    private static readonly Stat Plain = new(20, 30, 0, 0, 1, 0, 0, 0, 1, 0, 20);
+    private static readonly Stat AclChanged = Plain with { Aversion = 1 };
+
+    [Fact]
+    public void A_Stat_tells_which_change_it_shows_until_the_ACL_has_changed()
+    {
+        Assert.Equal((30, true), Of(OpCode.GetData, ErrorCode.Ok, w => Write(w, Plain, data: true)));
+        Assert.Equal((40, false), Of(OpCode.GetData, ErrorCode.Ok, w => Write(w, AclChanged, data: true)));
+        Assert.Equal((30, true), Of(OpCode.Exists, ErrorCode.Ok, w => Write(w, Plain, data: false)));
+        Assert.Equal((40, false), Of(OpCode.Exists, ErrorCode.Ok, w => Write(w, AclChanged, data: false)));
+    }
+
+    [Theory]
+    [InlineData(OpCode.GetData, ErrorCode.NoNode, true)]
+    [InlineData(OpCode.GetData, ErrorCode.NoAuth, false)]
+    [InlineData(OpCode.Create, ErrorCode.NodeExists, true)]
+    [InlineData(OpCode.Create, ErrorCode.NoAuth, false)]
+    [InlineData(OpCode.SetData, ErrorCode.BadVersion, true)]
+    [InlineData(OpCode.SetAcl, ErrorCode.BadVersion, false)]
+    [InlineData(OpCode.SetAcl, ErrorCode.Ok, false)]
+    [InlineData(OpCode.GetAcl, ErrorCode.Ok, false)]
+    [InlineData(OpCode.GetAcl, ErrorCode.NoNode, false)]
+    [InlineData(OpCode.Delete, ErrorCode.Ok, true)]
+    public void What_shows_an_ACL_or_was_refused_by_one_is_not_watchable(OpCode op, ErrorCode error, bool watchable) =>
+        Assert.Equal((40, watchable), Of(op, error, _ => { }));
+
+    [Theory]
+    [InlineData(OpCode.SetData, true)]
+    [InlineData(OpCode.SetAcl, false)]
+    public void A_multi_is_watchable_unless_it_changed_an_ACL(OpCode second, bool watchable) =>
+        Assert.Equal((40, watchable), Of(OpCode.Multi, ErrorCode.Ok, w =>
+        {
+            new MultiHeader(OpCode.Create, false, 0).Write(w);
+            w.WriteString("/a");
+            new MultiHeader(OpCode.Create2, false, 0).Write(w);
+            w.WriteString("/b");
+            Plain.Write(w);
+            new MultiHeader(OpCode.Delete, false, 0).Write(w);
+            new MultiHeader(OpCode.Check, false, 0).Write(w);
+            new MultiHeader(second, false, 0).Write(w);
+            Plain.Write(w);
+            MultiHeader.End.Write(w);
+        }));
+
+    [Theory]
+    [InlineData(ErrorCode.NoNode, true)]
+    [InlineData(ErrorCode.NoAuth, false)]
+    public void A_multi_that_failed_is_watchable_unless_an_ACL_refused_it(ErrorCode error, bool watchable) =>
+        Assert.Equal((40, watchable), Of(OpCode.Multi, ErrorCode.Ok, w =>
+        {
+            MultiHeader.WriteErrorResult(w, ErrorCode.Ok);
+            MultiHeader.WriteErrorResult(w, error);
+            MultiHeader.WriteErrorResult(w, ErrorCode.RuntimeInconsistency);
+            MultiHeader.End.Write(w);
+        }));
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public void Several_reads_are_watchable_where_each_is(int aversion, bool watchable) =>
+        Assert.Equal((watchable ? 30 : 40, watchable), Of(OpCode.MultiRead, ErrorCode.Ok, w =>
+        {
+            new MultiHeader(OpCode.GetData, false, 0).Write(w);
+            Write(w, Plain, data: true);
+            new MultiHeader(OpCode.GetData, false, 0).Write(w);
+            Write(w, Plain with { Aversion = aversion }, data: true);
+            MultiHeader.End.Write(w);
+        }));
+
+    [Fact]
+    public void A_body_that_ends_early_is_not_watchable()
+    {
+        Assert.Equal((40, false), Of(OpCode.Multi, ErrorCode.Ok, w => new MultiHeader(OpCode.SetData, false, 0).Write(w)));
+        Assert.Equal((40, false), Of(OpCode.GetData, ErrorCode.Ok, _ => { }));
+    }
+
+    private static (long Zxid, bool Watchable) Of(OpCode op, ErrorCode error, Action<JuteWriter> body)
+    {
+        var writer = new JuteWriter();
+        body(writer);
+        var zxid = ReplyFrontier.Of(op, new ReplyHeader(1, 40, error), writer.Written, false, out var watchable);
+        return (zxid, watchable);
+    }
+
+    private static void Write(JuteWriter writer, Stat stat, bool data)
+    {
+        if (data)
+        {
+            writer.WriteBytes("x"u8);
+        }
+        stat.Write(writer);
+    }
+}

@@ -1,0 +1,119 @@
+using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Interest;
+using ZooNet.Federation.Tests.Interest;
+
+namespace ZooNet.Federation.Tests.Freshness;
+
+/// <summary>The rule with the watermark: a view on a cycle with one remote, which reads the remote after a change of home.</summary>
+public sealed class WatermarkRuleTests : IBarrierTransport
+{
+    private readonly Region _region = new(["A", "B"], ConsistencyMode.Sequential);
+    private readonly InterestWatermark _watermark = new();
+    private readonly UpstreamServer _remote;
+    private readonly Frontier _frontier;
+
+    public WatermarkRuleTests()
+    {
+        _region.Coupling = Views.Sequential(Views.Mutual, "RA");
+        _region.HomeInterest = _watermark;
+        _remote = new UpstreamServer(_region, 1, "b1", this);
+        _frontier = new Frontier(_region);
+        // The remote's server covers home up to 10, which is where the watermark begins.
+        _region.Learn(0, 10);
+        _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
+        _watermark.Shown(10);
+    }
+
+    [Fact]
+    public void A_private_change_needs_no_barrier()
+    {
+        _frontier.Learned(0, 15);
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void A_change_that_others_see_needs_one()
+    {
+        _frontier.Learned(0, 15);
+        _watermark.Changed();
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void Beyond_what_the_watermark_has_seen_it_is_asked_first_where_somebody_watches_and_only_once()
+    {
+        _frontier.Learned(0, 15);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", this);
+        Assert.Equal(BarrierVerdict.AskWatermark, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote));
+    }
+
+    [Fact]
+    public void Nobody_is_asked_where_a_change_that_others_see_is_known_already()
+    {
+        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", this);
+        _watermark.Changed();
+        _watermark.Shown(20);
+        _frontier.Learned(0, 25);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void What_may_show_a_changed_ACL_is_not_reduced_whatever_private_changes_follow()
+    {
+        _frontier.Learned(0, 15, watchable: false);
+        _frontier.Learned(0, 16);
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void What_is_not_known_to_lie_anywhere_is_not_reduced()
+    {
+        _frontier.Learned(0, 15);
+        _frontier.LearnedUnknown(0);
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void The_coupling_decides_whether_the_watermark_is_looked_at()
+    {
+        _frontier.Learned(0, 15);
+        _watermark.Shown(20);
+        foreach (var coupling in new ICoupling[] { UniformCoupling.All, Coupling.Ordered(["A", "B"]), Coupling.Conservative(["A", "B"], "cut off") })
+        {
+            _region.Coupling = coupling;
+            Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        }
+    }
+
+    [Fact]
+    public void A_coupling_that_allows_it_begins_with_fresh_barriers_and_reads_one_copy_at_a_time()
+    {
+        var coupling = _region.Coupling;
+        _region.Coupling = Coupling.Conservative(["A", "B"], "starting");
+        _region.Follow(coupling, fresh: false);
+        Assert.True(coupling.NeedsSingleCopy);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote));
+    }
+
+    [Fact]
+    public void What_a_copy_shows_that_was_left_does_not_count_as_known()
+    {
+        var other = new UpstreamServer(_region, 1, "b2", this);
+        _region.ReadThrough(_remote);
+        _region.ReadThrough(other);
+        _region.Learn(_remote, 30);
+        Assert.Equal(0, _region.Known(1));
+        _region.Learn(other, 20);
+        Assert.Equal(20, _region.Known(1));
+    }
+
+    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
+    {
+    }
+}
