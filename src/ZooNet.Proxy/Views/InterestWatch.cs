@@ -30,6 +30,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
 
     private readonly Lock _lock = new();
     private Following? _following;
+    private string[] _paths = [];
     private bool _disposed;
     private long _refreshes;
     private volatile string _off = "off";
@@ -58,10 +59,11 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         string[] paths = [.. homePaths.Order(StringComparer.Ordinal)];
         lock (_lock)
         {
-            if (_disposed || (_following?.Paths ?? []).SequenceEqual(paths, StringComparer.Ordinal))
+            if (_disposed || _paths.SequenceEqual(paths, StringComparer.Ordinal))
             {
                 return;
             }
+            _paths = paths;
             region.HomeInterest = null;
             _ = _following?.Stop.CancelAsync();
             _following = null;

@@ -39,6 +39,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _routed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _routedVersion = -1;
+    private readonly InterestWatch? _interest;
     private volatile Progress _progress = Progress.None;
     private Task _run = Task.CompletedTask;
     private Task _leasing = Task.CompletedTask;
@@ -52,8 +53,11 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="time">For pauses and the lease.</param>
     /// <param name="logger">Hears of changes.</param>
     /// <param name="sessions">Tells when requests that were routed by an old table are answered; null where there are no sessions.</param>
-    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null)
+    /// <param name="interest">Watches what others can see of home, where that may save barriers; null where it is not watched.</param>
+    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
+        InterestWatch? interest = null)
     {
+        _interest = interest;
         _config = config;
         _clusters = clusters;
         _store = store;
@@ -370,6 +374,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         }
         var coupling = CouplingOf(standing, table);
         var before = _region.Coupling as Coupling;
+        _interest?.Follow(coupling.AllowsWatermark ? InterestSet.Of(_activation.Known, _config.Home.Name, _config.Region) : []);
         if (before is null || standing.Fresh || !coupling.SameAs(before))
         {
             _region.Follow(coupling, standing.Fresh || before?.NeedsSingleCopy != coupling.NeedsSingleCopy);
