@@ -17,6 +17,7 @@ internal sealed class HistoryRecorder
     private readonly long _began = Stopwatch.GetTimestamp();
     private readonly ConcurrentDictionary<int, Sight> _sights = new();
     private int _processes;
+    private int _readsInMounts;
 
     /// <summary>The operations; not to be read while clients are at work.</summary>
     public History History { get; } = new();
@@ -26,6 +27,9 @@ internal sealed class HistoryRecorder
 
     /// <summary>Sessions so far.</summary>
     public int Processes => _processes;
+
+    /// <summary>Reads and listings in mounts that were answered.</summary>
+    public int ReadsInMounts => Volatile.Read(ref _readsInMounts);
 
     /// <summary>Microseconds since the start.</summary>
     public int Now => (int)Stopwatch.GetElapsedTime(_began).TotalMicroseconds;
@@ -47,5 +51,9 @@ internal sealed class HistoryRecorder
     {
         _sights[op.Id] = sight;
         op.End = Now;
+        if (op.Kind != OpKind.Write && sight.Header == 0)
+        {
+            Interlocked.Increment(ref _readsInMounts);
+        }
     }
 }

@@ -75,13 +75,14 @@ internal sealed class HistoryRun : IAsyncDisposable
         _clients.ForEach(client => client.Start());
     }
 
-    /// <summary>Makes faults, one after the other, and lets the clients go on for a while when all are put right.</summary>
+    /// <summary>Makes faults, one after the other, and lets the clients go on until they have read in mounts again when all are put right.</summary>
     /// <returns>The faults.</returns>
     public async Task<IReadOnlyList<string>> SufferAsync(TimeSpan length, int seed)
     {
         var faults = new FaultInjector([.. _fixture.Ensembles.Values], Proxies, seed, _fixture.Ways);
         await faults.RunAsync(length);
-        await WorkAsync(300, TimeSpan.FromSeconds(60));
+        var enough = Recorder.ReadsInMounts + 100;
+        await Eventually.Async(() => Recorder.ReadsInMounts >= enough, "100 more reads in mounts after the last fault", TimeSpan.FromSeconds(60));
         return faults.Done;
     }
 

@@ -45,7 +45,7 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
             Assert.NotEmpty(faults);
             Assert.True(history.Writes > 100 && history.Placed > 300, "there is hardly anything to judge");
             Assert.True(history.Placed > history.Reads / 2, "too many reads could not be judged");
-            Assert.True(history.ReadsInMounts > 50, "hardly any read was in a mount");
+            Assert.True(history.ReadsInMounts > 100, "hardly any read was in a mount");
         }
         catch
         {

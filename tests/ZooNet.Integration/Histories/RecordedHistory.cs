@@ -37,7 +37,7 @@ internal sealed class RecordedHistory
     public int Placed => _recorder.History.Ops.Count(o => o.Kind != OpKind.Write && o.Position >= 0);
 
     /// <summary>Reads and listings in mounts that were answered.</summary>
-    public int ReadsInMounts => _recorder.History.Ops.Count(o => o.Kind != OpKind.Write && o.End >= 0 && _recorder.Sights[o.Id].Header == 0);
+    public int ReadsInMounts => _recorder.ReadsInMounts;
 
     /// <summary>Writes that took effect.</summary>
     public int Writes => _logs.Values.Sum(l => l.Committed.Count(c => c.Op >= 0));
