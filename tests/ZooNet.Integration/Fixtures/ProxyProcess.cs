@@ -211,9 +211,22 @@ public sealed class ProxyProcess : IAsyncDisposable
             }
             if (_process.HasExited || TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(60))
             {
-                throw new InvalidOperationException($"the proxy is not {what}:\n{Log}");
+                throw new InvalidOperationException($"the proxy is not {what}:\n{Log}\n{await TellAsync("api/v1/mounts")}\n{await TellAsync("api/v1/graph")}");
             }
             await Task.Delay(50);
+        }
+    }
+
+    /// <summary>What the admin endpoint answers, for whoever finds the proxy stuck.</summary>
+    private async Task<string> TellAsync(string path)
+    {
+        try
+        {
+            return await (await _http.GetAsync(path)).Content.ReadAsStringAsync();
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            return e.Message;
         }
     }
 
