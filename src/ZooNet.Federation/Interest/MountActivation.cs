@@ -89,6 +89,16 @@ public sealed class MountActivation
         return new Look(cluster, folder.LooksBegun, stored);
     }
 
+    /// <summary>
+    /// True where the own record is in a cluster's folder and no look has begun there since: somebody else may have copied it there, and
+    /// then nothing need change there any more that would call for a look.
+    /// </summary>
+    public bool IsLookDue(string cluster)
+    {
+        var folder = FolderOf(cluster);
+        return Own is { } own && folder.LookedAfter < own.Version && folder.Records.GetValueOrDefault(_view)?.Version >= own.Version;
+    }
+
     /// <summary>Ends a look with the records that were found.</summary>
     /// <param name="look">The look.</param>
     /// <param name="records">The records.</param>

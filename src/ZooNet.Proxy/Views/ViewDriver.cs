@@ -324,7 +324,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 continue;
             }
             var due = _activation.ToStore(name);
-            if (folder.IsDirty)
+            if (folder.IsDirty || _activation.IsLookDue(name))
             {
                 Begin(cluster.Ordinal, LookAsync(folder, _activation.BeginLook(name)));
             }

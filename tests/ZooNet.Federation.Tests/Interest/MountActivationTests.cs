@@ -93,6 +93,27 @@ public sealed class MountActivationTests
     }
 
     [Fact]
+    public void A_record_that_somebody_else_has_copied_calls_for_one_more_look()
+    {
+        var machine = new MountActivation("us", "us", "us", "p");
+        var us = Views.View("us", "us") with
+        {
+            Mounts = [new("eu", "/x", PublishedState.Joining)],
+            Proxies = [new("p", new Dictionary<string, long> { ["us"] = 1 })],
+        };
+        machine.EndLook(machine.BeginLook("us"), [us]);
+        machine.EndLook(machine.BeginLook("us"), [us]);
+        Assert.False(machine.IsLookDue("eu"));
+        machine.EndLook(machine.BeginLook("eu"), [us]);
+        Assert.Empty(machine.ToStore("eu"));
+        Assert.Equal(["cluster eu: the records there could not be written and read"], machine.WaitingToJoin("eu", "/x"));
+        Assert.True(machine.IsLookDue("eu"));
+        machine.EndLook(machine.BeginLook("eu"), [us]);
+        Assert.False(machine.IsLookDue("eu"));
+        Assert.Empty(machine.WaitingToJoin("eu", "/x"));
+    }
+
+    [Fact]
     public void Two_hundred_regions_in_a_ring_learn_of_each_other_by_flooding()
     {
         const int Regions = 200;
