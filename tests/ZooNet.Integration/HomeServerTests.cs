@@ -1,0 +1,119 @@
+using Microsoft.Extensions.DependencyInjection;
+using ZooNet.Client;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Hosting;
+
+namespace ZooNet.Integration;
+
+/// <summary>A home ensemble of three servers that loses one of them, and its quorum.</summary>
+[Collection(RegionsCollection.Name)]
+public sealed class HomeServerTests(RegionsFixture regions)
+{
+    private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(10);
+
+    [SkippableFact]
+    public async Task Whichever_home_server_dies_a_client_keeps_its_session_its_ephemerals_and_its_watches()
+    {
+        Jars.Require();
+        await using var home = await RealEnsemble.StartAsync("three", new() { Voters = 3 });
+        await using var eu = await regions.Eu.ConnectAsync();
+        await eu.CreateAsync("/h-fail");
+        await using var proxy = await Proxies.StartAsync(home, regions.Eu);
+        await proxy.MountAsync("eu:/h-fail", "/mnt");
+        await using var client = await proxy.ConnectAsync(SessionTimeout);
+        var fired = new HashSet<string>();
+        client.WatchFired += e => { lock (fired) { fired.Add($"{e.Type} {e.Path}"); } };
+        string[] mine = ["/mine", "/mnt/mine"];
+        foreach (var path in mine)
+        {
+            await client.CreateAsync(path, flags: CreateFlags.Ephemeral);
+        }
+        await client.ExistsAsync("/awaited", watch: true);
+        await client.ExistsAsync("/mnt/awaited", watch: true);
+        var session = client.SessionId;
+
+        // One after the other, so that the leader is among them and the server of the client's own link.
+        foreach (var server in home.Voters.ToList())
+        {
+            await server.KillAsync();
+            Assert.Equal(mine, (await AgainAsync(() => client.GetEphemeralsAsync("/"))).Value.Order());
+            foreach (var path in mine)
+            {
+                Assert.Equal(session, (await AgainAsync(() => client.SetDataAsync(path, null))).Stat.EphemeralOwner);
+            }
+            await server.RestartAsync();
+        }
+
+        Assert.Equal(session, client.SessionId);
+        await using (var direct = await home.ConnectAsync())
+        {
+            await direct.CreateAsync("/awaited");
+        }
+        await eu.CreateAsync("/h-fail/awaited");
+        await Eventually.Async(() => { lock (fired) { return fired.IsSupersetOf(["Created /awaited", "Created /mnt/awaited"]); } }, "the watches that were set before the first server died");
+        await client.CloseAsync();
+        Assert.False((await eu.ExistsAsync("/h-fail/mine")).Exists);
+        await proxy.UnmountAsync("/mnt");
+    }
+
+    [SkippableFact]
+    public async Task A_client_that_takes_a_read_only_server_reads_while_home_has_no_quorum_and_others_are_turned_away()
+    {
+        Jars.Require();
+        // Without a quorum there are no sessions but a server's own.
+        await using var home = await RealEnsemble.StartAsync("readonly", new()
+        {
+            Voters = 3,
+            Config = ["localSessionsEnabled=true", "localSessionsUpgradingEnabled=true"],
+            Jvm = ["-Dreadonlymode.enabled=true"],
+        });
+        await using var eu = await regions.Eu.ConnectAsync();
+        await eu.CreateAsync("/h-ro", [7]);
+        await using var proxy = await Proxies.StartAsync(home, regions.Eu);
+        await proxy.MountAsync("eu:/h-ro", "/mnt");
+        await using (var direct = await home.ConnectAsync(home.Servers[0]))
+        {
+            await direct.CreateAsync("/x", [1]);
+        }
+        await home.Servers[1].KillAsync();
+        await home.Servers[2].KillAsync();
+
+        await using var client = await UntilLetInAsync(proxy);
+        Assert.True(client.IsReadOnly);
+        Assert.Equal([1], (await client.GetDataAsync("/x")).Data!);
+        Assert.Equal(ErrorCode.NotReadOnly, (await Assert.ThrowsAsync<KeeperException>(() => client.SetDataAsync("/x", [2]))).Code);
+        Assert.Equal([7], (await client.GetDataAsync("/mnt")).Data!);
+        await Assert.ThrowsAsync<IOException>(() => RawClient.ConnectAsync(proxy.Address(), readOnly: false));
+
+        await Task.WhenAll(home.Servers[1].RestartAsync(), home.Servers[2].RestartAsync());
+        await using var writer = await proxy.ConnectAsync(SessionTimeout);
+        Assert.Equal(1, (await AgainAsync(() => writer.SetDataAsync("/x", [2]))).Stat.Version);
+        await Eventually.Async(() => proxy.Services.GetRequiredService<ClusterControls>().Home.Health.IsUp, "the proxy's own session at home");
+        await proxy.UnmountAsync("/mnt");
+    }
+
+    /// <summary>A server without a quorum serves readers only after it has looked for the others for two seconds.</summary>
+    private static async Task<ZooKeeperClient> UntilLetInAsync(ProxyHost proxy)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        return await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = [proxy.Address()], SessionTimeout = SessionTimeout, ReadOnly = true }, limit.Token);
+    }
+
+    /// <summary>An operation that may be repeated; a client is free to when its connection is lost.</summary>
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
+    {
+        for (var began = MachineTime.Now; ;)
+        {
+            try
+            {
+                return await operation();
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < TimeSpan.FromSeconds(30))
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+}
