@@ -12,7 +12,10 @@ public sealed class ClientsFixture : IAsyncLifetime
     /// <summary>The mount point of eu's /apps.</summary>
     public const string Mount = "/mnt/eu";
 
-    private const string SuperUser = "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU="; // super:test
+    /// <summary>The super user of kazoo's harness: super:test.</summary>
+    public const string SuperDigest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+
+    private const string SuperUser = $"-Dzookeeper.DigestAuthenticationProvider.superDigest={SuperDigest}";
 
     private RealEnsemble? _us;
     private RealEnsemble? _eu;
