@@ -17,7 +17,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     public void Sequential_never_violates_sequential_consistency(string topology)
     {
         var outcome = Run(Plain(topology, nameof(Policy.Sequential)), 1000);
-        Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+        Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
     }
 
     [Theory]
@@ -25,7 +25,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     public void Ordered_never_violates_ordered_sequential_consistency(string topology)
     {
         var outcome = Run(Plain(topology, nameof(Policy.Ordered)), 1000);
-        Assert.True(outcome.OrderedViolations == 0, outcome.FirstOrdered);
+        Assert.True(outcome.OrderedViolations == 0, outcome.ShortestOrdered);
     }
 
     [Theory]
@@ -67,10 +67,10 @@ public sealed class PolicyTests(ITestOutputHelper output)
             Steps = 3000,
         };
         var outcome = Run(scenario, 1500);
-        Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+        Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
         if (policy == nameof(Policy.Ordered))
         {
-            Assert.True(outcome.OrderedViolations == 0, outcome.FirstOrdered);
+            Assert.True(outcome.OrderedViolations == 0, outcome.ShortestOrdered);
         }
     }
 
@@ -79,7 +79,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     {
         var scenario = Private(Plain("A and B mutually", nameof(Policy.Sequential))) with { WritesPrivateOnly = true, AllOperations = false, Steps = 5000 };
         var with = Run(scenario, 200);
-        Assert.True(with.SequentialViolations == 0, with.FirstSequential);
+        Assert.True(with.SequentialViolations == 0, with.ShortestSequential);
         var without = Run(scenario with { Policy = Policy.Ordered }, 200);
         Assert.True(with.BarriersPerRead < 0.05 && without.BarriersPerRead > 0.1,
             $"{with.BarriersPerRead} barriers per read, {without.BarriersPerRead} without the watermark");
@@ -94,7 +94,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
         foreach (var each in new[] { scenario with { HomeServers = 2 }, scenario with { AllOperations = false, Writes = 0.2 } })
         {
             var outcome = Run(each, 500);
-            Assert.True(outcome.SequentialViolations == 0, outcome.FirstSequential);
+            Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
         }
     }
 
@@ -103,35 +103,57 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.CoveredSurvivesFailover))]
     [InlineData(nameof(Mutation.NoLanBarrier))]
     [InlineData(nameof(Mutation.UntoldRepliesIgnored))]
+    [InlineData(nameof(Mutation.ListingsIgnored))]
     [InlineData(nameof(Mutation.MovedSessionsTrusted))]
     [InlineData(nameof(Mutation.BarrierElsewhere))]
     [InlineData(nameof(Mutation.WatermarkIgnoresLag))]
     [InlineData(nameof(Mutation.WatermarkOnManyCopies))]
+    [InlineData(nameof(Mutation.PairsCoupled))]
+    [InlineData(nameof(Mutation.NoAcknowledgements))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
-        var removed = Enum.Parse<Mutation>(mutation);
-        var scenario = new Scenario
-        {
-            Topology = removed == Mutation.NoLanBarrier ? Topology.Asymmetric : Topology.Mutual,
-            Policy = Policy.Sequential,
-            Mutation = removed,
-            Faults = removed is Mutation.CoveredSurvivesFailover or Mutation.MovedSessionsTrusted,
-            HomeServers = removed == Mutation.NoLanBarrier ? 3 : 1,
-            HomePace = removed == Mutation.NoLanBarrier ? 0.2 : 0.5,
-            ProxiesPerRegion = removed == Mutation.MovedSessionsTrusted ? 2 : 1,
-            ObserversPerRemote = removed is Mutation.CoveredSurvivesFailover or Mutation.WatermarkOnManyCopies ? 2 : 1,
-        };
-        if (removed is Mutation.WatermarkIgnoresLag)
-        {
-            scenario = Private(scenario) with { AllOperations = false, Pipeline = 2, Writes = 0.2, Steps = 6000 };
-        }
-        if (removed is Mutation.WatermarkOnManyCopies)
-        {
-            scenario = Private(scenario) with { AllOperations = false, Pipeline = 2, Keys = 1, PrivateKeys = 1, PrivateShare = 0.4, Writes = 0.2, Steps = 15_000, Faults = true };
-        }
-        var outcome = Runner.Run(scenario, 40_000, untilSequential: true);
-        output.WriteLine(outcome.FirstSequential);
+        // What the last one needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it.
+        var first = mutation == nameof(Mutation.WatermarkOnManyCopies) ? 28_000 : 0;
+        var outcome = Runner.Run(Without(Enum.Parse<Mutation>(mutation)), 40_000, o => o.SequentialViolations > 0, first);
+        output.WriteLine($"{outcome.Seeds} seeds; {outcome.ShortestSequential}");
         Assert.True(outcome.SequentialViolations > 0, $"no violation without {mutation}");
+    }
+
+    /// <summary>The federation in which an ingredient is missed soonest.</summary>
+    private static Scenario Without(Mutation removed)
+    {
+        var scenario = new Scenario { Topology = Topology.Mutual, Policy = Policy.Sequential, Mutation = removed };
+        return removed switch
+        {
+            Mutation.CoveredSurvivesFailover => scenario with
+            {
+                OnlyFault = Fault.ObserverLeft,
+                FaultRate = 0.003,
+                ObserversPerRemote = 2,
+                ObserverPace = 0.1,
+                ClientsPerRegion = 4,
+                AllOperations = false,
+                Steps = 4000,
+            },
+            Mutation.NoLanBarrier => scenario with { Topology = Topology.Asymmetric, HomeServers = 3, HomePace = 0.2 },
+            Mutation.MovedSessionsTrusted => scenario with { OnlyFault = Fault.ClientLost, ProxiesPerRegion = 2 },
+            Mutation.PairsCoupled => scenario with { Topology = Topology.Ring, Policy = Policy.SymmetricPairs },
+            Mutation.NoAcknowledgements => scenario with { Changes = true, ObserverPace = 0.1, AllOperations = false, Steps = 8000 },
+            Mutation.WatermarkIgnoresLag => Private(scenario) with { AllOperations = false, Pipeline = 2, Writes = 0.2, Steps = 6000 },
+            Mutation.WatermarkOnManyCopies => Private(scenario) with
+            {
+                AllOperations = false,
+                Pipeline = 2,
+                Keys = 1,
+                PrivateKeys = 1,
+                PrivateShare = 0.4,
+                Writes = 0.2,
+                Steps = 15_000,
+                Faults = true,
+                ObserversPerRemote = 2,
+            },
+            _ => scenario,
+        };
     }
 
     private static Scenario Private(Scenario scenario) => scenario with { PrivateKeys = 2 };

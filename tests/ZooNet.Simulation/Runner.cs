@@ -1,64 +1,55 @@
-using System.Collections.Concurrent;
 using System.Text;
 using ZooNet.Simulation.Checking;
 
 namespace ZooNet.Simulation;
 
-/// <summary>What came of many seeds of one scenario.</summary>
-internal sealed record Outcome(int Seeds, int SequentialViolations, int OrderedViolations, long Reads, long Barriers, string FirstSequential, string FirstOrdered)
+/// <summary>What came of many seeds of one scenario. Thread-safe.</summary>
+internal sealed class Outcome
 {
+    private readonly Lock _lock = new();
+    private (int Length, int Seed, string Text) _sequential = (int.MaxValue, 0, "");
+    private (int Length, int Seed, string Text) _ordered = (int.MaxValue, 0, "");
+
+    public int Seeds { get; private set; }
+    public int SequentialViolations { get; private set; }
+    public int OrderedViolations { get; private set; }
+    public long Operations { get; private set; }
+    public long Reads { get; private set; }
+    public long Barriers { get; private set; }
+    public long MountsJoined { get; private set; }
+    public long MountsLeft { get; private set; }
+
     public double BarriersPerRead => Reads == 0 ? 0 : (double)Barriers / Reads;
-}
 
-/// <summary>Runs seeds on all processors.</summary>
-internal static class Runner
-{
-    /// <summary>How many seeds to run: what ZOONET_SEEDS says, or what fits the normal test run.</summary>
-    public static int Seeds(int normally) => int.TryParse(Environment.GetEnvironmentVariable("ZOONET_SEEDS"), out var seeds) && seeds > 0 ? seeds : normally;
+    /// <summary>The shortest violation of sequential consistency: seed, topology, history.</summary>
+    public string ShortestSequential => _sequential.Text;
 
-    public static Outcome Run(Scenario scenario, int seeds, int first = 0, bool untilSequential = false)
+    /// <summary>The shortest violation of ordered sequential consistency.</summary>
+    public string ShortestOrdered => _ordered.Text;
+
+    public void Add(int seed, World world, IReadOnlyList<Op> sequential, IReadOnlyList<Op> ordered)
     {
-        var sequential = 0;
-        var ordered = 0;
-        var reads = 0L;
-        var barriers = 0L;
-        var found = new ConcurrentDictionary<string, (int Seed, string Text)>();
-        Parallel.For(first, first + seeds, (seed, loop) =>
+        lock (_lock)
         {
-            World world;
-            IReadOnlyList<Op> sc, osc;
-            try
-            {
-                world = new World(scenario, seed);
-                (sc, osc) = world.Run();
-            }
-            catch (Exception e)
-            {
-                throw new InvalidOperationException($"seed {seed} of {scenario} broke: {e.Message}", e);
-            }
-            Interlocked.Add(ref reads, world.Reads);
-            Interlocked.Add(ref barriers, world.Barriers);
-            if (sc.Count > 0)
-            {
-                Interlocked.Increment(ref sequential);
-                Keep("sequential", seed, world, sc);
-                if (untilSequential)
-                {
-                    loop.Stop();
-                }
-            }
-            if (osc.Count > 0)
-            {
-                Interlocked.Increment(ref ordered);
-                Keep("ordered", seed, world, osc);
-            }
-        });
-        return new Outcome(seeds, sequential, ordered, reads, barriers, Text("sequential"), Text("ordered"));
+            Seeds++;
+            SequentialViolations += sequential.Count > 0 ? 1 : 0;
+            OrderedViolations += ordered.Count > 0 ? 1 : 0;
+            Operations += world.History.Ops.Count;
+            Reads += world.Reads;
+            Barriers += world.Barriers;
+            MountsJoined += world.MountChanges.Joined;
+            MountsLeft += world.MountChanges.Left;
+            Keep(ref _sequential, seed, world, sequential);
+            Keep(ref _ordered, seed, world, ordered);
+        }
+    }
 
-        void Keep(string kind, int seed, World world, IReadOnlyList<Op> cycle) => found.AddOrUpdate(kind, _ => (seed, Describe(seed, world, cycle)),
-            (_, old) => old.Seed < seed ? old : (seed, Describe(seed, world, cycle)));
-
-        string Text(string kind) => found.TryGetValue(kind, out var value) ? value.Text : "";
+    private static void Keep(ref (int Length, int Seed, string Text) best, int seed, World world, IReadOnlyList<Op> cycle)
+    {
+        if (cycle.Count > 0 && (cycle.Count, seed).CompareTo((best.Length, best.Seed)) < 0)
+        {
+            best = (cycle.Count, seed, Describe(seed, world, cycle));
+        }
     }
 
     private static string Describe(int seed, World world, IReadOnlyList<Op> cycle)
@@ -69,6 +60,49 @@ internal static class Runner
         {
             text.AppendLine($"  {op}");
         }
+        foreach (var note in world.Notes)
+        {
+            text.AppendLine($"  at {note}");
+        }
         return text.ToString();
     }
+}
+
+/// <summary>Runs seeds on all processors, or on as many as ZOONET_THREADS says.</summary>
+internal static class Runner
+{
+    private const int Batch = 256;
+
+    /// <summary>How many seeds to run: what ZOONET_SEEDS says, or what fits the normal test run.</summary>
+    public static int Seeds(int normally) => Setting("ZOONET_SEEDS") ?? normally;
+
+    /// <summary>Runs seeds one after the other.</summary>
+    /// <param name="scenario">Everything but the seed.</param>
+    /// <param name="seeds">How many.</param>
+    /// <param name="until">Stops after the batch of seeds with which this comes true: the answer is the same however many processors there are.</param>
+    /// <param name="first">The first seed, where ZOONET_FIRST does not say another.</param>
+    public static Outcome Run(Scenario scenario, int seeds, Func<Outcome, bool>? until = null, int first = 0)
+    {
+        var total = new Outcome();
+        var end = (first = Setting("ZOONET_FIRST") ?? first) + seeds;
+        for (; first < end && until?.Invoke(total) != true; first += Batch)
+        {
+            Parallel.For(first, Math.Min(end, first + Batch), new ParallelOptions { MaxDegreeOfParallelism = Setting("ZOONET_THREADS") ?? -1 }, seed =>
+            {
+                try
+                {
+                    var world = new World(scenario, seed);
+                    var (sequential, ordered) = world.Run();
+                    total.Add(seed, world, sequential, ordered);
+                }
+                catch (Exception e)
+                {
+                    throw new InvalidOperationException($"seed {seed} of {scenario} broke: {e.Message}", e);
+                }
+            });
+        }
+        return total;
+    }
+
+    private static int? Setting(string name) => int.TryParse(Environment.GetEnvironmentVariable(name), out var value) && value > 0 ? value : null;
 }

@@ -18,8 +18,10 @@ internal enum Mutation
     CoveredSurvivesFailover,
     /// <summary>Home is read through several servers and no LAN barrier brings them together.</summary>
     NoLanBarrier,
-    /// <summary>Replies that do not tell what they show are taken to show nothing.</summary>
+    /// <summary>Replies that say that a znode is not there are taken to show nothing.</summary>
     UntoldRepliesIgnored,
+    /// <summary>Listings are taken to show nothing.</summary>
+    ListingsIgnored,
     /// <summary>A session that comes from another proxy is taken to have learned nothing there.</summary>
     MovedSessionsTrusted,
     /// <summary>The barrier goes to another server than the read.</summary>
@@ -28,6 +30,18 @@ internal enum Mutation
     WatermarkIgnoresLag,
     /// <summary>The watermark is used though the region reads the remote now through one observer, now through another.</summary>
     WatermarkOnManyCopies,
+    /// <summary>Clusters are coupled where two regions mount each other, and nowhere else.</summary>
+    PairsCoupled,
+    /// <summary>A mount is used as soon as it is published.</summary>
+    NoAcknowledgements,
+}
+
+/// <summary>What can fail.</summary>
+internal enum Fault
+{
+    LinkLost,
+    ClientLost,
+    ObserverLeft,
 }
 
 /// <summary>Everything about a run but its seed.</summary>
@@ -53,6 +67,15 @@ internal sealed record Scenario
 
     /// <summary>Whether clients write private znodes only.</summary>
     public bool WritesPrivateOnly { get; init; }
+
+    /// <summary>How often something fails, per step.</summary>
+    public double FaultRate { get; init; } = 0.004;
+
+    /// <summary>Where set, nothing else fails.</summary>
+    public Fault? OnlyFault { get; init; }
+
+    /// <summary>Whether mounts come and go under the control plane, and proxies start, die and are cut off. Else the topology stands.</summary>
+    public bool Changes { get; init; }
 
     /// <summary>Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.</summary>
     public bool AllOperations { get; init; } = true;

@@ -15,12 +15,16 @@ internal sealed record Topology(string Name, IReadOnlyList<SimRegion> Regions)
     public static Topology Shared { get; } = new("A and B both mount C and D",
         [new("RA", "A", ["C", "D"]), new("RB", "B", ["C", "D"]), new("RC", "C", []), new("RD", "D", [])]);
 
-    /// <summary>Two to six regions, each mounting some of the others' clusters.</summary>
+    /// <summary>The names of all clusters.</summary>
+    public IReadOnlyList<string> Clusters => [.. Regions.Select(r => r.Home).Concat(Regions.SelectMany(r => r.Remotes)).Distinct()];
+
+    /// <summary>Two to six clusters, most with a region of their own, each region mounting some of the others' clusters.</summary>
     public static Topology Random(Random random)
     {
         var count = random.Next(2, 7);
         var names = Enumerable.Range(0, count).Select(i => ((char)('A' + i)).ToString()).ToArray();
-        var regions = names.Select(home => new SimRegion("R" + home, home, [.. names.Where(n => n != home && random.NextDouble() < 1.6 / count)]));
+        var regions = names.Where(n => n == "A" || random.Next(6) > 0)
+            .Select(home => new SimRegion("R" + home, home, [.. names.Where(n => n != home && random.NextDouble() < 1.6 / count)]));
         return new Topology("random", [.. regions]);
     }
 

@@ -190,8 +190,8 @@ public sealed class Region
     /// <summary>The session timeouts, in milliseconds, that every cluster of the region grants; the client's wish is brought into this range.</summary>
     public (int MinMs, int MaxMs) SessionTimeouts { get; set; } = (0, int.MaxValue);
 
-    /// <summary>Takes an ingredient out of the rule, so that the simulation shows that it is needed: replies that do not tell what they show.</summary>
-    internal bool IgnoresUntoldReplies { get; set; }
+    /// <summary>Takes an ingredient out of the rule, so that the simulation shows that it is needed: replies from which nothing is learned.</summary>
+    internal Func<Protocol.OpCode, Protocol.ErrorCode, bool>? IgnoredReplies { get; set; }
 
     /// <summary>Takes an ingredient out of the rule: what a session from another proxy has learned there.</summary>
     internal bool TrustsMovedSessions { get; set; }

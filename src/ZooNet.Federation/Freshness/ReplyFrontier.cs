@@ -16,12 +16,11 @@ internal static class ReplyFrontier
     /// <param name="op">What was asked, as it was sent upstream.</param>
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
-    /// <param name="ignoreUntold">Takes the last case out, for the simulation.</param>
     /// <param name="watchable">
     /// True where everything that the reply shows is a change that fires watches. ACLs change without, so what shows one, or may, is not.
     /// </param>
     /// <returns>A zxid of the replying cluster; 0 where the reply tells nothing of data.</returns>
-    public static long Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body, bool ignoreUntold, out bool watchable)
+    public static long Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body, out bool watchable)
     {
         watchable = IsWatchable(op, header, body);
         switch (op)
@@ -34,10 +33,6 @@ internal static class ReplyFrontier
             case OpCode.MultiRead when header.Error == ErrorCode.Ok:
                 return OfMultiRead(body, header.Zxid);
             default:
-                if (ignoreUntold && !op.IsWrite())
-                {
-                    return 0;
-                }
                 // A write's own zxid; and every reply that does not tell: NoNode, getACL, getEphemerals, …
                 return header.Zxid;
         }

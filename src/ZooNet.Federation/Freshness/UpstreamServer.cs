@@ -101,6 +101,10 @@ public sealed class UpstreamServer
     /// </summary>
     public void Forget()
     {
+        if (_region.TrustsEveryServer)
+        {
+            return;
+        }
         lock (_lock)
         {
             _incarnation++;

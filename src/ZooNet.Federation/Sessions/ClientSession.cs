@@ -1169,7 +1169,8 @@ public sealed class ClientSession
         {
             link.Server!.EndWrite(ticket, header.Error == ErrorCode.Ok);
         }
-        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, _region.IgnoresUntoldReplies, out var watchable) is > 0 and var learned)
+        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, out var watchable) is > 0 and var learned
+            && _region.IgnoredReplies?.Invoke(pending.Op, header.Error) is not true)
         {
             frontier.Learned(link.Cluster, learned, watchable);
         }

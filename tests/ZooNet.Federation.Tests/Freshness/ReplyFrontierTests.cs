@@ -86,7 +86,7 @@ public sealed class ReplyFrontierTests
     {
         var writer = new JuteWriter();
         body(writer);
-        var zxid = ReplyFrontier.Of(op, new ReplyHeader(1, 40, error), writer.Written, false, out var watchable);
+        var zxid = ReplyFrontier.Of(op, new ReplyHeader(1, 40, error), writer.Written, out var watchable);
         return (zxid, watchable);
     }
 

@@ -14,6 +14,8 @@ internal sealed class Op
 {
     public required int Id { get; init; }
     public required int Process { get; init; }
+
+    /// <summary>The cluster that it is meant for.</summary>
     public required string Cluster { get; init; }
     public required OpKind Kind { get; init; }
 

@@ -17,6 +17,15 @@ internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int W
     public bool ChangesList => Path is not null && !IsPrivate && (Creates || Data is null);
 
     public static bool IsPrivatePath(string? path) => path?.StartsWith(PrivatePrefix, StringComparison.Ordinal) == true;
+
+    /// <summary>A change that nobody sees: a session, a barrier, a write that failed.</summary>
+    public static SimChange Nothing { get; } = new(null, null, false, -1);
+
+    /// <summary>The record of the control plane that changes; null for none. No client reads these.</summary>
+    public (string Folder, string Name)? Record { get; init; }
+
+    /// <summary>What it holds from now on; null where it is deleted.</summary>
+    public object? Value { get; init; }
 }
 
 /// <summary>A znode as one server has it.</summary>
@@ -40,6 +49,9 @@ internal sealed class SimCluster(string name)
     public List<SimServer> Servers { get; } = [];
     public HashSet<long> Sessions { get; } = [];
 
+    /// <summary>When the leader last heard of each control session, by the id that its proxy is registered under.</summary>
+    public Dictionary<string, int> Heard { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The state after the last change of the log, by which writes are judged.</summary>
     public SimTree Head { get; } = new();
 
@@ -49,6 +61,9 @@ internal sealed class SimCluster(string name)
         Head.Apply(change, Log.Count);
         return Log.Count;
     }
+
+    /// <summary>Commits a change of a record of the control plane.</summary>
+    public long Commit(string folder, string name, object? value) => Commit(SimChange.Nothing with { Record = (folder, name), Value = value });
 
     public long NewSession()
     {
@@ -62,6 +77,7 @@ internal sealed class SimCluster(string name)
 internal sealed class SimTree
 {
     private readonly Dictionary<string, SimNode> _nodes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SortedDictionary<string, object>> _records = new(StringComparer.Ordinal);
 
     public long Pzxid { get; private set; }
 
@@ -69,10 +85,34 @@ internal sealed class SimTree
 
     public SimNode? Find(string path) => _nodes.GetValueOrDefault(path);
 
+    /// <summary>A record of the control plane; null where there is none.</summary>
+    public object? Record(string folder, string name) => Records(folder).GetValueOrDefault(name);
+
+    /// <summary>The records in a folder, by name.</summary>
+    public SortedDictionary<string, object> Records(string folder)
+    {
+        if (!_records.TryGetValue(folder, out var records))
+        {
+            _records[folder] = records = new(StringComparer.Ordinal);
+        }
+        return records;
+    }
+
     public void Apply(SimChange change, long zxid)
     {
         if (change.Path is null)
         {
+            if (change.Record is var (folder, name))
+            {
+                if (change.Value is { } value)
+                {
+                    Records(folder)[name] = value;
+                }
+                else
+                {
+                    Records(folder).Remove(name);
+                }
+            }
             return;
         }
         if (change.ChangesList)

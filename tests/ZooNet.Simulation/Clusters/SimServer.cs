@@ -24,18 +24,28 @@ internal sealed class SimServer(SimCluster cluster, string address)
         var change = Cluster.Log[Applied];
         Applied++;
         Tree.Apply(change, Applied);
-        if (change.Path is null)
-        {
-            return;
-        }
         foreach (var connection in Connections)
         {
-            if (connection.Watches.Remove(change.Path) || (connection.WatchesExported && !change.IsPrivate))
+            if (change.Path is not null && (connection.Watches.Remove(change.Path) || (connection.WatchesExported && !change.IsPrivate)))
             {
                 var type = change.Data is null ? WatchEventType.Deleted : change.Creates ? WatchEventType.Created : WatchEventType.DataChanged;
                 _writer.Clear();
                 new WatcherEvent(type, WatcherEvent.SyncConnected, change.Path).WriteFrame(_writer);
                 connection.Reply(_writer.Written, Applied);
+            }
+            if (connection.AnswerAt == Applied)
+            {
+                // Before the events of any later change.
+                connection.AnswerAt = 0;
+                var asked = connection.Requests.Dequeue();
+                if (connection.Answer is { } answer)
+                {
+                    connection.Reply(answer);
+                    continue;
+                }
+                // A sync's reply tells where the server stands.
+                var sync = new JuteReader(asked.AsSpan(4));
+                Simple(connection, RequestHeader.Read(ref sync), ErrorCode.Ok);
             }
         }
     }
@@ -46,23 +56,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
     {
         if (connection.AnswerAt > 0)
         {
-            if (Applied < connection.AnswerAt)
-            {
-                return false;
-            }
-            connection.AnswerAt = 0;
-            var asked = connection.Requests.Dequeue();
-            if (connection.Answer is { } answer)
-            {
-                connection.Reply(answer);
-            }
-            else
-            {
-                // A sync's reply tells where the server stands now, which may be further than was asked for.
-                var sync = new JuteReader(asked.AsSpan(4));
-                Simple(connection, RequestHeader.Read(ref sync), ErrorCode.Ok);
-            }
-            return true;
+            return false;
         }
         var frame = connection.Requests.Peek();
         if (!connection.IsOpen)
@@ -78,7 +72,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
                 Read(connection, header, read.Path!, read.Watch);
                 break;
             case OpCode.GetChildren2:
-                List(connection, header);
+                List(connection, header, PathWatchRequest.Read(ref reader).Path!);
                 break;
             case OpCode.SetData:
                 var set = SetDataRequest.Read(ref reader);
@@ -134,7 +128,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
         if (request.SessionId == 0)
         {
             connection.Session = Cluster.NewSession();
-            Cluster.Commit(new SimChange(null, null, false, -1));
+            Cluster.Commit(SimChange.Nothing);
         }
         new ConnectResponse(0, request.TimeoutMs, connection.Session, new byte[SessionPassword.Length], false).WriteFrame(_writer);
         connection.IsOpen = true;
@@ -164,8 +158,14 @@ internal sealed class SimServer(SimCluster cluster, string address)
         connection.Reply(_writer.Written);
     }
 
-    private void List(SimConnection connection, RequestHeader header)
+    private void List(SimConnection connection, RequestHeader header, string path)
     {
+        if (path != "/")
+        {
+            // A path of a mount that is no longer there: nobody makes such znodes.
+            Simple(connection, header, ErrorCode.NoNode);
+            return;
+        }
         _writer.Clear();
         var mark = _writer.BeginFrame();
         new ReplyHeader(header.Xid, Applied, ErrorCode.Ok).Write(_writer);
@@ -179,11 +179,13 @@ internal sealed class SimServer(SimCluster cluster, string address)
     private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates)
     {
         var node = Cluster.Head.Find(path);
-        var error = creates ? node is null ? ErrorCode.Ok : ErrorCode.NodeExists : node is null ? ErrorCode.NoNode : ErrorCode.Ok;
+        var hasParent = path.LastIndexOf('/') == 0 || path.StartsWith("/zookeeper/", StringComparison.Ordinal);
+        var error = creates ? node is not null ? ErrorCode.NodeExists : hasParent ? ErrorCode.Ok : ErrorCode.NoNode
+            : node is null ? ErrorCode.NoNode : ErrorCode.Ok;
         // The simulated clients number their requests by their operations in the history.
         var write = header.Xid - 1;
         // Failed writes are proposed and voted too: they get a zxid of their own.
-        var zxid = Cluster.Commit(error == ErrorCode.Ok ? new SimChange(path, data, creates, write) : new SimChange(null, null, false, -1));
+        var zxid = Cluster.Commit(error == ErrorCode.Ok ? new SimChange(path, data, creates, write) : SimChange.Nothing);
         _writer.Clear();
         var mark = _writer.BeginFrame();
         new ReplyHeader(header.Xid, zxid, error).Write(_writer);
@@ -203,7 +205,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
 
     private bool Barrier(SimConnection connection, RequestHeader header)
     {
-        var zxid = Cluster.Commit(new SimChange(null, null, false, -1));
+        var zxid = Cluster.Commit(SimChange.Nothing);
         _writer.Clear();
         var mark = _writer.BeginFrame();
         new ReplyHeader(header.Xid, zxid, ErrorCode.Ok).Write(_writer);

@@ -33,9 +33,10 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         {
             return;
         }
-        var at = random.Next(region.Remotes.Count + 1);
-        var cluster = at == 0 ? region.Home : region.Remotes[at - 1];
-        var prefix = at == 0 ? "" : "/m" + cluster;
+        var mounts = _host.Proxy.Region.Mounts.Mounts;
+        var at = random.Next(mounts.Count + 1);
+        var cluster = at == 0 ? region.Home : mounts[at - 1].ClusterName;
+        var prefix = at == 0 ? "" : mounts[at - 1].Path;
         var isPrivate = at == 0 && world.Scenario.PrivateKeys > 0 && random.NextDouble() < world.Scenario.PrivateShare;
         var key = isPrivate ? SimChange.PrivatePrefix + random.Next(world.Scenario.PrivateKeys) : "/k" + random.Next(world.Scenario.Keys);
         var all = world.Scenario.AllOperations;
@@ -118,7 +119,8 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         {
             _homeEvents.Clear();
         }
-        op.Position = op.Kind == OpKind.Write ? -1 : host.Position;
+        // A path of a mount that has gone meanwhile is home's: nothing is there, and that says nothing.
+        op.Position = op.Kind == OpKind.Write || host.Cluster != op.Cluster ? -1 : host.Position;
         if (op.Kind != OpKind.Write)
         {
             world.Reads++;
@@ -127,10 +129,15 @@ internal sealed class SimClient(World world, SimRegion region, int number)
 
     private void OnEvent(SimHost host, ReadOnlySpan<byte> frame)
     {
+        if (!host.IsEvent)
+        {
+            // The proxy's own: a mount has gone.
+            return;
+        }
         var reader = new JuteReader(frame[20..]);
         var path = WatcherEvent.Read(ref reader).Path!;
-        var remote = region.Remotes.FirstOrDefault(c => path.StartsWith("/m" + c + "/", StringComparison.Ordinal));
-        var op = world.History.Begin(_process, remote ?? region.Home, OpKind.Event, remote is null ? path : path[(remote.Length + 2)..], world.Now);
+        var remote = host.Cluster == region.Home ? null : host.Cluster;
+        var op = world.History.Begin(_process, host.Cluster, OpKind.Event, remote is null ? path : path[(remote.Length + 2)..], world.Now);
         op.End = world.Now;
         op.Position = host.Position;
         if (remote is null)
@@ -141,7 +148,11 @@ internal sealed class SimClient(World world, SimRegion region, int number)
 
     private void Connect()
     {
-        var proxies = world.ProxiesOf(region);
+        var proxies = world.ProxiesOf(region).FindAll(p => p.IsOpen);
+        if (proxies.Count == 0)
+        {
+            return;
+        }
         _host = new SimHost(world, proxies[world.Random.Next(proxies.Count)], this, world.Random.Next(world.Scenario.HomeServers));
         _writer.Clear();
         new ConnectRequest(0, _lastZxid, 30_000, _session, _password, false).WriteFrame(_writer);

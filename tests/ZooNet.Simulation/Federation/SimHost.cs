@@ -28,7 +28,13 @@ internal sealed class SimHost : ISessionHost
     /// <summary>Where the server stood whose frame is being handled; -1 in between.</summary>
     public long Position { get; private set; } = -1;
 
-    public long NowMs => _world.Now;
+    /// <summary>The cluster whose frame is being handled.</summary>
+    public string Cluster { get; private set; } = "";
+
+    /// <summary>Whether that frame is an event.</summary>
+    public bool IsEvent { get; private set; }
+
+    public long NowMs => Proxy.NowMs;
 
     public void SendToClient(ReadOnlySpan<byte> frames)
     {
@@ -72,6 +78,11 @@ internal sealed class SimHost : ISessionHost
         {
             return;
         }
+        if (!Proxy.CanReach(link.Link.Cluster))
+        {
+            Session.LinkDown(link, "cut off");
+            return;
+        }
         var server = Proxy.ServerFor(link.Link.Cluster, _homeServer);
         var connection = new SimConnection { Server = server };
         server.Connections.Add(connection);
@@ -82,7 +93,9 @@ internal sealed class SimHost : ISessionHost
 
     private void Deliver(SimLink link, byte[] frame)
     {
-        Position = _world.EventPosition >= 0 ? _world.EventPosition : frame.Length >= 20 ? BinaryPrimitives.ReadInt64BigEndian(frame.AsSpan(8)) : -1;
+        Cluster = Proxy.Region.ClusterNames[link.Link.Cluster];
+        IsEvent = _world.EventPosition >= 0;
+        Position = IsEvent ? _world.EventPosition : frame.Length >= 20 ? BinaryPrimitives.ReadInt64BigEndian(frame.AsSpan(8)) : -1;
         Session.LinkFrame(link, frame);
         Position = -1;
     }

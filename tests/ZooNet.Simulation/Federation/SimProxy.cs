@@ -17,11 +17,14 @@ internal sealed class SimProxy : IBarrierTransport
     private readonly Dictionary<UpstreamServer, SimServer> _servers = [];
     private readonly int[] _observer;
 
+    private readonly long _clockStartMs;
+    private readonly double _clockRate = 1;
+
     public SimProxy(World world, SimRegion place, Scenario scenario)
     {
         _world = world;
         Place = place;
-        string[] clusters = [place.Home, .. place.Remotes];
+        string[] clusters = [place.Home, .. scenario.Changes ? world.Topology.Clusters.Where(c => c != place.Home) : place.Remotes];
         Region = new Region(clusters, scenario.Policy switch
         {
             Policy.None => ConsistencyMode.None,
@@ -29,25 +32,55 @@ internal sealed class SimProxy : IBarrierTransport
             Policy.EverySwitch => ConsistencyMode.Switch,
             _ => ConsistencyMode.Sequential,
         });
-        Region.Mounts = new MountTable([.. place.Remotes.Select((c, i) => new Mount("/m" + c, i + 1, c, "/", MountOptions.Default))], 1);
-        Region.Coupling = CouplingOf(world, place, scenario, clusters);
-        if (scenario.Mutation == Mutation.WatermarkOnManyCopies)
+        Region.IgnoredReplies = scenario.Mutation switch
         {
-            Region.Coupling = new ManyCopies(Region.Coupling);
-        }
-        Region.IgnoresUntoldReplies = scenario.Mutation == Mutation.UntoldRepliesIgnored;
+            Mutation.UntoldRepliesIgnored => static (op, error) => !op.IsWrite() && error != ErrorCode.Ok,
+            Mutation.ListingsIgnored => static (op, _) => op == OpCode.GetChildren2,
+            _ => null,
+        };
         Region.TrustsMovedSessions = scenario.Mutation == Mutation.MovedSessionsTrusted;
         Region.TrustsEveryServer = scenario.Mutation == Mutation.CoveredSurvivesFailover;
         _observer = new int[clusters.Length];
-        if (scenario.PrivateKeys > 0 && Region.Coupling.AllowsWatermark)
+        if (!scenario.Changes)
         {
-            _ = new SimInterestWatch(world, this);
+            Region.Mounts = Table(place.Remotes);
+            Region.Coupling = CouplingOf(world, place, scenario, clusters);
+            if (scenario.Mutation == Mutation.WatermarkOnManyCopies)
+            {
+                Region.Coupling = new ManyCopies(Region.Coupling);
+            }
+            if (scenario.PrivateKeys > 0 && Region.Coupling.AllowsWatermark)
+            {
+                _ = new SimInterestWatch(world, this);
+            }
+            return;
         }
+        // Nobody's clock agrees with another's, and each goes at its own rate within what the lease allows for.
+        _clockStartMs = world.Random.Next(1_000_000);
+        _clockRate = 0.85 + 0.3 * world.Random.NextDouble();
+        Control = new SimControl(world, this);
     }
 
     public SimRegion Place { get; }
     public Region Region { get; }
     public long Barriers { get; private set; }
+
+    /// <summary>The control plane's part; null where mounts never change.</summary>
+    public SimControl? Control { get; }
+
+    /// <summary>Whether clients are let in.</summary>
+    public bool IsOpen => Control is not { IsOpen: false };
+
+    /// <summary>This proxy's clock. Four milliseconds, more or less, are a step.</summary>
+    public long NowMs => _clockStartMs + (long)(_world.Now * (_world.Scenario.Changes ? 4 : 1) * _clockRate);
+
+    /// <summary>The clusters that the network between the proxy and them is broken to.</summary>
+    public HashSet<string> CutOff { get; } = new(StringComparer.Ordinal);
+
+    public bool CanReach(int cluster) => !CutOff.Contains(Region.ClusterNames[cluster]);
+
+    /// <summary>A mount table with a mount of each of these clusters.</summary>
+    public MountTable Table(IEnumerable<string> remotes) => new([.. remotes.Select(MountOf)], Region.Mounts.Version + 1);
 
     /// <summary>Observers of a remote are standby for each other: leaves the one in use for the next.</summary>
     public void SwitchObserver(int cluster) => _observer[cluster]++;
@@ -59,7 +92,7 @@ internal sealed class SimProxy : IBarrierTransport
         {
             return _world.HomeServers(Place.Home)[homeServer % _world.Scenario.HomeServers];
         }
-        var observers = _world.ObserversOf(Place, Place.Remotes[cluster - 1]);
+        var observers = _world.ObserversOf(Place, Region.ClusterNames[cluster]);
         return observers[_observer[cluster] % observers.Count];
     }
 
@@ -91,6 +124,10 @@ internal sealed class SimProxy : IBarrierTransport
         }
         var connection = new SimConnection { Server = target, IsOpen = true };
         connection.Requests.Enqueue(BarrierFrame);
+        if (!CanReach(server.Cluster))
+        {
+            connection.Break();
+        }
         target.Connections.Add(connection);
         _world.Add(connection, frame =>
         {
@@ -108,7 +145,7 @@ internal sealed class SimProxy : IBarrierTransport
             case Policy.None:
                 return Coupling.None(clusters);
             case Policy.SymmetricPairs:
-                return new PairCoupling(world.Topology, place);
+                return new PairCoupling(clusters, [.. world.Topology.Regions.Where(r => r.Remotes.Contains(place.Home)).Select(r => r.Home)]);
             case Policy.Sequential:
                 var records = world.Topology.Regions.Select(r => new ViewRecord
                 {
@@ -137,6 +174,9 @@ internal sealed class SimProxy : IBarrierTransport
         return writer.Written.ToArray();
     }
 
+    private Mount MountOf(string remote) => Region.Mounts.At("/m" + remote)
+        ?? new Mount("/m" + remote, Enumerable.Range(1, Region.ClusterCount - 1).First(i => Region.ClusterNames[i] == remote), remote, "/", MountOptions.Default);
+
     /// <summary>The mutation: the same coupling, without the care that the region reads one copy at a time.</summary>
     private sealed class ManyCopies(ICoupling inner) : ICoupling
     {
@@ -146,11 +186,12 @@ internal sealed class SimProxy : IBarrierTransport
     }
 
     /// <summary>The ZooKeeper wiki's rule: two clusters are coupled where one is the region's home and each side mounts the other.</summary>
-    private sealed class PairCoupling(Topology topology, SimRegion place) : ICoupling
+    /// <param name="clusters">Names by ordinal; home is the first.</param>
+    /// <param name="mounting">The clusters whose regions mount this one's home.</param>
+    internal sealed class PairCoupling(IReadOnlyList<string> clusters, HashSet<string> mounting) : ICoupling
     {
-        private readonly ulong _symmetric = place.Remotes.Select((c, i) => (c, i))
-            .Where(m => topology.Regions.Any(r => r.Home == m.c && r.Remotes.Contains(place.Home)))
-            .Aggregate(0UL, (mask, m) => mask | 1UL << (m.i + 1));
+        private readonly ulong _symmetric = Enumerable.Range(1, clusters.Count - 1).Where(i => mounting.Contains(clusters[i]))
+            .Aggregate(0UL, (mask, i) => mask | 1UL << i);
 
         public ulong CoupledTo(int cluster)
         {
