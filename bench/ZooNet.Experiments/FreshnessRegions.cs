@@ -23,6 +23,11 @@ internal sealed class FreshnessRegions : IAsyncDisposable
     /// <summary>Znodes in each folder.</summary>
     public const int Znodes = 50;
 
+    // Debian's 3.8.0 tells a watcher only of znodes that its session may read, as 3.8.4 does: to watch what others see of home the
+    // proxies must be the super user (docs/configuration.md, "secret").
+    private const string Secret = "super:test";
+    private const string SuperUser = "-Dzookeeper.DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+
     private readonly List<IAsyncDisposable> _started = [];
 
     public RealEnsemble Us { get; private set; } = null!;
@@ -63,7 +68,7 @@ internal sealed class FreshnessRegions : IAsyncDisposable
     {
         var wan = new WanOptions { Rtt = TimeSpan.FromMilliseconds(options.RttMs) };
         var ensembles = await Task.WhenAll(((string[])["us", "eu"]).Select(name =>
-            RealEnsemble.StartAsync(name, new RealEnsembleOptions { Voters = options.Voters, RemoteObservers = 1, Wan = wan, Jvm = RunningFast.Jvm })));
+            RealEnsemble.StartAsync(name, new RealEnsembleOptions { Voters = options.Voters, RemoteObservers = 1, Wan = wan, Jvm = [.. RunningFast.Jvm, SuperUser] })));
         _started.AddRange(ensembles);
         (Us, Eu) = (ensembles[0], ensembles[1]);
         foreach (var ensemble in ensembles)
@@ -87,7 +92,7 @@ internal sealed class FreshnessRegions : IAsyncDisposable
         var ways = other.Voters.Select(voter => WanRelay.Start(new IPEndPoint(IPAddress.Loopback, 0), new DnsEndPoint("127.0.0.1", voter.ClientPort), wan)).ToArray();
         _started.AddRange(ways);
         var far = new ProxyCluster(other.Name, [.. ways.Select(way => new ServerAddress("127.0.0.1", way.LocalEndPoint.Port))], [other.RemoteObserver.Address]);
-        var proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(home), [far], new JsonObject { ["consistency"] = consistency, ["logLevel"] = "warning" });
+        var proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(home), [far], new JsonObject { ["consistency"] = consistency, ["secret"] = Secret, ["logLevel"] = "warning" });
         _started.Add(proxy);
         return proxy;
     }
