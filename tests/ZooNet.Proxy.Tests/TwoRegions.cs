@@ -75,7 +75,7 @@ public sealed class TwoRegions : IAsyncDisposable
         return client;
     }
 
-    public static async Task Eventually(Func<Task<bool>> condition, double seconds = 15)
+    public static async Task Eventually(Func<Task<bool>> condition, double seconds = 60)
     {
         var deadline = DateTime.UtcNow.AddSeconds(seconds);
         while (!await condition())

@@ -39,7 +39,8 @@ public sealed class Mount
     /// <param name="clusterName">Name of the remote cluster.</param>
     /// <param name="remotePath">Path there; "/" is legal.</param>
     /// <param name="options">Its options.</param>
-    public Mount(string path, int cluster, string clusterName, string remotePath, MountOptions options)
+    /// <param name="held">Whether requests for it wait.</param>
+    public Mount(string path, int cluster, string clusterName, string remotePath, MountOptions options, bool held = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(cluster, 1);
         if (ZnodePath.Validate(path) is { } why || path.Length == 1)
@@ -55,6 +56,7 @@ public sealed class Mount
         ClusterName = clusterName;
         RemotePath = remotePath;
         Options = options;
+        IsHeld = held;
         PathUtf8 = Encoding.UTF8.GetBytes(path);
         RemoteUtf8 = Encoding.UTF8.GetBytes(remotePath);
     }
@@ -69,6 +71,9 @@ public sealed class Mount
     public string RemotePath { get; }
     /// <summary>The options.</summary>
     public MountOptions Options { get; }
+
+    /// <summary>True while the mount may not be used yet and its mount point must not show either: requests for it wait.</summary>
+    public bool IsHeld { get; }
 
     /// <summary>What happened to its requests. A mount that did not change keeps its object, and so its counters, from table to table.</summary>
     public MountCounters Counters { get; } = new();

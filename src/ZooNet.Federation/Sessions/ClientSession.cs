@@ -364,7 +364,7 @@ public sealed class ClientSession
             return true;
         }
         var strict = mount.Options.Order == MountOrder.Strict;
-        if (!TryPrepare(mount.Cluster, strict, out var link))
+        if (!TryPrepare(mount, strict, out var link))
         {
             return false;
         }
@@ -441,7 +441,7 @@ public sealed class ClientSession
             return true;
         }
         var strict = mounts.Exists(m => m!.Options.Order == MountOrder.Strict);
-        if (!TryPrepare(mount.Cluster, strict, out var link))
+        if (!TryPrepare(mount, strict, out var link))
         {
             return false;
         }
@@ -507,10 +507,10 @@ public sealed class ClientSession
     /// <summary>
     /// The switching rule, and a link that is ready: everything a request for a mount needs before it is looked at closer.
     /// </summary>
-    private bool TryPrepare(int cluster, bool strict, out SessionLink link)
+    private bool TryPrepare(Mount mount, bool strict, out SessionLink link)
     {
-        link = LinkTo(cluster);
-        if (_host.NowMs > _region.MountsUsableUntilMs)
+        link = LinkTo(mount.Cluster);
+        if (mount.IsHeld || _host.NowMs > _region.MountsUsableUntilMs)
         {
             // As for a cluster that can't be reached: the next tick tries again, and after 2/3 of the timeout it fails.
             _headBlockedOn = link;

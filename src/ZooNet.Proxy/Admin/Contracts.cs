@@ -113,6 +113,7 @@ public sealed record ClusterInfo(
 /// <param name="TableVersion">As in <see cref="MountList"/>.</param>
 /// <param name="Mounts">The mounts.</param>
 /// <param name="HomeTraffic">The counters of the home cluster.</param>
+/// <param name="Graph">The interest graph; null where the consistency mode needs none.</param>
 public sealed record StatusReply(
     string Version,
     string Region,
@@ -129,7 +130,8 @@ public sealed record StatusReply(
     IReadOnlyList<ClusterInfo> Clusters,
     long TableVersion,
     IReadOnlyList<MountInfo> Mounts,
-    MountTraffic HomeTraffic);
+    MountTraffic HomeTraffic,
+    GraphInfo? Graph);
 
 /// <summary>Answer of <c>/ready</c> and <c>/live</c>.</summary>
 /// <param name="Status"><c>ok</c> or <c>not ready</c>.</param>

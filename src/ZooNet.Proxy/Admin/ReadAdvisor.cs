@@ -1,4 +1,5 @@
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Interest;
 
 namespace ZooNet.Proxy.Admin;
 
@@ -31,9 +32,14 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
             return new(true, "the region's consistency is switch: every read after an operation on another cluster waits for a barrier");
         }
         var coupled = Coupled(cluster);
+        if (proxy.ReadServer(cluster) is { IsFreshDemanded: true } stale)
+        {
+            return new(true, $"{stale.Address} has not been refreshed since the rules, or the server that is read, changed");
+        }
         if (coupled.Count == 0)
         {
-            return new(false, $"no other cluster is coupled to {region.ClusterNames[cluster]}");
+            var why = region.Coupling is Coupling { Kind: CouplingKind.Free } ? ": no cycle of views and clusters runs through this region" : "";
+            return new(false, $"no other cluster is coupled to {region.ClusterNames[cluster]}{why}");
         }
         if (coupled.TrueForAll(c => region.Known(c) == 0))
         {

@@ -92,7 +92,8 @@ public sealed class StatusReporter(
             [.. clusters.All.Select(Describe)],
             mounts.Version,
             mounts.Mounts,
-            Traffic(region.HomeCounters) with { Reads = null, Writes = null, Refused = null });
+            Traffic(region.HomeCounters) with { Reads = null, Writes = null, Refused = null },
+            Graph);
     }
 
     /// <summary>What readiness depends on, and how the remote clusters are, which it does not depend on.</summary>

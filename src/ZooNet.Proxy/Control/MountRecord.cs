@@ -56,6 +56,11 @@ public sealed record MountRecord
     /// <summary>True where the mount made the znode at the mount point, and unmount removes it.</summary>
     public bool Placeholder { get; init; }
 
+    /// <summary>
+    /// True where requests for the mount wait while it joins, because it was in use before. Otherwise the znode at the mount point shows.
+    /// </summary>
+    public bool Held { get; init; }
+
     /// <summary>Reads a record.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static MountRecord Parse(ReadOnlySpan<byte> json) =>

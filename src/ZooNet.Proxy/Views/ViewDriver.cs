@@ -368,9 +368,9 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     {
         var active = table.Entries.Where(e => e is { State: MountState.Active, Mount: not null }).Select(e => e.Mount!).ToList();
         var standing = _activation.TakeUp(active.Where(m => m.Options.Barriers).Select(m => (m.ClusterName, m.RemotePath)));
-        if (standing.Blocked.Count > 0)
+        if (!_activation.IsAdmitted && _registration.Id.Length > 0)
         {
-            _lease.Hold(_activation.IsAdmitted ? "a mount has not been published yet" : "other proxies of the region have to take note of this one");
+            _lease.Hold("other proxies of the region have to take note of this one");
         }
         var coupling = CouplingOf(standing, table);
         var before = _region.Coupling as Coupling;
@@ -383,10 +383,14 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 _logger.RulesChanged(coupling.Kind.ToString().ToLowerInvariant(), standing.Why);
             }
         }
-        await RouteAsync([.. active.Where(m => !m.Options.Barriers || standing.Usable.Contains((m.ClusterName, m.RemotePath)) || standing.Blocked.Contains((m.ClusterName, m.RemotePath)))], table.Version).ConfigureAwait(false);
+        var routed = active.Where(m => !m.Options.Barriers || standing.Usable.Contains((m.ClusterName, m.RemotePath)))
+            // Those that are not usable only because this proxy is not admitted wait for the lease; the others by themselves.
+            .Concat(active.Where(m => m.Options.Barriers && standing.Blocked.Contains((m.ClusterName, m.RemotePath))).Select(m => _activation.IsAdmitted ? HeldOf(m) : m))
+            .Concat(table.Entries.Where(e => e is { State: MountState.Joining, Mount: not null, Record.Held: true }).Select(e => HeldOf(e.Mount!)));
+        await RouteAsync([.. routed], table.Version).ConfigureAwait(false);
         _activation.Applied(standing);
         _progress = _progress with { Why = standing.Why, Graph = standing.Graph, Views = [.. _activation.Known] };
-        if (standing.Blocked.Count == 0 && _activation.IsAdmitted && _registration.Id.Length > 0)
+        if (_activation.IsAdmitted && _registration.Id.Length > 0)
         {
             _lease.Release();
         }
@@ -406,6 +410,15 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         }
         Volatile.Write(ref _routedVersion, version);
         Interlocked.Exchange(ref _routed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    private Mount HeldOf(Mount mount)
+    {
+        if (_region.Mounts.At(mount.Path) is { IsHeld: true } held && held.IsSameAs(mount))
+        {
+            return held;
+        }
+        return new Mount(mount.Path, mount.Cluster, mount.ClusterName, mount.RemotePath, mount.Options, held: true);
     }
 
     private Coupling CouplingOf(Standing standing, MountSnapshot table)
@@ -465,7 +478,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 await _clusters.Home.CallAsync(c => c.MultiAsync(
                 [
                     MultiOp.SetData(ZooNetTree.Mounts, []),
-                    MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = MountState.Joining }).ToJson(), entry.Version),
+                    MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = MountState.Joining, Held = true }).ToJson(), entry.Version),
                 ], cancellationToken), cancellationToken).ConfigureAwait(false);
             }
             catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NoNode)

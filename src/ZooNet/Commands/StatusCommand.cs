@@ -53,6 +53,10 @@ public static class StatusCommand
         }
         Output.Write(clusters);
         Output.Line();
+        if (status.Graph is { } graph)
+        {
+            Write(graph);
+        }
         if (status.Mounts.Count == 0)
         {
             Output.Line("nothing is mounted");
@@ -70,6 +74,32 @@ public static class StatusCommand
 
         void Add(string name, MountTraffic t) => Output.AddRow(traffic, name, Text(t.Reads), Text(t.Writes), Text(t.BarriersNeeded), Text(t.BarriersShared),
             Text(t.AvoidedNothingNew + t.AvoidedNotCoupled + t.AvoidedNoInterestChange), Text(t.BarriersFailed));
+    }
+
+    private static void Write(GraphInfo graph)
+    {
+        if (graph.MountsHeld is { } held)
+        {
+            Output.Line($"requests for mounts wait: {held}");
+        }
+        Output.Line($"{(graph.Coupled.Count == 0 ? "nothing is coupled" : $"coupled are {string.Join("; ", graph.Coupled.Select(pair => string.Join(" and ", pair)))}")}: {graph.Why}");
+        foreach (var component in graph.Components)
+        {
+            Output.Line($"a cycle joins {string.Join(", ", component)}");
+        }
+        foreach (var who in graph.Awaiting)
+        {
+            Output.Line($"waiting for {who}");
+        }
+        Output.Line();
+        var views = Output.NewTable("view", "home", "reads", "joining", "proxies", "version", "");
+        foreach (var view in graph.Views)
+        {
+            Output.AddRow(views, view.Name, view.Home, string.Join(", ", view.Reads), string.Join(", ", view.Joining),
+                view.Proxies.Count.ToString(CultureInfo.InvariantCulture), view.Version.ToString(CultureInfo.InvariantCulture), view.Self ? "this one" : "");
+        }
+        Output.Write(views);
+        Output.Line();
     }
 
     private static string Text(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";

@@ -14,7 +14,7 @@ internal sealed record DemoMode(ConsistencyMode Consistency, string Column, stri
     [
         new(ConsistencyMode.None, "none", "Plain composition (consistency: none)", "Each cluster is consistent alone; nothing is done about both."),
         new(ConsistencyMode.Switch, "switch", "A barrier at every switch (consistency: switch, the ZooNet paper's rule)", "Every read that follows an operation on the other cluster waits for a barrier."),
-        new(ConsistencyMode.Ordered, "ordered", "ZooNet (consistency: ordered)", "A read waits for a barrier only where its client can have learned of something newer elsewhere."),
+        new(ConsistencyMode.Sequential, "sequential", "ZooNet (consistency: sequential, the default)", "A read waits for a barrier only where a cycle of mounts can close and its client can have learned of something newer elsewhere."),
     ];
 
     /// <summary>Whether the composition is promised to be sequentially consistent.</summary>
