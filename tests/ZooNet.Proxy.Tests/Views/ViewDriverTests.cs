@@ -198,8 +198,11 @@ public sealed class ViewDriverTests : IAsyncLifetime
     private static async Task MountAsync(RunningProxy proxy, string source, string path)
     {
         Assert.InRange((await proxy.MountAsync(source, path)).Status, 201, 202);
-        await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Single(m => m.Path == path).State == "active", 60);
-        await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.Mounts.At(path) is not null), 60);
+        for (var began = DateTime.UtcNow; (await proxy.MountsAsync()).Single(m => m.Path == path) is { State: not "active" } mount; await Task.Delay(10))
+        {
+            Assert.True(DateTime.UtcNow - began < TimeSpan.FromSeconds(60), $"{path} is {mount.State} and waits for {string.Join("; ", mount.WaitingFor)}");
+        }
+        await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.Mounts.At(path) is not null));
     }
 
     private static CouplingKind? KindOf(RunningProxy proxy) => (proxy.Host.Path.Region.Coupling as Coupling)?.Kind;
