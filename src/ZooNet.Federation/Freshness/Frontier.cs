@@ -29,7 +29,6 @@ internal sealed class Frontier(Region region)
     private ulong _moved;
     private long _movedSince;
     private ulong _unknown;
-    private long _unwatchable;
 
     /// <summary>The session learned of changes up to a zxid of a cluster.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
@@ -38,9 +37,9 @@ internal sealed class Frontier(Region region)
     public void Learned(int cluster, long zxid, bool watchable = true)
     {
         _touched |= 1UL << cluster;
-        if (!watchable && cluster == 0 && zxid > _unwatchable)
+        if (!watchable && cluster == 0)
         {
-            _unwatchable = zxid;
+            region.LearnUnwatchable(zxid);
         }
         if (zxid > _newest[cluster])
         {
@@ -144,7 +143,8 @@ internal sealed class Frontier(Region region)
     /// <summary>Can anybody outside the view see what the session learned of home and the server has not covered?</summary>
     private BarrierVerdict JudgePrivate(IInterestWatermark interest, long covered, bool mayAsk)
     {
-        if (_unwatchable > covered)
+        // Of the region and not of the session: who learned of a changed ACL may tell the others by a private change.
+        if (region.IsUnwatchableAbove(covered))
         {
             return BarrierVerdict.Needed;
         }

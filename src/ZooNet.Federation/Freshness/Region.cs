@@ -88,6 +88,8 @@ public sealed class Region
     private readonly UpstreamServer?[] _copies;
     private readonly Lock _copiesLock = new();
     private long _epoch;
+    private long _unwatchable;
+    private int _unwatchableWrites;
     private long _demanded = NothingDemanded;
     private long _mountsUsableUntilMs = long.MaxValue;
     private MountTable _mounts = MountTable.Empty;
@@ -216,20 +218,19 @@ public sealed class Region
     }
 
     /// <summary>Takes note of a zxid seen in a reply header.</summary>
-    public void Learn(int cluster, long zxid)
-    {
-        ref var slot = ref _known[cluster];
-        var seen = Volatile.Read(ref slot);
-        while (zxid > seen)
-        {
-            var before = Interlocked.CompareExchange(ref slot, zxid, seen);
-            if (before == seen)
-            {
-                return;
-            }
-            seen = before;
-        }
-    }
+    public void Learn(int cluster, long zxid) => RaiseTo(ref _known[cluster], zxid);
+
+    /// <summary>
+    /// A session learned of a change at home, at or below a zxid, that fires no watch: an ACL's. The watermark does not tell of it, so until
+    /// a barrier covers that zxid nothing newer counts as private, for any session of the region.
+    /// </summary>
+    internal void LearnUnwatchable(long zxid) => RaiseTo(ref _unwatchable, zxid);
+
+    /// <summary>A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). One whose reply never comes keeps the watermark out of use.</summary>
+    internal void UnwatchableWrite(bool begins) => Interlocked.Add(ref _unwatchableWrites, begins ? 1 : -1);
+
+    /// <summary>Whether somebody may know of a change at home that fires no watch and that is not covered.</summary>
+    internal bool IsUnwatchableAbove(long covered) => Volatile.Read(ref _unwatchable) > covered || Volatile.Read(ref _unwatchableWrites) > 0;
 
     /// <summary>
     /// From now on every server needs a barrier that begins after this moment before its next read, whatever the reader has
@@ -268,6 +269,20 @@ public sealed class Region
     internal const long NothingDemanded = -2;
 
     internal long Demanded => Volatile.Read(ref _demanded);
+
+    private static void RaiseTo(ref long slot, long zxid)
+    {
+        var seen = Volatile.Read(ref slot);
+        while (zxid > seen)
+        {
+            var before = Interlocked.CompareExchange(ref slot, zxid, seen);
+            if (before == seen)
+            {
+                return;
+            }
+            seen = before;
+        }
+    }
 
     internal void CopyKnown(Span<long> target)
     {

@@ -320,6 +320,10 @@ public sealed class ClientSession
         {
             return false;
         }
+        if (op is OpCode.SetAcl or OpCode.Reconfig)
+        {
+            _region.UnwatchableWrite(begins: true);
+        }
         if (_frontier is null)
         {
             // Step 3 at home: remembered and sent as it came. Nothing is mounted, so that is the whole cost of a request.
@@ -1173,6 +1177,10 @@ public sealed class ClientSession
             && _region.IgnoredReplies?.Invoke(pending.Op, header.Error) is not true)
         {
             frontier.Learned(link.Cluster, learned, watchable);
+        }
+        if (link.Cluster == 0 && pending.Op is OpCode.SetAcl or OpCode.Reconfig)
+        {
+            _region.UnwatchableWrite(begins: false);
         }
         if (pending.Kind is PendingKind.Own or PendingKind.Part)
         {

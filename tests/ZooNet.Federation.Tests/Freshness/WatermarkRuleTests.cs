@@ -71,6 +71,31 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     }
 
     [Fact]
+    public void What_one_session_learned_of_a_changed_ACL_no_session_may_carry_on_by_private_changes()
+    {
+        new Frontier(_region).Learned(0, 15, watchable: false);
+        _frontier.Learned(0, 16);
+        _region.Learn(0, 16);
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        // Once a barrier covers it, what follows may be private again.
+        _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
+        _frontier.Learned(0, 17);
+        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
+    public void While_an_ACL_is_being_changed_nothing_counts_as_private()
+    {
+        _region.UnwatchableWrite(begins: true);
+        _frontier.Learned(0, 16);
+        _watermark.Shown(20);
+        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        _region.UnwatchableWrite(begins: false);
+        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+    }
+
+    [Fact]
     public void What_is_not_known_to_lie_anywhere_is_not_reduced()
     {
         _frontier.Learned(0, 15);
