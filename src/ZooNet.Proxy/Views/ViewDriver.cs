@@ -178,6 +178,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             coupling?.Kind is null or CouplingKind.Conservative,
             progress.Why,
             _lease.WhyNot,
+            _region.Coupling.AllowsWatermark ? _interest?.State : null,
             [.. progress.Views.OrderBy(v => v.View, StringComparer.Ordinal).Select(Describe)],
             [.. progress.Graph.Blocks().Where(b => b.Views.Count + b.Clusters.Count > 2)
                 .Select(b => (IReadOnlyList<string>)[.. b.Views.Select(v => $"view {v}"), .. b.Clusters.Select(c => $"cluster {c}")])],

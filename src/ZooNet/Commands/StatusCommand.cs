@@ -83,6 +83,10 @@ public static class StatusCommand
             Output.Line($"requests for mounts wait: {held}");
         }
         Output.Line($"{(graph.Coupled.Count == 0 ? "nothing is coupled" : $"coupled are {string.Join("; ", graph.Coupled.Select(pair => string.Join(" and ", pair)))}")}: {graph.Why}");
+        if (graph.Watermark is { } watermark)
+        {
+            Output.Line($"private changes of home: {watermark}");
+        }
         foreach (var component in graph.Components)
         {
             Output.Line($"a cycle joins {string.Join(", ", component)}");

@@ -73,6 +73,7 @@ public sealed class ViewDriverTests : IAsyncLifetime
         Assert.Equal(["us", "eu"], Assert.Single(graph.Coupled));
         Assert.Contains("cycle", graph.Why);
         Assert.Null(graph.MountsHeld);
+        Assert.NotNull(graph.Watermark);
         await TwoRegions.Eventually(async () => (await GraphAsync(_us)).Awaiting.Count == 0);
         var resolved = await _us.Http.GetFromJsonAsync<ResolveReply>("/api/v1/resolve?path=/mnt/eu");
         Assert.False(resolved!.NeedsBarrier, resolved.Why);
