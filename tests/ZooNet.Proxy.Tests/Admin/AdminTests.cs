@@ -1,10 +1,10 @@
-using ZooNet.Federation.Freshness;
 using System.Collections.Frozen;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 
