@@ -42,6 +42,10 @@ public sealed class PolicyTests(ITestOutputHelper output)
         Assert.True(Run(Plain(topology, nameof(Policy.SymmetricPairs)), 2000).SequentialViolations > 0);
 
     [Fact]
+    public void Sequential_is_not_ordered_where_no_cycle_can_close() =>
+        Assert.True(Run(Plain("A mounts B", nameof(Policy.Sequential)), 1000).OrderedViolations > 0);
+
+    [Fact]
     public void An_asymmetric_mount_needs_no_barrier()
     {
         var outcome = Run(Plain("A mounts B", nameof(Policy.Sequential)), 200);

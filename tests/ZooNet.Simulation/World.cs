@@ -46,7 +46,7 @@ internal sealed class World
         }
         foreach (var cluster in _clusters.Values)
         {
-            for (var key = 0; key < scenario.Keys && !scenario.AllOperations; key++)
+            for (var key = 0; key < scenario.Keys && (!scenario.AllOperations || scenario.Writes == 0); key++)
             {
                 cluster.Commit(new SimChange("/k" + key, [], true, -1));
             }

@@ -129,13 +129,24 @@ internal sealed class SimProxy : IBarrierTransport
             connection.Break();
         }
         target.Connections.Add(connection);
+        var isDone = false;
         _world.Add(connection, frame =>
         {
             var zxid = ReplyHeader.Read(frame.AsSpan(4)).Zxid;
             Region.Learn(server, zxid);
             connection.Break();
-            server.BarrierDone(ticket, true);
-        }, () => server.BarrierDone(ticket, false));
+            Done(true);
+        }, () => Done(false));
+
+        // Once: the ticket serves another barrier afterwards.
+        void Done(bool succeeded)
+        {
+            if (!isDone)
+            {
+                isDone = true;
+                server.BarrierDone(ticket, succeeded);
+            }
+        }
     }
 
     private static ICoupling CouplingOf(World world, SimRegion place, Scenario scenario, string[] clusters)
