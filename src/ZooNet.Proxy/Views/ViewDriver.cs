@@ -544,10 +544,24 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         var records = await _folders[0].ReadAsync(cancellationToken).ConfigureAwait(false);
         _activation.EndLook(look, records);
         var own = records.FirstOrDefault(r => r.View == _config.Region);
-        if (own is not null && _activation.Propose(look, own, live, Published(_store.Current)) is { } proposed)
+        if (own is null || _activation.Propose(look, own, live, Published(_store.Current)) is not { } proposed
+            || !await _folders[0].WriteAsync(proposed, cancellationToken).ConfigureAwait(false))
         {
-            await _folders[0].WriteAsync(proposed, cancellationToken).ConfigureAwait(false);
+            return;
         }
+        // There may be nobody left who would carry it to the clusters where the other regions look.
+        await Task.WhenAll(proposed.Folders().Select(name => _config.FindCluster(name)).Where(c => c is { IsHome: false }).Select(async cluster =>
+        {
+            try
+            {
+                await _folders[cluster!.Ordinal].ReadAsync(cancellationToken).ConfigureAwait(false);
+                await _folders[cluster.Ordinal].WriteAsync(proposed, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+            {
+                // Then whoever comes next in this region does it, or an operator forces what waits.
+            }
+        })).ConfigureAwait(false);
     }
 
     private void Wake()

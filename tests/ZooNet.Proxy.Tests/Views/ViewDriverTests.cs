@@ -128,6 +128,16 @@ public sealed class ViewDriverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_proxy_that_stops_takes_itself_off_the_list_in_every_cluster_that_the_region_reads()
+    {
+        await MountAsync(_us, "eu:/apps", "/mnt/eu");
+        await _us.Host.StopAsync();
+        var direct = await _regions.ConnectAsync(_regions.Eu.Address);
+        var record = ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf("us"))).Data, "us", out _);
+        Assert.Empty(record!.Proxies);
+    }
+
+    [Fact]
     public async Task Nobody_waits_for_a_proxy_whose_registration_is_gone()
     {
         await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-dead", new Dictionary<string, long>())] }, live: false);
