@@ -1614,16 +1614,21 @@ public sealed class ClientSession
         _connectResponse = frame.ToArray();
         _phase = SessionPhase.TakingOver;
         _mounts = _region.Mounts;
-        if (!_mounts.IsEmpty)
+        var returns = _connectRequest!.SessionId != 0 && _region.ClusterCount > 1;
+        if (!_mounts.IsEmpty || returns)
         {
             StartTracking();
-            if (_connectRequest!.SessionId != 0)
+        }
+        if (returns)
+        {
+            // It may come from another proxy, with knowledge that is not known here: also where nothing is mounted any more, for it
+            // may have learned it before.
+            if (!_region.TrustsMovedSessions)
             {
-                // It may come from another proxy, with sessions elsewhere, and with knowledge that is not known here.
-                if (!_region.TrustsMovedSessions)
-                {
-                    _frontier?.Moved();
-                }
+                _frontier?.Moved();
+            }
+            if (!_mounts.IsEmpty)
+            {
                 _host.FindRecords(SessionId);
                 return;
             }

@@ -39,11 +39,15 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     /// <summary>The records that the home cluster holds of this session.</summary>
     public List<RemoteSessionRecord> Records { get; } = [];
 
+    /// <summary>The barriers that were asked for; the test says when one is done.</summary>
+    public List<(UpstreamServer Server, BarrierTicket Ticket)> Barriers { get; } = [];
+
     /// <summary>The client attaches its session, home lets it in, and the records are found.</summary>
-    public void Attach()
+    /// <param name="session">The session that the client comes with; 0 for a new one.</param>
+    public void Attach(long session = HomeSession)
     {
         var writer = new JuteWriter();
-        new ConnectRequest(0, 0, 10_000, HomeSession, new byte[16], false).WriteFrame(writer);
+        new ConnectRequest(0, 0, 10_000, session, new byte[16], false).WriteFrame(writer);
         Session.ClientFrame(writer.Written);
         Answer(Links[0], HomeSession);
         Session.RecordsFound(Records);
@@ -103,10 +107,7 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
 
     void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
 
-    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
-    {
-        // No test here waits for a barrier.
-    }
+    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => Barriers.Add((server, ticket));
 }
 
 /// <summary>One upstream connection; the test is the server.</summary>
