@@ -53,7 +53,7 @@ internal sealed class HomeLease
         {
             lock (_lock)
             {
-                return _held ?? (_region.MountsUsableUntilMs >= NowMs ? null : "home has not answered for too long");
+                return _held ?? (_region.Mounts.IsEmpty || _region.MountsUsableUntilMs >= NowMs ? null : "home has not answered for too long");
             }
         }
     }
@@ -75,35 +75,31 @@ internal sealed class HomeLease
         }
     }
 
-    /// <summary>Mounts may be used as long as home answers.</summary>
+    /// <summary>Mounts may be used as long as home answers. Called again whenever the mounts have changed.</summary>
     public void Release()
     {
         lock (_lock)
         {
-            if (_held is null)
-            {
-                return;
-            }
             _held = null;
             if (_isLogged)
             {
                 _isLogged = false;
                 _logger.MountsServed();
             }
-            if (_wake.CurrentCount == 0)
+            if (!_region.Mounts.IsEmpty && _region.MountsUsableUntilMs < NowMs && _wake.CurrentCount == 0)
             {
                 _wake.Release();
             }
         }
     }
 
-    /// <summary>Renews until it is stopped.</summary>
+    /// <summary>Renews until it is stopped; where nothing is mounted home is left alone.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
             var pause = Timeout.InfiniteTimeSpan;
-            if (!IsHeld)
+            if (!IsHeld && !_region.Mounts.IsEmpty)
             {
                 pause = TimeSpan.FromMilliseconds(100);
                 var began = NowMs;
@@ -119,7 +115,7 @@ internal sealed class HomeLease
                         }
                     }
                 }
-                catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+                catch (Exception) when (!cancellationToken.IsCancellationRequested)
                 {
                     // Not renewed: it runs out unless the next attempt comes in time.
                 }

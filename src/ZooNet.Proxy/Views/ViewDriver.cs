@@ -110,7 +110,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await DisposeAsync().ConfigureAwait(false);
-        _lease.Hold("the proxy stops");
+        _region.MountsUsableUntilMs = 0;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), _time);
         try
         {
@@ -222,11 +222,12 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 again = await TurnAsync(_stop.Token).ConfigureAwait(false);
                 lastFailure = null;
             }
-            catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+            catch (Exception e) when (!_stop.IsCancellationRequested)
             {
+                // Whatever it is, the loop goes on: without it this proxy would follow nothing any more.
                 if (e.Message != lastFailure)
                 {
-                    _logger.ViewsNotRead(_config.Home.Name, e.Message);
+                    _logger.ViewsNotRead(_config.Home.Name, e is KeeperException or ClusterUnreachableException ? e.Message : e.ToString());
                     lastFailure = e.Message;
                 }
                 // What another proxy of the region has changed is followed as far as the store can read it.
