@@ -270,7 +270,8 @@ public sealed class Region
 
     internal long Demanded => Volatile.Read(ref _demanded);
 
-    private static void RaiseTo(ref long slot, long zxid)
+    /// <summary>Raises a position that several threads raise; it never goes back.</summary>
+    internal static void RaiseTo(ref long slot, long zxid)
     {
         var seen = Volatile.Read(ref slot);
         while (zxid > seen)

@@ -82,19 +82,7 @@ public sealed class UpstreamServer
     public long BarriersFailed { get; private set; }
 
     /// <summary>Takes note of a zxid in a reply header of this server.</summary>
-    public void Show(long zxid)
-    {
-        var seen = Volatile.Read(ref _seen);
-        while (zxid > seen)
-        {
-            var before = Interlocked.CompareExchange(ref _seen, zxid, seen);
-            if (before == seen)
-            {
-                return;
-            }
-            seen = before;
-        }
-    }
+    public void Show(long zxid) => Region.RaiseTo(ref _seen, zxid);
 
     /// <summary>
     /// Forgets how fresh the server is: it may not be the one it was, or have lost its state. Barriers under way count for nothing.
