@@ -31,8 +31,8 @@ public sealed record ActivationProgress(IReadOnlyList<string> Waiting)
 }
 
 /// <summary>
-/// Activation without acknowledgements. Safe where every cluster counts as coupled to every other one (<c>consistency: ordered</c>)
-/// or no barriers are wanted at all: then a new mount calls for no barrier that is not made already.
+/// Activation without acknowledgements, for regions that keep no interest graph: with <c>none</c> no barriers are wanted, and with
+/// <c>switch</c> every read after an operation elsewhere has one already.
 /// </summary>
 public sealed class ImmediateActivation : IMountActivation
 {

@@ -49,6 +49,7 @@ public static class MachineTime
         {
             for (var before = Stopwatch.GetTimestamp(); ;)
             {
+                // The tick of the clock, and what it measures: nothing is waited for here.
                 Thread.Sleep(StepMs);
                 var now = Stopwatch.GetTimestamp();
                 Volatile.Write(ref _passed, _passed + Math.Min(now - before, LongestStep));
