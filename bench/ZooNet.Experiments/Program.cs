@@ -19,16 +19,23 @@ var reads = Numbers("--reads", "Shares of reads, in percent.", "25,50,90,99,100"
 var locals = Numbers("--locals", "Local shares, in percent.", "50,75,90,100");
 var bursts = Numbers("--bursts", "Requests to one cluster before drawing again.", "1,25,50");
 var variants = new Option<string>("--variants") { Description = "Which ways to compare, by letter.", DefaultValueFactory = _ => "abcdefg" };
-var window = new Option<int>("--window") { Description = "Outstanding requests per client.", DefaultValueFactory = _ => 16 };
+var wanWindows = Numbers("--windows", "Outstanding requests per client.", "16");
+var wanSeconds = new Option<double?>("--seconds") { Description = "Length of one measurement; without it 10 round trips, at least 0.8 s." };
+var leadIn = new Option<double?>("--lead-in") { Description = "Seconds that the load runs before it is measured; without it 0.2 and 4 round trips." };
+var processors = Numbers("--processors", "A processor for each region: everything of it runs there.", "0,1");
 var bothRemote = new Option<bool>("--both-remote") { Description = "Give region 1 the local share of region 2; otherwise it is all local." };
 var noPin = new Option<bool>("--no-pin") { Description = "Let both regions share all processors." };
 var wan = new Command("wan", "Two regions with an emulated WAN between them, under the ZooNet paper's load.")
 {
-    rtts, reads, locals, bursts, variants, window, clients, voters, rounds, seconds, bothRemote, noPin, output,
+    rtts, reads, locals, bursts, wanWindows, variants, clients, voters, rounds, leadIn, wanSeconds, bothRemote, processors, noPin, output,
 };
-wan.SetAction((parsed, cancellationToken) => new WanExperiment(new WanExperimentOptions(parsed.GetValue(rtts)!, parsed.GetValue(reads)!, parsed.GetValue(locals)!,
-    parsed.GetValue(bursts)!, parsed.GetValue(variants)!, parsed.GetValue(bothRemote), parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(window),
-    parsed.GetValue(rounds), parsed.GetValue(seconds), !parsed.GetValue(noPin), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+wan.SetAction((parsed, cancellationToken) => new WanExperiment(new WanExperimentOptions(
+    [.. from rtt in parsed.GetValue(rtts)! from read in parsed.GetValue(reads)! from local in parsed.GetValue(locals)! from burst in parsed.GetValue(bursts)! from window in parsed.GetValue(wanWindows)!
+        select new WanCell(rtt, read, local, burst, window)],
+    parsed.GetValue(variants)!, parsed.GetValue(bothRemote), parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(rounds), parsed.GetValue(leadIn), parsed.GetValue(wanSeconds),
+    parsed.GetValue(noPin) ? [] : parsed.GetValue(processors)!, parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+var load = new Command("load", "Makes the load of one region for wan: a job per line of input, a report per line of output.") { Hidden = true };
+load.SetAction((_, cancellationToken) => LoadJob.ServeAsync(Console.In, Console.Out, cancellationToken));
 
 var idle = Numbers("--idle", "Numbers of idle sessions.", "500,2000,9500");
 var busy = Numbers("--busy", "Numbers of busy sessions.", "8,100,1000");
@@ -50,7 +57,7 @@ var requests = new Option<int>("--requests") { Description = "Requests to count 
 var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
 allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
 
-return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, scale, freshness, allocations }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, load, scale, freshness, allocations }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
 {

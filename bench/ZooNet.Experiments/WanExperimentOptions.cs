@@ -1,18 +1,28 @@
 namespace ZooNet.Experiments;
 
 /// <summary>What the WAN experiment varies.</summary>
-/// <param name="Rtts">Round-trip times between the regions, in milliseconds.</param>
-/// <param name="Reads">Shares of reads, in percent.</param>
-/// <param name="Locals">Local shares, in percent.</param>
-/// <param name="Bursts">Requests to one cluster before drawing again.</param>
+/// <param name="Cells">The cells of the table, in the order in which they are measured.</param>
 /// <param name="Variants">Letters of issue and table: a to g.</param>
 /// <param name="BothRemote">Whether region 1 has the same local share as region 2; otherwise it is all local, as in the paper's figure 7.</param>
 /// <param name="Voters">Voting servers per ensemble.</param>
 /// <param name="Clients">Clients per region.</param>
-/// <param name="Window">Outstanding requests per client.</param>
 /// <param name="Rounds">Repetitions of each cell.</param>
-/// <param name="Seconds">Length of a measurement.</param>
-/// <param name="Pin">Whether each region gets a processor of its own.</param>
+/// <param name="LeadIn">How long the load runs before it is measured; null for 0.2 s and 4 round trips.</param>
+/// <param name="Seconds">Length of a measurement; null for 10 round trips, at least 0.8 s.</param>
+/// <param name="Processors">A processor for everything of region 1 and one for region 2; empty where they share all.</param>
 /// <param name="Out">Where results go.</param>
-internal sealed record WanExperimentOptions(IReadOnlyList<int> Rtts, IReadOnlyList<int> Reads, IReadOnlyList<int> Locals, IReadOnlyList<int> Bursts, string Variants,
-    bool BothRemote, int Voters, int Clients, int Window, int Rounds, double Seconds, bool Pin, DirectoryInfo Out);
+internal sealed record WanExperimentOptions(IReadOnlyList<WanCell> Cells, string Variants, bool BothRemote, int Voters, int Clients, int Rounds, double? LeadIn, double? Seconds,
+    IReadOnlyList<int> Processors, DirectoryInfo Out)
+{
+    /// <summary>What to start a region's processes with.</summary>
+    public IReadOnlyList<string> Launcher(int region) => Processors.Count == 0 ? [] : ["taskset", "-c", $"{Processors[(region - 1) % Processors.Count]}"];
+
+    /// <summary>How long a cell is measured.</summary>
+    public TimeSpan DurationOf(WanCell cell) => TimeSpan.FromSeconds(Seconds ?? Math.Max(0.8, 0.01 * cell.Rtt));
+
+    /// <summary>
+    /// How long the load runs before it is measured. All clients begin with a draw; how many of them are in a remote burst settles only
+    /// after some of these, and a burst of 50 at window 16 takes 4 round trips.
+    /// </summary>
+    public TimeSpan LeadInOf(WanCell cell) => TimeSpan.FromSeconds(LeadIn ?? 0.2 + 0.004 * cell.Rtt);
+}

@@ -109,6 +109,42 @@ public sealed class BenchTests(RegionsFixture regions)
         Assert.True(report.Timeline.Skip(report.Timeline.Count / 4).Sum() > 0, "the clients came back");
     }
 
+    [SkippableFact]
+    public async Task Kept_sessions_serve_the_next_run_and_those_that_ended_are_made_again()
+    {
+        Jars.Require();
+        var server = regions.Us.Voters.Single();
+        await using var relay = WanRelay.Start(new IPEndPoint(IPAddress.Loopback, 0), new IPEndPoint(IPAddress.Loopback, server.ClientPort));
+        var address = new ServerAddress("127.0.0.1", relay.LocalEndPoint.Port);
+        var options = Short("kept") with { Servers = [address], Clients = 3, Znodes = 10 };
+        using var sessions = new LoadSessions(TimeProvider.System);
+        Socket[] Sockets() => [.. Enumerable.Range(0, sessions.Count).Select(_ =>
+        {
+            var session = sessions.Take(address)!.Value;
+            sessions.Keep(address, session);
+            return session.Socket;
+        })];
+
+        await BenchRun.RunAsync([options], null, default, sessions);
+        var first = Sockets();
+        var second = (await BenchRun.RunAsync([options with { ReadShare = 1, Window = 2, Seed = 2 }], null, default, sessions))[0];
+        Assert.Equal(first.ToHashSet(), Sockets().ToHashSet());
+        Assert.Equal(3, first.Length);
+        Assert.False(second.HasErrors);
+        Assert.Equal([RequestKind.LocalRead], second.Kinds.Keys);
+
+        sessions.KeepAlive(TimeSpan.Zero);
+        Assert.Equal(3, sessions.Count);
+        relay.Cut();
+        sessions.KeepAlive(TimeSpan.Zero);
+        Assert.Equal(0, sessions.Count);
+        relay.Heal();
+        var third = (await BenchRun.RunAsync([options], null, default, sessions))[0];
+        await BenchPreparation.RemoveAsync(new Workload(options), default);
+        Assert.Equal(3, sessions.Count);
+        Assert.False(third.HasErrors);
+    }
+
     [Fact]
     public async Task Wrong_usage_is_refused_with_a_reason_and_right_usage_reaches_the_network()
     {

@@ -5,18 +5,29 @@ namespace ZooNet.Bench;
 /// <summary>One measurement: prepares the znodes, makes the load, reports.</summary>
 internal static class BenchRun
 {
+    // A small part of the sessions' timeout: the next chance is after this run.
+    private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(4);
+
     /// <summary>Runs groups of clients at the same time, each with a load of its own; the first one's timing holds for all.</summary>
     /// <param name="groups">The loads.</param>
     /// <param name="barriers">Reads the number of barriers sent so far; null where nobody counts them.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="sessions">What earlier runs of this process left for this one; null where it stands alone.</param>
     /// <returns>A report for each group.</returns>
-    public static async Task<IReadOnlyList<BenchReport>> RunAsync(IReadOnlyList<BenchOptions> groups, Func<Task<long?>>? barriers, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<BenchReport>> RunAsync(IReadOnlyList<BenchOptions> groups, Func<Task<long?>>? barriers, CancellationToken cancellationToken,
+        LoadSessions? sessions = null)
     {
-        var loads = groups.Select(options => (Workload: new Workload(options), Statistics: new LoadStatistics())).ToArray();
-        foreach (var (workload, _) in loads)
+        var loads = new List<(Workload Workload, LoadStatistics Statistics)>();
+        foreach (var options in groups)
         {
-            await BenchPreparation.PrepareAsync(workload, cancellationToken);
+            var workload = sessions is null ? new Workload(options) : await sessions.PrepareAsync(options, cancellationToken);
+            if (sessions is null)
+            {
+                await BenchPreparation.PrepareAsync(workload, cancellationToken);
+            }
+            loads.Add((workload, new LoadStatistics()));
         }
+        sessions?.KeepAlive(PingAfter);
         var pids = groups.SelectMany(options => options.CpuOf).Distinct().ToArray();
         var cpuBefore = new Dictionary<int, TimeSpan?>();
         var cpu = new Dictionary<int, TimeSpan>();
@@ -24,7 +35,7 @@ internal static class BenchRun
         Task<long?>? barriersAfter = null;
         var began = DateTimeOffset.UtcNow;
         var stopwatch = new Stopwatch();
-        var generator = new LoadGenerator(loads, TimeProvider.System)
+        var generator = new LoadGenerator(loads, TimeProvider.System, sessions)
         {
             MeasureBegins = () =>
             {

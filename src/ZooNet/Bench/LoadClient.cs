@@ -29,6 +29,8 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
 
     public LoadStatistics Statistics => statistics;
 
+    public ServerAddress Server => server;
+
     public BenchOptions Options => workload.Options;
 
     /// <summary>The socket; null while there is no connection.</summary>
@@ -89,6 +91,21 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
         Socket = socket;
         (_inCount, _outStart, _outEnd, _xid) = (0, 0, 0, 0);
         LastSent = time.GetTimestamp();
+    }
+
+    /// <summary>Goes on with a session of an earlier run.</summary>
+    public void Attach(IdleSession session)
+    {
+        Attach(session.Socket);
+        _xid = session.Xid;
+    }
+
+    /// <summary>Hands over the session; nothing may be outstanding or unsent.</summary>
+    public IdleSession Detach()
+    {
+        var session = new IdleSession(Socket!, _xid, LastSent);
+        Socket = null;
+        return session;
     }
 
     /// <summary>Gives up a connection that broke; what was outstanding has failed.</summary>

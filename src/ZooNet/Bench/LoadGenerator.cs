@@ -25,14 +25,19 @@ internal sealed class LoadGenerator
     private readonly LoadClient[] _clients;
     private readonly SocketPoller _poller = new();
     private readonly BenchOptions _timing;
+    private readonly LoadSessions? _sessions;
 
     /// <summary>Makes the clients; groups share the timing of the first.</summary>
-    public LoadGenerator(IReadOnlyList<(Workload Workload, LoadStatistics Statistics)> groups, TimeProvider time)
+    /// <param name="groups">The loads.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="sessions">Where to take sessions from and leave them; null where each client makes one and closes it.</param>
+    public LoadGenerator(IReadOnlyList<(Workload Workload, LoadStatistics Statistics)> groups, TimeProvider time, LoadSessions? sessions = null)
     {
         _time = time;
+        _sessions = sessions;
         _timing = groups[0].Workload.Options;
         _clients = [.. groups.SelectMany((group, g) => Enumerable.Range(0, group.Workload.Options.Clients).Select(i => new LoadClient(group.Workload,
-            group.Statistics, group.Workload.Options.Servers[i % group.Workload.Options.Servers.Count], HashCode.Combine(group.Workload.Options.Seed, g, i), time)))];
+            group.Statistics, group.Workload.Options.Servers[i % group.Workload.Options.Servers.Count], Seed(group.Workload.Options.Seed, g, i), time)))];
     }
 
     /// <summary>Called on the generator's thread when measuring begins.</summary>
@@ -41,7 +46,7 @@ internal sealed class LoadGenerator
     /// <summary>Called on the generator's thread when measuring ends.</summary>
     public Action? MeasureEnds { get; init; }
 
-    /// <summary>Connects all clients, warms up, measures, waits for what is outstanding, and closes the sessions.</summary>
+    /// <summary>Connects all clients, warms up, measures, waits for what is outstanding, and closes the sessions or keeps them.</summary>
     /// <exception cref="SocketException">A client can't connect at the start.</exception>
     /// <exception cref="IOException">A client gets no session at the start.</exception>
     public Task RunAsync(CancellationToken cancellationToken)
@@ -69,7 +74,14 @@ internal sealed class LoadGenerator
         {
             foreach (var client in _clients)
             {
-                client.Attach(client.Open());
+                if (_sessions?.Take(client.Server) is { } session)
+                {
+                    client.Attach(session);
+                }
+                else
+                {
+                    client.Attach(client.Open());
+                }
             }
             var began = _time.GetTimestamp();
             var measureFrom = began + Ticks(_timing.Warmup);
@@ -167,7 +179,7 @@ internal sealed class LoadGenerator
         }
     }
 
-    /// <summary>Waits for what is outstanding, so that a request that hangs is not left out of the latency, and closes the sessions.</summary>
+    /// <summary>Waits for what is outstanding, so that a request that hangs is not left out of the latency, and closes the sessions or keeps them.</summary>
     private void Drain(long measureFrom, long measureTo)
     {
         var limit = _time.GetTimestamp() + Ticks(DrainLimit);
@@ -184,6 +196,11 @@ internal sealed class LoadGenerator
             if (client.OutstandingCount > 0)
             {
                 client.Statistics.Failed(ErrorCode.OperationTimeout, client.OutstandingCount);
+                continue;
+            }
+            if (_sessions is not null)
+            {
+                _sessions.Keep(client.Server, client.Detach());
                 continue;
             }
             client.CloseSession();
@@ -238,6 +255,18 @@ internal sealed class LoadGenerator
             {
                 Begin(client);
             }
+        }
+    }
+
+    /// <summary>A client's own seed. HashCode.Combine differs from process to process, and Random begins alike from seeds that are close.</summary>
+    private static int Seed(int seed, int group, int client)
+    {
+        unchecked
+        {
+            var mixed = (uint)((seed * 1_000_003 + group) * 1_000_003 + client);
+            mixed = (mixed ^ (mixed >> 16)) * 0x85ebca6b;
+            mixed = (mixed ^ (mixed >> 13)) * 0xc2b2ae35;
+            return (int)(mixed ^ (mixed >> 16));
         }
     }
 

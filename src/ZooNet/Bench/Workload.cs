@@ -20,11 +20,17 @@ internal sealed class Workload
         Remotes = [.. options.Remotes.Select(path => NewTarget(false, path, options, data))];
     }
 
+    private Workload(BenchOptions options, Target local, IReadOnlyList<Target> remotes) => (Options, Local, Remotes) = (options, local, remotes);
+
     public BenchOptions Options { get; }
 
     public Target Local { get; }
 
     public IReadOnlyList<Target> Remotes { get; }
+
+    /// <summary>The same requests, drawn in other shares.</summary>
+    /// <param name="options">Must have the same paths, size and number of znodes.</param>
+    public Workload With(BenchOptions options) => new(options, Local, Remotes);
 
     public IEnumerable<Target> Targets => [Local, .. Remotes];
 
