@@ -38,7 +38,8 @@ public sealed class ProxyHost : IAsyncDisposable
     public ProxyHost(ProxyConfig config, Action<ILoggingBuilder>? configureLogging = null, Action<IServiceCollection>? configureServices = null)
     {
         Config = config;
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        // Else the host watches every file below the working directory, in case an appsettings.json changes: each write there is a wake-up.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(config.LogLevel);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);

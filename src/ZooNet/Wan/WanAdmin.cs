@@ -14,7 +14,8 @@ internal static class WanAdmin
     /// <summary>Builds the application; the caller starts and stops it.</summary>
     public static WebApplication Build(WanRelay relay, IPEndPoint listen)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Else the host watches every file below the working directory.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(listen));
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter<WanCut>()));

@@ -4,6 +4,8 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
@@ -23,6 +25,16 @@ public sealed class AdminTests : IAsyncLifetime
     }
 
     public async Task DisposeAsync() => await _regions.DisposeAsync();
+
+    [Fact]
+    public void No_file_is_watched_for_changes()
+    {
+        var configuration = (IConfigurationRoot)_proxy.Host.Services.GetRequiredService<IConfiguration>();
+        var files = configuration.Providers.OfType<FileConfigurationProvider>().ToList();
+
+        Assert.NotEmpty(files);
+        Assert.DoesNotContain(files, file => file.Source.ReloadOnChange);
+    }
 
     [Fact]
     public async Task Ready_is_503_while_home_is_down_and_says_so_and_live_stays_200()
