@@ -37,6 +37,16 @@ public class SessionBenchmarks : ISessionHost, IBarrierTransport
         {
             throw new InvalidOperationException("the session is not established");
         }
+        // What is timed must be the whole way: the request out to home, the reply back to the client.
+        foreach (var request in (byte[][])[_homeRead, _homeUpdate])
+        {
+            var (sent, answered) = (_home.Bytes, _bytes);
+            RoundTrip(request, _homeReply);
+            if (_home.Bytes - sent != request.Length || _bytes - answered != _homeReply.Length)
+            {
+                throw new InvalidOperationException($"the home link took {_home.Bytes - sent} bytes of {request.Length}, the client {_bytes - answered} of {_homeReply.Length}");
+            }
+        }
     }
 
     /// <summary>A read at home.</summary>
