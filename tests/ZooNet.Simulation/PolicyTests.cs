@@ -114,6 +114,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.WatermarkOnManyCopies))]
     [InlineData(nameof(Mutation.PairsCoupled))]
     [InlineData(nameof(Mutation.NoAcknowledgements))]
+    [InlineData(nameof(Mutation.AbsenceDatedByCreation))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
         // What the last one needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it.

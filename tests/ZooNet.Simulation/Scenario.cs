@@ -34,6 +34,8 @@ internal enum Mutation
     PairsCoupled,
     /// <summary>A mount is used as soon as it is published.</summary>
     NoAcknowledgements,
+    /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
+    AbsenceDatedByCreation,
 }
 
 /// <summary>What can fail.</summary>
@@ -64,6 +66,9 @@ internal sealed record Scenario
 
     /// <summary>How much of what clients do at home they do to those.</summary>
     public double PrivateShare { get; init; } = 0.6;
+
+    /// <summary>How many of the znodes that clients read never come to be.</summary>
+    public double AbsentShare { get; init; }
 
     /// <summary>Whether clients write private znodes only.</summary>
     public bool WritesPrivateOnly { get; init; }

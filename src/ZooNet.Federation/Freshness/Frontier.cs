@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ZooNet.Federation.Freshness;
 
 /// <summary>Why a read needs a barrier, or why it needs none.</summary>
@@ -15,6 +17,8 @@ public enum BarrierVerdict
     Needed,
     /// <summary>It can't be told yet: the watermark of home must see further first, and then the rule is asked again. Not counted.</summary>
     AskWatermark,
+    /// <summary>It can't be told yet: what the session saw without being told since when must be dated first, and then the rule is asked again. Not counted.</summary>
+    AskDates,
 }
 
 /// <summary>
@@ -23,12 +27,16 @@ public enum BarrierVerdict
 /// </summary>
 internal sealed class Frontier(Region region)
 {
+    /// <summary>How many sights wait to be dated; beyond, the oldest stays without a date.</summary>
+    public const int MaxSights = 64;
+
     private readonly long[] _newest = new long[region.ClusterCount];
     private readonly long[] _unknownSince = new long[region.ClusterCount];
     private ulong _touched;
     private ulong _moved;
     private long _movedSince;
     private ulong _unknown;
+    private List<Sight>? _sights;
 
     /// <summary>The session learned of changes up to a zxid of a cluster.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
@@ -45,6 +53,83 @@ internal sealed class Frontier(Region region)
         {
             _newest[cluster] = zxid;
         }
+    }
+
+    /// <summary>The session got a reply.</summary>
+    /// <param name="cluster">The cluster's ordinal.</param>
+    /// <param name="shown">What the reply shows.</param>
+    /// <param name="path">What was asked for, in the cluster's own terms; empty where that was not kept, and then nothing is dated.</param>
+    public void Saw(int cluster, in Shown shown, ReadOnlySpan<byte> path)
+    {
+        if (shown.Zxid <= 0)
+        {
+            return;
+        }
+        switch (shown.Untold)
+        {
+            case Untold.Acl when !path.IsEmpty:
+                var since = region.Acls.FirstSeen(cluster, Encoding.UTF8.GetString(path), shown.Czxid, shown.Aversion, shown.Zxid);
+                Learned(cluster, Math.Max(since, shown.Told), shown.Watchable);
+                break;
+            case Untold.Absence or Untold.Children or Untold.Refusal when !path.IsEmpty && shown.Zxid > _newest[cluster]:
+                Learned(cluster, 0);
+                if (!shown.Watchable && cluster == 0)
+                {
+                    region.LearnUnwatchable(shown.Zxid);
+                }
+                Remember(cluster, shown, path);
+                break;
+            default:
+                Learned(cluster, shown.Zxid, shown.Watchable);
+                break;
+        }
+    }
+
+    private void Remember(int cluster, in Shown shown, ReadOnlySpan<byte> path)
+    {
+        _sights ??= [];
+        foreach (var known in _sights)
+        {
+            if (known.Is(cluster, path, shown))
+            {
+                known.Again(shown.Zxid);
+                return;
+            }
+        }
+        if (_sights.Count == MaxSights)
+        {
+            var oldest = _sights.MinBy(s => s.Zxid)!;
+            _sights.Remove(oldest);
+            Learned(oldest.Cluster, oldest.Zxid);
+        }
+        _sights.Add(Sight.Of(cluster, path, shown));
+    }
+
+    /// <summary>What the session saw of a cluster after a zxid and what has no date.</summary>
+    public Sight[] Undated(int cluster, long after) => _sights is null ? [] : [.. _sights.Where(s => s.Cluster == cluster && s.Zxid > after)];
+
+    /// <summary>A sight has been dated.</summary>
+    /// <param name="sight">One of <see cref="Undated"/>.</param>
+    /// <param name="zxid">A zxid at or behind the last change of what was seen.</param>
+    public void Dated(Sight sight, long zxid)
+    {
+        if (_sights!.Remove(sight))
+        {
+            Learned(sight.Cluster, zxid);
+        }
+    }
+
+    private long NewestUndated(int cluster)
+    {
+        var newest = 0L;
+        foreach (var sight in _sights ?? [])
+        {
+            if (sight.Cluster == cluster && sight.Zxid > newest)
+            {
+                newest = sight.Zxid;
+            }
+        }
+        return newest;
     }
 
     /// <summary>The session learned something of a cluster and it can't be told up to where: only a barrier that begins from now on covers it.</summary>
@@ -95,7 +180,8 @@ internal sealed class Frontier(Region region)
     /// <summary>The rule: does a read at this server need a barrier first?</summary>
     /// <param name="server">The server that would be read.</param>
     /// <param name="mayAsk">False where the watermark has been refreshed for this read already, or its refresh failed: then it needs a barrier where it can't tell.</param>
-    public BarrierVerdict Judge(UpstreamServer server, bool mayAsk = false)
+    /// <param name="mayDate">False where the dates have been asked for already, or nobody can tell: then what has no date counts as new.</param>
+    public BarrierVerdict Judge(UpstreamServer server, bool mayAsk = false, bool mayDate = false)
     {
         // The coupling first: Region.Follow demands fresh barriers before it changes it.
         var coupling = region.Coupling;
@@ -122,33 +208,54 @@ internal sealed class Frontier(Region region)
                 return BarrierVerdict.Needed;
             }
             var covered = server.Covered(cluster);
-            if (_newest[cluster] <= covered)
+            var undated = NewestUndated(cluster);
+            if (Math.Max(_newest[cluster], undated) <= covered)
             {
                 continue;
             }
-            if (cluster > 0 || !coupling.AllowsWatermark || region.HomeInterest is not { } interest)
+            var told = JudgeUpTo(_newest[cluster], cluster, covered, coupling, mayAsk);
+            if (told == BarrierVerdict.Needed)
+            {
+                return told;
+            }
+            var all = undated <= _newest[cluster] ? told : JudgeUpTo(undated, cluster, covered, coupling, mayAsk);
+            if (all != BarrierVerdict.Needed)
+            {
+                verdict = all;
+            }
+            else if (mayDate)
+            {
+                // Only what has no date asks for a barrier. A round trip to where it was seen may save that.
+                verdict = BarrierVerdict.AskDates;
+            }
+            else
             {
                 return BarrierVerdict.Needed;
             }
-            var verdictOfHome = JudgePrivate(interest, covered, mayAsk);
-            if (verdictOfHome == BarrierVerdict.Needed)
-            {
-                return verdictOfHome;
-            }
-            verdict = verdictOfHome;
         }
         return verdict;
     }
 
+    /// <summary>Does what the session learned of a cluster up to a zxid ask for a barrier at a server that has covered less, or more?</summary>
+    private BarrierVerdict JudgeUpTo(long newest, int cluster, long covered, ICoupling coupling, bool mayAsk)
+    {
+        if (newest <= covered)
+        {
+            return BarrierVerdict.Covered;
+        }
+        return cluster == 0 && coupling.AllowsWatermark && region.HomeInterest is { } interest
+            ? JudgePrivate(interest, newest, covered, mayAsk)
+            : BarrierVerdict.Needed;
+    }
+
     /// <summary>Can anybody outside the view see what the session learned of home and the server has not covered?</summary>
-    private BarrierVerdict JudgePrivate(IInterestWatermark interest, long covered, bool mayAsk)
+    private BarrierVerdict JudgePrivate(IInterestWatermark interest, long newest, long covered, bool mayAsk)
     {
         // Of the region and not of the session: who learned of a changed ACL may tell the others by a private change.
         if (region.IsUnwatchableAbove(covered))
         {
             return BarrierVerdict.Needed;
         }
-        var newest = _newest[0];
         var seen = interest.SeenUpTo;
         if (interest.LastInterestingChange(Math.Min(newest, seen)) > covered)
         {

@@ -177,6 +177,9 @@ public sealed class Region
     /// <summary>Home ids of the clients that own remote sessions, for <c>ephemeralOwner</c>.</summary>
     public SessionOwners Owners { get; } = new();
 
+    /// <summary>Since when changed ACLs have been seen.</summary>
+    internal AclMemory Acls { get; } = new();
+
     /// <summary>What the rule said of reads at home that followed remote operations.</summary>
     public MountCounters HomeCounters { get; } = new();
 
@@ -194,6 +197,9 @@ public sealed class Region
 
     /// <summary>Takes an ingredient out of the rule, so that the simulation shows that it is needed: replies from which nothing is learned.</summary>
     internal Func<Protocol.OpCode, Protocol.ErrorCode, bool>? IgnoredReplies { get; set; }
+
+    /// <summary>Takes an ingredient out of the rule: that a znode which is not there may have been there since its parent was made.</summary>
+    internal bool DatesAbsenceByCreation { get; set; }
 
     /// <summary>Takes an ingredient out of the rule: what a session from another proxy has learned there.</summary>
     internal bool TrustsMovedSessions { get; set; }

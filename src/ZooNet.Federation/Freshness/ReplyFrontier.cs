@@ -3,6 +3,32 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Freshness;
 
+/// <summary>What a reply shows without telling since when it has been so.</summary>
+internal enum Untold : byte
+{
+    /// <summary>Nothing: its zxid is the newest change that it shows.</summary>
+    Nothing,
+    /// <summary>That a znode is not there. The last change of its parent's list of children is at or behind the one that took it away.</summary>
+    Absence,
+    /// <summary>A list of children that came without its Stat.</summary>
+    Children,
+    /// <summary>An ACL that has been changed: the Stat counts its changes and does not date them.</summary>
+    Acl,
+    /// <summary>That an ACL refuses the reader.</summary>
+    Refusal,
+    /// <summary>Something that can't be dated: a count of descendants, say.</summary>
+    Rest,
+}
+
+/// <summary>What a reply shows of its cluster's changes.</summary>
+/// <param name="Zxid">The newest change that it can show; 0 where it tells nothing of data. Where something is untold, where the server stood.</param>
+/// <param name="Watchable">True where all that it shows are changes that fire watches. ACLs change without, so what shows one, or may, is not.</param>
+/// <param name="Untold">What it shows without telling since when.</param>
+/// <param name="Told">Where an ACL is untold, the newest change of the rest.</param>
+/// <param name="Czxid">Where an ACL is untold, the change that created the znode.</param>
+/// <param name="Aversion">Where an ACL is untold, how often it has been changed since.</param>
+internal readonly record struct Shown(long Zxid, bool Watchable, Untold Untold = Untold.Nothing, long Told = 0, long Czxid = 0, int Aversion = 0);
+
 /// <summary>
 /// Finds the newest change that a reply can have shown. For a read that is the largest zxid in its Stat, never its header
 /// zxid where that can be helped: the read may be placed anywhere between the last change of what it saw and the server's
@@ -10,56 +36,82 @@ namespace ZooNet.Federation.Freshness;
 /// </summary>
 internal static class ReplyFrontier
 {
-    /// <summary>
-    /// The newest change shown by a reply.
-    /// </summary>
+    /// <summary>What a reply shows. That of a multiRead which was carried out is <see cref="OfMultiRead"/>.</summary>
     /// <param name="op">What was asked, as it was sent upstream.</param>
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
-    /// <param name="watchable">
-    /// True where everything that the reply shows is a change that fires watches. ACLs change without, so what shows one, or may, is not.
-    /// </param>
-    /// <returns>A zxid of the replying cluster; 0 where the reply tells nothing of data.</returns>
-    public static long Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body, out bool watchable)
+    public static Shown Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
-        watchable = IsWatchable(op, header, body);
         switch (op)
         {
             case OpCode.Sync or OpCode.Auth or OpCode.Sasl or OpCode.SetWatches or OpCode.SetWatches2 or OpCode.AddWatch
                 or OpCode.CheckWatches or OpCode.RemoveWatches or OpCode.WhoAmI or OpCode.CloseSession:
-                return 0;
-            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 when header.Error == ErrorCode.Ok:
+                return default;
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl when header.Error == ErrorCode.Ok:
                 return OfStat(StatOf(op, body), header.Zxid);
-            case OpCode.MultiRead when header.Error == ErrorCode.Ok:
-                return OfMultiRead(body, header.Zxid);
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl:
+                return OfError(header.Error, header.Zxid);
             default:
-                // A write's own zxid; and every reply that does not tell: NoNode, getACL, getEphemerals, …
-                return header.Zxid;
+                // A write's own zxid; and what can't be dated: getEphemerals, getAllChildrenNumber, …
+                return new Shown(header.Zxid, IsWatchable(op, header, body), op.IsWrite() ? Untold.Nothing : Untold.Rest);
         }
     }
 
-    private static bool IsWatchable(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
+    /// <summary>What each part of a multiRead shows, in order; a single <see cref="Untold.Rest"/> where the reply can't be decoded.</summary>
+    public static IReadOnlyList<Shown> OfMultiRead(ReadOnlySpan<byte> body, long headerZxid)
     {
-        if (header.Error == ErrorCode.NoAuth)
+        var parts = new List<Shown>();
+        var reader = new JuteReader(body);
+        while (true)
         {
-            return false;
-        }
-        switch (op)
-        {
-            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 when header.Error == ErrorCode.Ok:
-                var stat = StatOf(op, body);
-                return stat.Length >= Stat.WireLength && !HasChangedAcl(stat);
-            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren or OpCode.GetChildren2 or OpCode.GetEphemerals or OpCode.GetAllChildrenNumber
-                or OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData:
-                return true;
-            case OpCode.Multi when header.Error == ErrorCode.Ok:
-                return IsWatchableMulti(body);
-            case OpCode.MultiRead when header.Error == ErrorCode.Ok:
-                return IsWatchableMultiRead(body);
-            default:
-                return false;
+            var header = MultiHeader.Read(ref reader);
+            if (header.Done && !reader.Failed)
+            {
+                return parts;
+            }
+            switch (header.Type)
+            {
+                case OpCode.GetData:
+                    reader.ReadBytes(out _);
+                    parts.Add(OfStat(reader.Rest, headerZxid));
+                    reader.Skip(Stat.WireLength);
+                    break;
+                case OpCode.GetChildren:
+                    for (var rest = reader.ReadCount(4); rest > 0 && !reader.Failed; rest--)
+                    {
+                        reader.ReadBytes(out _);
+                    }
+                    parts.Add(new Shown(headerZxid, true, Untold.Children));
+                    break;
+                case OpCode.Error:
+                    parts.Add(OfError((ErrorCode)reader.ReadInt(), headerZxid));
+                    break;
+                default:
+                    reader.Skip(int.MaxValue);
+                    break;
+            }
+            if (reader.Failed)
+            {
+                return [new Shown(headerZxid, false, Untold.Rest)];
+            }
         }
     }
+
+    private static Shown OfError(ErrorCode error, long headerZxid) => error switch
+    {
+        ErrorCode.NoNode => new Shown(headerZxid, true, Untold.Absence),
+        ErrorCode.NoAuth => new Shown(headerZxid, false, Untold.Refusal),
+        _ => new Shown(headerZxid, true, Untold.Rest),
+    };
+
+    private static bool IsWatchable(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body) => op switch
+    {
+        _ when header.Error == ErrorCode.NoAuth => false,
+        OpCode.GetChildren or OpCode.GetEphemerals or OpCode.GetAllChildrenNumber
+            or OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData => true,
+        OpCode.Multi when header.Error == ErrorCode.Ok => IsWatchableMulti(body),
+        _ => false,
+    };
 
     private static bool IsWatchableMulti(ReadOnlySpan<byte> body)
     {
@@ -97,81 +149,26 @@ internal static class ReplyFrontier
         }
     }
 
-    private static bool IsWatchableMultiRead(ReadOnlySpan<byte> body)
-    {
-        var reader = new JuteReader(body);
-        while (true)
-        {
-            var header = MultiHeader.Read(ref reader);
-            if (reader.Failed || (!header.Done && header.Type != OpCode.GetData))
-            {
-                return false;
-            }
-            if (header.Done)
-            {
-                return true;
-            }
-            reader.ReadBytes(out _);
-            var stat = reader.Rest;
-            reader.Skip(Stat.WireLength);
-            if (reader.Failed || HasChangedAcl(stat))
-            {
-                return false;
-            }
-        }
-    }
-
-    private static bool HasChangedAcl(ReadOnlySpan<byte> stat) => BinaryPrimitives.ReadInt32BigEndian(stat[Stat.AversionOffset..]) != 0;
-
     private static ReadOnlySpan<byte> StatOf(OpCode op, ReadOnlySpan<byte> body)
     {
         if (op == OpCode.Exists)
         {
             return body;
         }
-        // getData and getChildren2 end in their Stat.
+        // getData, getChildren2 and getACL end in their Stat.
         return body.Length >= Stat.WireLength ? body[^Stat.WireLength..] : default;
     }
 
-    private static long OfStat(ReadOnlySpan<byte> stat, long headerZxid)
+    private static Shown OfStat(ReadOnlySpan<byte> stat, long headerZxid)
     {
-        if (stat.Length < Stat.WireLength || HasChangedAcl(stat))
+        if (stat.Length < Stat.WireLength)
         {
-            // setACL leaves no zxid in the Stat: once the ACL has changed, the Stat does not tell.
-            return headerZxid;
+            return new Shown(headerZxid, false, Untold.Rest);
         }
-        return Math.Max(BinaryPrimitives.ReadInt64BigEndian(stat[Stat.CzxidOffset..]),
+        var czxid = BinaryPrimitives.ReadInt64BigEndian(stat[Stat.CzxidOffset..]);
+        var newest = Math.Max(czxid,
             Math.Max(BinaryPrimitives.ReadInt64BigEndian(stat[Stat.MzxidOffset..]), BinaryPrimitives.ReadInt64BigEndian(stat[Stat.PzxidOffset..])));
-    }
-
-    private static long OfMultiRead(ReadOnlySpan<byte> body, long headerZxid)
-    {
-        var reader = new JuteReader(body);
-        var newest = 0L;
-        while (true)
-        {
-            var header = MultiHeader.Read(ref reader);
-            if (reader.Failed)
-            {
-                return headerZxid;
-            }
-            if (header.Done)
-            {
-                return newest;
-            }
-            if (header.Type != OpCode.GetData)
-            {
-                // getChildren without a Stat, or an error: the result does not tell.
-                return headerZxid;
-            }
-            reader.ReadBytes(out _);
-            var stat = reader.Rest;
-            reader.Skip(Stat.WireLength);
-            if (reader.Failed)
-            {
-                return headerZxid;
-            }
-            newest = Math.Max(newest, OfStat(stat[..Stat.WireLength], headerZxid));
-        }
+        var aversion = BinaryPrimitives.ReadInt32BigEndian(stat[Stat.AversionOffset..]);
+        return aversion == 0 ? new Shown(newest, true) : new Shown(headerZxid, false, Untold.Acl, newest, czxid, aversion);
     }
 }

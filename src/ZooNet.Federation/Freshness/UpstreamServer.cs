@@ -69,6 +69,9 @@ public sealed class UpstreamServer
     /// <summary>Its address, for people.</summary>
     public string Address { get; }
 
+    /// <summary>True for a server of another region: to ask it something costs a round trip across the WAN.</summary>
+    public bool IsFar { get; init; }
+
     /// <summary>
     /// The largest zxid that this server has shown. A link is opened with it as lastZxidSeen: a server that restarted and came
     /// back with less refuses the link, so what is covered stays true across restarts.

@@ -26,6 +26,12 @@ public sealed class ClientSession
     private const long Captured = -2;
     private const long OwnRequest = -1;
 
+    /// <summary>Bytes of what reads under way ask for that one link keeps; beyond, what they show is not dated.</summary>
+    private const int MaxAskedBytes = 64 * 1024;
+
+    /// <summary>How long a read waits for the dates of what was seen before it, before it waits for a barrier instead.</summary>
+    private const int DatesDueMs = 1000;
+
     /// <summary>Path bytes of one setWatches, far below what servers take; the Java client splits at the same.</summary>
     private const int SetWatchesBytes = 128 * 1024;
 
@@ -63,7 +69,10 @@ public sealed class ClientSession
     private bool _barrierPassed;
     private UpstreamServer? _barrierServer;
     private long _barrierAskedAt;
-    private bool _asksWatermark;
+    private Wait _waitsFor;
+    private Wait _asked;
+    private long _askedHead = -1;
+    private DateQuestion? _dates;
     private int _lastCluster = -1;
     private Exclusive? _exclusive;
     private bool _runningStep;
@@ -81,6 +90,15 @@ public sealed class ClientSession
         _mounts = region.Mounts;
         _links.Add(_home);
         _clientHeardMs = host.NowMs;
+    }
+
+    /// <summary>What the first waiting request waits for, by the freshness rule; as a mask, what has been asked for it.</summary>
+    [Flags]
+    private enum Wait : byte
+    {
+        Barrier = 0,
+        Watermark = 1,
+        Dates = 2,
     }
 
     private enum SessionPhase : byte
@@ -343,7 +361,7 @@ public sealed class ClientSession
             var scratch = Scratch();
             scratch.WriteRaw(frame);
             scratch.PatchInt(8, (int)OpCode.GetChildren2);
-            Enqueue(_home, NextSeq(), xid, OpCode.GetChildren2, PendingKind.StripStat);
+            Keep(_home, ref Enqueue(_home, NextSeq(), xid, OpCode.GetChildren2, PendingKind.StripStat), frame);
             SendOn(_home, scratch.Written);
             return true;
         }
@@ -352,8 +370,34 @@ public sealed class ClientSession
         {
             pending.Covers = _home.Server!.BeginWrite();
         }
+        Keep(_home, ref pending, frame);
         SendOn(_home, frame);
         return true;
+    }
+
+    /// <summary>Keeps what a read asks for until it is answered: only for clients that use more than one cluster, for which it may save a barrier.</summary>
+    private void Keep(SessionLink link, ref PendingRequest pending, ReadOnlySpan<byte> frame)
+    {
+        if (_links.Count == 1)
+        {
+            return;
+        }
+        switch (pending.Op)
+        {
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl when RequestRewriter.TryGetPath(frame, out var path):
+                frame = frame.Slice(Framing.PrefixLength + RequestHeader.WireLength, sizeof(int) + path.Length);
+                break;
+            case OpCode.MultiRead:
+                break;
+            default:
+                return;
+        }
+        var asked = link.Asked ??= new FrameQueue();
+        if (asked.Length + frame.Length <= MaxAskedBytes)
+        {
+            asked.Enqueue(frame);
+            pending.IsKept = true;
+        }
     }
 
     // ---------------------------------------------------------------- mounts
@@ -500,6 +544,7 @@ public sealed class ClientSession
         {
             pending.Covers = link.Server!.BeginWrite();
         }
+        Keep(link, ref pending, frame);
         if (kind == PendingKind.Ephemeral || (context is MultiContext multi && multi.Operations.Any(o => o.Ephemeral)))
         {
             // From now on the znode may exist, whatever becomes of the reply.
@@ -582,21 +627,25 @@ public sealed class ClientSession
             return true;
         }
         var server = link.Server!;
-        if (_barrierHead == _headId && _barrierServer != server && !_asksWatermark)
+        if (_askedHead != _headId)
+        {
+            _askedHead = _headId;
+            _asked = default;
+        }
+        if (_barrierHead == _headId && _barrierServer != server && _waitsFor == Wait.Barrier)
         {
             // The link has moved to another server meanwhile, which that barrier says nothing of.
             ForgetBarrier();
         }
-        var asked = false;
         if (_barrierHead == _headId)
         {
             if (!_barrierPassed)
             {
                 return false;
             }
-            asked = _asksWatermark;
+            var passed = _waitsFor;
             ForgetBarrier();
-            if (!asked)
+            if (passed == Wait.Barrier)
             {
                 return true;
             }
@@ -613,12 +662,20 @@ public sealed class ClientSession
         }
         else
         {
-            var verdict = _frontier.Judge(server, mayAsk: !asked);
+            var verdict = _frontier.Judge(server, mayAsk: (_asked & Wait.Watermark) == 0, mayDate: (_asked & Wait.Dates) == 0);
+            if (verdict == BarrierVerdict.AskDates)
+            {
+                if (AskDates(link, server))
+                {
+                    return false;
+                }
+                verdict = _frontier.Judge(server, mayAsk: (_asked & Wait.Watermark) == 0);
+            }
             if (verdict == BarrierVerdict.AskWatermark)
             {
                 if (_region.HomeInterest?.Watcher is { } watcher)
                 {
-                    WaitForBarrier(link, watcher, asksWatermark: true);
+                    WaitForBarrier(link, watcher, Wait.Watermark);
                     return false;
                 }
                 verdict = BarrierVerdict.Needed;
@@ -633,7 +690,7 @@ public sealed class ClientSession
         {
             return true;
         }
-        if (WaitForBarrier(link, server, asksWatermark: false))
+        if (WaitForBarrier(link, server, Wait.Barrier))
         {
             counters.CountShared();
         }
@@ -642,22 +699,87 @@ public sealed class ClientSession
 
     /// <summary>The first waiting request waits for a barrier on a server: the one that it reads, or the one on which home is watched.</summary>
     /// <returns>True where the barrier serves others too.</returns>
-    private bool WaitForBarrier(SessionLink link, UpstreamServer server, bool asksWatermark)
+    private bool WaitForBarrier(SessionLink link, UpstreamServer server, Wait what)
+    {
+        WaitFor(link, server, what);
+        _barrierAskedAt = _region.Epoch;
+        return server.JoinBarrier(_host);
+    }
+
+    private void WaitFor(SessionLink link, UpstreamServer? server, Wait what)
     {
         _barrierHead = _headId;
         _barrierServer = server;
         _barrierPassed = false;
-        _barrierAskedAt = _region.Epoch;
-        _asksWatermark = asksWatermark;
+        _waitsFor = what;
+        _asked |= what;
+        _dates = null;
         _headBlockedOn = link;
-        return server.JoinBarrier(_host);
     }
 
     private void ForgetBarrier()
     {
         _barrierHead = -1;
         _barrierPassed = false;
-        _asksWatermark = false;
+        _waitsFor = Wait.Barrier;
+        _dates = null;
+    }
+
+    /// <summary>
+    /// The first waiting request waits until what was seen elsewhere, without being told since when, has its dates: a round trip to servers near by,
+    /// which may save a barrier.
+    /// </summary>
+    /// <returns>False where nobody near by can be asked.</returns>
+    private bool AskDates(SessionLink reading, UpstreamServer server)
+    {
+        var question = new DateQuestion { AskedMs = _host.NowMs };
+        foreach (var link in _links)
+        {
+            if (link != reading && link.Phase == LinkPhase.Ready && !link.Server!.IsFar)
+            {
+                foreach (var sight in _frontier!.Undated(link.Cluster, server.Covered(link.Cluster)))
+                {
+                    question.Due++;
+                    AskDate(link, question, sight, sight.Path);
+                }
+            }
+        }
+        if (question.Due == 0)
+        {
+            return false;
+        }
+        WaitFor(reading, null, Wait.Dates);
+        _dates = question;
+        return true;
+    }
+
+    private void AskDate(SessionLink link, DateQuestion question, Sight sight, string path) =>
+        SendOwn(link, 0, OpCode.Exists, PendingKind.Own, new PathWatchRequest(path, false).Write, (header, body) =>
+        {
+            if (header.Error == ErrorCode.NoNode && path.Length > 1)
+            {
+                // What is not there has no children either, since its parent's list lost it.
+                AskDate(link, question, sight, ZnodePath.ParentOf(path));
+                return;
+            }
+            var reader = new JuteReader(body.Span);
+            var stat = Stat.Read(ref reader);
+            if (header.Error == ErrorCode.Ok && !reader.Failed && header.Zxid >= sight.Zxid)
+            {
+                _frontier!.Dated(sight, sight.Since(stat, _region, path, header.Zxid));
+            }
+            question.Due--;
+            if (question.Due == 0 && _dates == question)
+            {
+                _barrierPassed = true;
+            }
+        });
+
+    /// <summary>The dates that a read waits for.</summary>
+    private sealed class DateQuestion
+    {
+        public int Due { get; set; }
+        public long AskedMs { get; init; }
     }
 
     /// <summary>A barrier that this session waited for is done.</summary>
@@ -667,12 +789,12 @@ public sealed class ClientSession
         {
             return;
         }
-        if (succeeded && !_asksWatermark && !server.IsCoveredSince(_barrierAskedAt))
+        if (succeeded && _waitsFor == Wait.Barrier && !server.IsCoveredSince(_barrierAskedAt))
         {
             // One that was given up when its link was lost, for an earlier request: what this request waits for began later.
             return;
         }
-        if (succeeded || _asksWatermark)
+        if (succeeded || _waitsFor == Wait.Watermark)
         {
             // Whether the watermark sees further now or not: the rule is asked again, and falls back to a barrier.
             _barrierPassed = true;
@@ -1173,10 +1295,13 @@ public sealed class ClientSession
         {
             link.Server!.EndWrite(ticket, header.Error == ErrorCode.Ok);
         }
-        if (pending.Kind != PendingKind.Own && _frontier is { } frontier && ReplyFrontier.Of(pending.Op, header, body, out var watchable) is > 0 and var learned
-            && _region.IgnoredReplies?.Invoke(pending.Op, header.Error) is not true)
+        if (pending.Kind != PendingKind.Own && _frontier is not null && _region.IgnoredReplies?.Invoke(pending.Op, header.Error) is not true)
         {
-            frontier.Learned(link.Cluster, learned, watchable);
+            LearnFrom(link, pending, header, body);
+        }
+        if (pending.IsKept)
+        {
+            link.Asked!.Dequeue();
         }
         if (link.Cluster == 0 && pending.Op is OpCode.SetAcl or OpCode.Reconfig)
         {
@@ -1199,6 +1324,23 @@ public sealed class ClientSession
                 link.StrictOutstanding--;
             }
             OnRemoteReply(link, pending, header, body);
+        }
+    }
+
+    /// <summary>Step 4, for the freshness rule: what the session can have learned from a reply.</summary>
+    private void LearnFrom(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
+    {
+        var asked = pending.IsKept ? link.Asked!.First : default;
+        if (pending.Op != OpCode.MultiRead || header.Error != ErrorCode.Ok)
+        {
+            _frontier!.Saw(link.Cluster, ReplyFrontier.Of(pending.Op, header, body), asked.IsEmpty ? asked : asked[sizeof(int)..]);
+            return;
+        }
+        var parts = ReplyFrontier.OfMultiRead(body, header.Zxid);
+        var paths = asked.IsEmpty ? [] : RequestRewriter.OperationsOf(asked);
+        for (var i = 0; i < parts.Count; i++)
+        {
+            _frontier!.Saw(link.Cluster, parts[i], paths.Count == parts.Count ? Encoding.UTF8.GetBytes(paths[i].Path) : default);
         }
     }
 
@@ -1808,6 +1950,7 @@ public sealed class ClientSession
             Close(CloseReason.RemoteLost, $"the link to {_region.ClusterNames[link.Cluster]} was lost with requests outstanding: {why}");
             return false;
         }
+        link.Asked = null;
         while (link.Pending.Count > 0)
         {
             var pending = link.Pending.Peek();
@@ -1929,6 +2072,11 @@ public sealed class ClientSession
             {
                 Open(link);
             }
+        }
+        if (_dates is { } dates && now - dates.AskedMs > Math.Min(DatesDueMs, _timeoutMs / 3))
+        {
+            // Whoever was asked is slow: the read must not wait for that, and its barrier does not.
+            _barrierPassed = true;
         }
         if (HasOutstanding && now - _clientSentMs > _timeoutMs / 3 && now - _home.LastSentMs > _timeoutMs / 3 && _home.PingSentMs == 0)
         {

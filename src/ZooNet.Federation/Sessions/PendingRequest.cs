@@ -15,6 +15,8 @@ internal struct PendingRequest
     public PendingKind Kind;
     public bool Watch;
     public bool Strict;
+    /// <summary>Whether <see cref="SessionLink.Asked"/> keeps what it asks for.</summary>
+    public bool IsKept;
     /// <summary>The mount whose paths the reply is rewritten to; null at home.</summary>
     public Mount? Mount;
     /// <summary>What the reply changes of what the proxy keeps: the client's path (watches, ephemerals) or a <see cref="MultiContext"/>; else null.</summary>

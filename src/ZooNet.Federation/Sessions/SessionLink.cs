@@ -45,6 +45,11 @@ public sealed class SessionLink
     internal ILinkConnection? Connection { get; set; }
     internal Ring<PendingRequest> Pending { get; } = new();
 
+    /// <summary>
+    /// What reads under way ask for, in order: the path of each, or a whole multiRead. Where a reply does not tell since when, it is what can be asked about.
+    /// </summary>
+    internal FrameQueue? Asked { get; set; }
+
     /// <summary>Requests of the client that this link has not answered.</summary>
     internal int Outstanding { get; set; }
 

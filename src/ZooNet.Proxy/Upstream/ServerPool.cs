@@ -14,6 +14,7 @@ namespace ZooNet.Proxy.Upstream;
 public sealed class ServerPool
 {
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
+    private readonly ConcurrentDictionary<IPEndPoint, bool> _near = new();
     private readonly Func<IPEndPoint, UpstreamServer> _make;
     private readonly ClusterConfig _cluster;
     private readonly TimeSpan _connectTimeout;
@@ -37,7 +38,7 @@ public sealed class ServerPool
         _cluster = cluster;
         _connectTimeout = connectTimeout;
         _time = time;
-        _make = endpoint => new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers);
+        _make = endpoint => new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
     }
 
     /// <summary>The servers met so far, with their freshness.</summary>
@@ -133,11 +134,22 @@ public sealed class ServerPool
     private async Task<List<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
     {
         var endpoints = new List<IPEndPoint>();
+        void Add(IPAddress address, int port, bool near)
+        {
+            var endpoint = new IPEndPoint(address, port);
+            endpoints.Add(endpoint);
+            if (near)
+            {
+                _near[endpoint] = true;
+            }
+        }
+        var place = 0;
         foreach (var (host, port) in _cluster.InOrder)
         {
+            var near = _cluster.IsHome || place++ < _cluster.Observers.Count;
             if (IPAddress.TryParse(host, out var literal))
             {
-                endpoints.Add(new IPEndPoint(literal, port));
+                Add(literal, port, near);
                 continue;
             }
             try
@@ -146,7 +158,7 @@ public sealed class ServerPool
                 // Resolvers rotate their answers; in a fixed order all sessions read through the same server.
                 foreach (var address in addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal))
                 {
-                    endpoints.Add(new IPEndPoint(address, port));
+                    Add(address, port, near);
                 }
             }
             catch (SocketException)

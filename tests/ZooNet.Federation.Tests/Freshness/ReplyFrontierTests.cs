@@ -27,7 +27,7 @@ public sealed class ReplyFrontierTests
     [InlineData(OpCode.SetAcl, ErrorCode.BadVersion, false)]
     [InlineData(OpCode.SetAcl, ErrorCode.Ok, false)]
     [InlineData(OpCode.GetAcl, ErrorCode.Ok, false)]
-    [InlineData(OpCode.GetAcl, ErrorCode.NoNode, false)]
+    [InlineData(OpCode.GetAcl, ErrorCode.NoNode, true)]
     [InlineData(OpCode.Delete, ErrorCode.Ok, true)]
     public void What_shows_an_ACL_or_was_refused_by_one_is_not_watchable(OpCode op, ErrorCode error, bool watchable) =>
         Assert.Equal((40, watchable), Of(op, error, _ => { }));
@@ -63,17 +63,50 @@ public sealed class ReplyFrontierTests
         }));
 
     [Theory]
-    [InlineData(0, true)]
-    [InlineData(1, false)]
-    public void Several_reads_are_watchable_where_each_is(int aversion, bool watchable) =>
-        Assert.Equal((watchable ? 30 : 40, watchable), Of(OpCode.MultiRead, ErrorCode.Ok, w =>
+    [InlineData(OpCode.GetData, ErrorCode.NoNode, nameof(Untold.Absence))]
+    [InlineData(OpCode.Exists, ErrorCode.NoNode, nameof(Untold.Absence))]
+    [InlineData(OpCode.GetChildren2, ErrorCode.NoAuth, nameof(Untold.Refusal))]
+    [InlineData(OpCode.GetAllChildrenNumber, ErrorCode.Ok, nameof(Untold.Rest))]
+    [InlineData(OpCode.SetData, ErrorCode.NoNode, nameof(Untold.Nothing))]
+    [InlineData(OpCode.Delete, ErrorCode.Ok, nameof(Untold.Nothing))]
+    public void A_reply_says_what_it_does_not_tell(OpCode op, ErrorCode error, string untold) =>
+        Assert.Equal(untold, Show(op, error, _ => { }).Untold.ToString());
+
+    [Fact]
+    public void A_changed_ACL_is_told_by_its_count_alone()
+    {
+        var shown = Show(OpCode.GetAcl, ErrorCode.Ok, w =>
         {
-            new MultiHeader(OpCode.GetData, false, 0).Write(w);
-            Write(w, Plain, data: true);
-            new MultiHeader(OpCode.GetData, false, 0).Write(w);
-            Write(w, Plain with { Aversion = aversion }, data: true);
-            MultiHeader.End.Write(w);
-        }));
+            Acl.WriteList(w, Acl.Open);
+            AclChanged.Write(w);
+        });
+        Assert.Equal(new Shown(40, false, Untold.Acl, Told: 30, Czxid: 20, Aversion: 1), shown);
+    }
+
+    [Fact]
+    public void Each_part_of_several_reads_says_what_it_shows()
+    {
+        var writer = new JuteWriter();
+        new MultiHeader(OpCode.GetData, false, 0).Write(writer);
+        Write(writer, Plain, data: true);
+        new MultiHeader(OpCode.GetData, false, 0).Write(writer);
+        Write(writer, AclChanged, data: true);
+        new MultiHeader(OpCode.GetChildren, false, 0).Write(writer);
+        writer.WriteStrings(["a", "b"]);
+        MultiHeader.WriteErrorResult(writer, ErrorCode.NoNode);
+        MultiHeader.WriteErrorResult(writer, ErrorCode.NoAuth);
+        MultiHeader.End.Write(writer);
+
+        Assert.Equal(
+        [
+            new Shown(30, true),
+            new Shown(40, false, Untold.Acl, 30, 20, 1),
+            new Shown(40, true, Untold.Children),
+            new Shown(40, true, Untold.Absence),
+            new Shown(40, false, Untold.Refusal),
+        ], ReplyFrontier.OfMultiRead(writer.Written, 40));
+        Assert.Equal([new Shown(40, false, Untold.Rest)], ReplyFrontier.OfMultiRead(writer.Written[..^4], 40));
+    }
 
     [Fact]
     public void A_body_that_ends_early_is_not_watchable()
@@ -84,10 +117,15 @@ public sealed class ReplyFrontierTests
 
     private static (long Zxid, bool Watchable) Of(OpCode op, ErrorCode error, Action<JuteWriter> body)
     {
+        var shown = Show(op, error, body);
+        return (shown.Zxid, shown.Watchable);
+    }
+
+    private static Shown Show(OpCode op, ErrorCode error, Action<JuteWriter> body)
+    {
         var writer = new JuteWriter();
         body(writer);
-        var zxid = ReplyFrontier.Of(op, new ReplyHeader(1, 40, error), writer.Written, out var watchable);
-        return (zxid, watchable);
+        return ReplyFrontier.Of(op, new ReplyHeader(1, 40, error), writer.Written);
     }
 
     private static void Write(JuteWriter writer, Stat stat, bool data)

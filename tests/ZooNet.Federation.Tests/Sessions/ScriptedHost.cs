@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
 using ZooNet.Federation.Sessions;
@@ -54,9 +55,9 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     }
 
     /// <summary>A server takes a connection and lets the session in.</summary>
-    public void Answer(ScriptedLink link, long session)
+    public void Answer(ScriptedLink link, long session, bool far = false)
     {
-        Session.LinkUp(link, new UpstreamServer(Region, link.Link.Cluster, $"server of {link.Link.Cluster}", this));
+        Session.LinkUp(link, new UpstreamServer(Region, link.Link.Cluster, $"server of {link.Link.Cluster}", this) { IsFar = far });
         link.Sent.Clear();
         var writer = new JuteWriter();
         new ConnectResponse(0, 10_000, session, new byte[16], false).WriteFrame(writer);
@@ -75,14 +76,21 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     }
 
     /// <summary>A server answers a request.</summary>
-    public void Reply(ScriptedLink link, int xid, Action<JuteWriter>? body = null)
+    public void Reply(ScriptedLink link, int xid, Action<JuteWriter>? body = null, long zxid = 7, ErrorCode error = ErrorCode.Ok)
     {
         var writer = new JuteWriter();
         var mark = writer.BeginFrame();
-        new ReplyHeader(xid, 7, ErrorCode.Ok).Write(writer);
+        new ReplyHeader(xid, zxid, error).Write(writer);
         body?.Invoke(writer);
         writer.EndFrame(mark);
         Session.LinkFrame(link, writer.Written);
+    }
+
+    /// <summary>The barrier that was asked for last is done.</summary>
+    public void FinishBarrier()
+    {
+        var (server, ticket) = Barriers[^1];
+        server.BarrierDone(ticket, succeeded: true);
     }
 
     void ISessionHost.SendToClient(ReadOnlySpan<byte> frames) => ScriptedLink.Split(frames, ToClient);
@@ -127,6 +135,9 @@ internal sealed class ScriptedLink(SessionLink link) : ILinkConnection
     {
         // The server sees nothing more.
     }
+
+    /// <summary>The path of the request that was sent last.</summary>
+    public string LastPath => RequestRewriter.TryGetPath(Sent[^1], out var path) ? Encoding.UTF8.GetString(path) : "";
 
     internal static void Split(ReadOnlySpan<byte> frames, List<byte[]> into)
     {

@@ -9,12 +9,16 @@ namespace ZooNet.Simulation.Clusters;
 /// <param name="Write">Number of the client's operation in the history; -1 for none.</param>
 internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int Write)
 {
-    /// <summary>What no other region mounts: it stands for a subtree of its own, so it is in no list.</summary>
-    public const string PrivatePrefix = "/p";
+    /// <summary>The parent of what no other region mounts. It is in no list.</summary>
+    public const string PrivateFolder = "/private";
+    public const string PrivatePrefix = PrivateFolder + "/p";
 
     public bool IsPrivate => IsPrivatePath(Path);
 
-    public bool ChangesList => Path is not null && !IsPrivate && (Creates || Data is null);
+    public bool ChangesList => ChangesChildren && !IsPrivate;
+
+    /// <summary>Whether it changes its parent's children.</summary>
+    public bool ChangesChildren => Path is not null && (Creates || Data is null);
 
     public static bool IsPrivatePath(string? path) => path?.StartsWith(PrivatePrefix, StringComparison.Ordinal) == true;
 
@@ -73,13 +77,15 @@ internal sealed class SimCluster(string name)
     }
 }
 
-/// <summary>Znodes below "/", and the last change of the list of them.</summary>
+/// <summary>Znodes below "/" and the private folder, and the last changes of those two's children.</summary>
 internal sealed class SimTree
 {
     private readonly Dictionary<string, SimNode> _nodes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SortedDictionary<string, object>> _records = new(StringComparer.Ordinal);
 
     public long Pzxid { get; private set; }
+
+    public long PrivatePzxid { get; private set; }
 
     public IEnumerable<string> Names => _nodes.Keys.Where(path => !SimChange.IsPrivatePath(path));
 
@@ -118,6 +124,10 @@ internal sealed class SimTree
         if (change.ChangesList)
         {
             Pzxid = zxid;
+        }
+        else if (change.ChangesChildren)
+        {
+            PrivatePzxid = zxid;
         }
         if (change.Data is null)
         {

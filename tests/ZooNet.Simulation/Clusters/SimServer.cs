@@ -138,6 +138,11 @@ internal sealed class SimServer(SimCluster cluster, string address)
 
     private void Read(SimConnection connection, RequestHeader header, string path, bool watch)
     {
+        if (path is "/" or SimChange.PrivateFolder)
+        {
+            Folder(connection, header, path == "/" ? Tree.Pzxid : Tree.PrivatePzxid);
+            return;
+        }
         var node = Tree.Find(path);
         if (watch && (node is not null || header.Op == OpCode.Exists))
         {
@@ -154,6 +159,17 @@ internal sealed class SimServer(SimCluster cluster, string address)
             }
             node.Stat.Write(_writer);
         }
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+
+    /// <summary>That a folder is there, and when its children changed last. Only the proxies ask for that.</summary>
+    private void Folder(SimConnection connection, RequestHeader header, long pzxid)
+    {
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, ErrorCode.Ok).Write(_writer);
+        new Stat(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, pzxid).Write(_writer);
         _writer.EndFrame(mark);
         connection.Reply(_writer.Written);
     }
@@ -179,7 +195,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
     private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates)
     {
         var node = Cluster.Head.Find(path);
-        var hasParent = path.LastIndexOf('/') == 0 || path.StartsWith("/zookeeper/", StringComparison.Ordinal);
+        var hasParent = path.LastIndexOf('/') == 0 || SimChange.IsPrivatePath(path) || path.StartsWith("/zookeeper/", StringComparison.Ordinal);
         var error = creates ? node is not null ? ErrorCode.NodeExists : hasParent ? ErrorCode.Ok : ErrorCode.NoNode
             : node is null ? ErrorCode.NoNode : ErrorCode.Ok;
         // The simulated clients number their requests by their operations in the history.

@@ -51,6 +51,10 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         }
         else
         {
+            if (world.Scenario.AbsentShare > 0 && random.NextDouble() < world.Scenario.AbsentShare)
+            {
+                key = "/absent" + random.Next(world.Scenario.Keys);
+            }
             Send(OpKind.Read, cluster, key, all && random.NextDouble() < 0.2 ? OpCode.Exists : OpCode.GetData, prefix + key, all && random.NextDouble() < 0.15);
         }
     }

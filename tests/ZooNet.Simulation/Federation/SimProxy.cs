@@ -39,6 +39,7 @@ internal sealed class SimProxy : IBarrierTransport
             _ => null,
         };
         Region.TrustsMovedSessions = scenario.Mutation == Mutation.MovedSessionsTrusted;
+        Region.DatesAbsenceByCreation = scenario.Mutation == Mutation.AbsenceDatedByCreation;
         Region.TrustsEveryServer = scenario.Mutation == Mutation.CoveredSurvivesFailover;
         _observer = new int[clusters.Length];
         if (!scenario.Changes)
