@@ -26,6 +26,7 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
     private int _xid;
     private Target _target = workload.Local;
     private int _leftOfBurst;
+    private bool _begun;
 
     public LoadStatistics Statistics => statistics;
 
@@ -44,7 +45,7 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
     /// <summary>When anything was sent last; for the keep-alive.</summary>
     public long LastSent { get; private set; }
 
-    /// <summary>In the open loop, when the next request is due.</summary>
+    /// <summary>In the open loop, when the next request is due; in the closed one, when this client begins.</summary>
     public long NextDue { get; set; }
 
     /// <summary>A connection attempt going on; the generator takes its result.</summary>
@@ -127,7 +128,9 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
     {
         if (_leftOfBurst == 0)
         {
-            _leftOfBurst = Options.Burst;
+            // The first one is cut short, as if one had looked in at any time.
+            _leftOfBurst = _begun ? Options.Burst : 1 + _random.Next(Options.Burst);
+            _begun = true;
             _target = workload.Remotes.Count == 0 || _random.NextDouble() < Options.LocalShare
                 ? workload.Local
                 : workload.Remotes[_random.Next(workload.Remotes.Count)];

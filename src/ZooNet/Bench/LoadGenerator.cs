@@ -13,6 +13,8 @@ namespace ZooNet.Bench;
 /// loop (a rate is given) each request has a time of its own, and its latency counts from then, also where it could not be sent yet
 /// because the window was full: a server that stalls is charged with everything that should have been sent meanwhile (coordinated
 /// omission).
+/// The clients of the closed loop begin one after another, in the middle of a burst: beginning at once they would go on in step,
+/// all waiting for the far cluster at the same time, for longer than a short warm-up lasts.
 /// </remarks>
 internal sealed class LoadGenerator
 {
@@ -88,8 +90,8 @@ internal sealed class LoadGenerator
             var measureTo = measureFrom + Ticks(_timing.Duration);
             for (var i = 0; i < _clients.Length; i++)
             {
-                // The clients' requests are spread evenly over the interval.
-                _clients[i].NextDue = began + (_clients[i].Options.Rate > 0 ? Interval(_clients[i]) * i / _clients.Length : 0);
+                // The clients' requests are spread evenly over the interval, their beginnings over two thirds of the warm-up.
+                _clients[i].NextDue = began + (_clients[i].Options.Rate > 0 ? Interval(_clients[i]) : Ticks(_timing.Warmup) * 2 / 3) * i / _clients.Length;
             }
             var measuring = false;
             while (_time.GetTimestamp() is var now && now < measureTo)
@@ -138,6 +140,10 @@ internal sealed class LoadGenerator
                 {
                     next = Math.Min(next, client.NextDue);
                 }
+            }
+            else if (client.NextDue > now)
+            {
+                next = Math.Min(next, client.NextDue);
             }
             else
             {
