@@ -122,7 +122,11 @@ internal sealed class Frontier(Region region)
     private long NewestUndated(int cluster)
     {
         var newest = 0L;
-        foreach (var sight in _sights ?? [])
+        if (_sights is null)
+        {
+            return newest;
+        }
+        foreach (var sight in _sights)
         {
             if (sight.Cluster == cluster && sight.Zxid > newest)
             {
