@@ -39,7 +39,7 @@ public sealed class ChangeTests(ITestOutputHelper output)
     {
         var outcome = Runner.Run(scenario, Runner.Seeds(seeds), until);
         output.WriteLine($"{scenario.Policy}: {outcome.Seeds} seeds, SC violated {outcome.SequentialViolations}, OSC violated {outcome.OrderedViolations}, "
-            + $"{outcome.Operations} operations, {outcome.Reads} reads, barriers per read {outcome.BarriersPerRead:0.000}, {outcome.MountsJoined} mounts joined, {outcome.MountsLeft} left");
+            + $"{outcome.Operations} operations, {outcome.Reads} reads, barriers per read {outcome.BarriersPerRead:0.000}, {outcome.AgreedCopies} times free beside others, {outcome.MountsJoined} mounts joined, {outcome.MountsLeft} left");
         return outcome;
     }
 }

@@ -102,6 +102,16 @@ public sealed class PolicyTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public void Proxies_of_a_region_that_agree_on_the_servers_they_read_are_one_copy()
+    {
+        var outcome = Run(TwoProxies, 1000);
+        Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
+        Assert.True(outcome.AgreedCopies > outcome.Seeds, $"{outcome.AgreedCopies} times free in {outcome.Seeds} seeds");
+        var ordered = Run(TwoProxies with { Policy = Policy.Ordered }, 200);
+        Assert.True(outcome.BarriersPerRead * 1.5 < ordered.BarriersPerRead, $"{outcome.BarriersPerRead} barriers per read, {ordered.BarriersPerRead} where all is coupled");
+    }
+
     /// <summary>Each ingredient of the rule is needed: without it the simulation finds a violation.</summary>
     [Theory]
     [InlineData(nameof(Mutation.CoveredSurvivesFailover))]
@@ -114,6 +124,8 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.WatermarkOnManyCopies))]
     [InlineData(nameof(Mutation.PairsCoupled))]
     [InlineData(nameof(Mutation.NoAcknowledgements))]
+    [InlineData(nameof(Mutation.CopiesNotAgreed))]
+    [InlineData(nameof(Mutation.CopiesChangedAtOnce))]
     [InlineData(nameof(Mutation.AbsenceDatedByCreation))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
@@ -144,6 +156,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
             Mutation.MovedSessionsTrusted => scenario with { OnlyFault = Fault.ClientLost, ProxiesPerRegion = 2 },
             Mutation.PairsCoupled => scenario with { Topology = Topology.Ring, Policy = Policy.SymmetricPairs },
             Mutation.NoAcknowledgements => scenario with { Changes = true, ObserverPace = 0.1, AllOperations = false, Steps = 8000 },
+            Mutation.CopiesNotAgreed or Mutation.CopiesChangedAtOnce => TwoProxies with { Mutation = removed },
             Mutation.WatermarkIgnoresLag => Private(scenario) with { AllOperations = false, Pipeline = 2, Writes = 0.2, Steps = 6000 },
             Mutation.WatermarkOnManyCopies => Private(scenario) with
             {
@@ -160,6 +173,20 @@ public sealed class PolicyTests(ITestOutputHelper output)
             _ => scenario,
         };
     }
+
+    /// <summary>Regions of two proxies that leave one observer for the other now and then, each when it likes.</summary>
+    private static Scenario TwoProxies => new()
+    {
+        Topology = Topology.Asymmetric,
+        Policy = Policy.Sequential,
+        Changes = true,
+        OnlyFault = Fault.ObserverLeft,
+        ProxiesPerRegion = 2,
+        ObserversPerRemote = 2,
+        ObserverPace = 0.1,
+        AllOperations = false,
+        Steps = 8000,
+    };
 
     private static Scenario Private(Scenario scenario) => scenario with { PrivateKeys = 2 };
 

@@ -16,6 +16,7 @@ internal sealed class Outcome
     public long Operations { get; private set; }
     public long Reads { get; private set; }
     public long Barriers { get; private set; }
+    public long AgreedCopies { get; private set; }
     public long MountsJoined { get; private set; }
     public long MountsLeft { get; private set; }
 
@@ -37,6 +38,7 @@ internal sealed class Outcome
             Operations += world.History.Ops.Count;
             Reads += world.Reads;
             Barriers += world.Barriers;
+            AgreedCopies += world.AgreedCopies;
             MountsJoined += world.MountChanges.Joined;
             MountsLeft += world.MountChanges.Left;
             Keep(ref _sequential, seed, world, sequential);

@@ -34,6 +34,10 @@ internal enum Mutation
     PairsCoupled,
     /// <summary>A mount is used as soon as it is published.</summary>
     NoAcknowledgements,
+    /// <summary>The proxies of a region count as one copy though they read through servers of their own.</summary>
+    CopiesNotAgreed,
+    /// <summary>A proxy leaves the server that it has agreed on with the others before they know.</summary>
+    CopiesChangedAtOnce,
     /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
     AbsenceDatedByCreation,
 }

@@ -87,6 +87,9 @@ internal sealed class World
     public bool IsPreparing { get; private set; }
     public int Now { get; private set; } = 1;
     public long Reads { get; set; }
+
+    /// <summary>How often a proxy found itself free of barriers beside others of its region.</summary>
+    public long AgreedCopies { get; set; }
     public long Barriers => _proxies.Values.SelectMany(p => p).Sum(p => p.Barriers) + _barriersOfTheDead;
 
     /// <summary>What happened to mounts and proxies, for whoever must understand a failure.</summary>

@@ -86,6 +86,7 @@ public sealed class Region
 
     private readonly long[] _known;
     private readonly UpstreamServer?[] _copies;
+    private string?[]? _agreed;
     private readonly Lock _copiesLock = new();
     private long _epoch;
     private long _unwatchable;
@@ -245,11 +246,34 @@ public sealed class Region
     public void DemandFresh() => Volatile.Write(ref _demanded, Epoch);
 
     /// <summary>
+    /// The region's proxies have agreed through which server each remote is read: from now on no other one is heard. Call it before <see cref="Follow"/>.
+    /// </summary>
+    /// <param name="servers">
+    /// By ordinal, the addresses: empty for a cluster that must not be read yet, null for one that may be read through any. Null where this proxy is the region's only one.
+    /// </param>
+    public void ReadOnlyThrough(string?[]? servers) => Volatile.Write(ref _agreed, servers);
+
+    /// <summary>The server of a remote that the region's proxies have agreed on: empty where they have not yet, null where they need not.</summary>
+    public string? AgreedServer(int cluster) => Volatile.Read(ref _agreed)?[cluster];
+
+    /// <summary>
+    /// Raised with a cluster's ordinal and a server's address where a link reached a server other than the one agreed on: as a rule that one can't be reached.
+    /// Handlers must not wait.
+    /// </summary>
+    public event Action<int, string>? ServerWanted;
+
+    /// <summary>
     /// A link to a server of a remote cluster is about to be used. Where single copies matter and the region has read that
     /// cluster through another server so far, the server must be refreshed first, and links to the other one end.
     /// </summary>
-    internal void ReadThrough(UpstreamServer server)
+    /// <returns>False where the region's proxies have not agreed on that server: it must not be used now.</returns>
+    internal bool ReadThrough(UpstreamServer server)
     {
+        if (!IsAgreed(server))
+        {
+            ServerWanted?.Invoke(server.Cluster, server.Address);
+            return false;
+        }
         lock (_copiesLock)
         {
             if (_copies[server.Cluster] != server)
@@ -267,10 +291,14 @@ public sealed class Region
                 }
             }
         }
+        return true;
     }
 
     /// <summary>True for a server whose cluster the region reads through another one now.</summary>
-    internal bool IsSuperseded(UpstreamServer server) => server.Cluster > 0 && Coupling.NeedsSingleCopy && Volatile.Read(ref _copies[server.Cluster]) != server;
+    internal bool IsSuperseded(UpstreamServer server) => server.Cluster > 0
+        && ((Coupling.NeedsSingleCopy && Volatile.Read(ref _copies[server.Cluster]) != server) || !IsAgreed(server));
+
+    private bool IsAgreed(UpstreamServer server) => AgreedServer(server.Cluster) is not { } agreed || agreed == server.Address;
 
     internal const long NothingDemanded = -2;
 

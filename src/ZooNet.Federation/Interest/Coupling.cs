@@ -87,8 +87,9 @@ public sealed class Coupling : ICoupling
     /// <param name="home">The ordinal of home.</param>
     /// <param name="homeHasSeveralServers">Whether sessions of the view read home through different servers.</param>
     /// <param name="exempt">Clusters, as bits, whose mounts have consistency 'none'.</param>
+    /// <param name="isOnlyProxy">Whether all sessions of the view are this proxy's: what the watermark needs to know of changed ACLs is not shared.</param>
     public static Coupling Sequential(InterestGraph graph, string view, IReadOnlyList<string> clusters, int home,
-        bool homeHasSeveralServers, ulong exempt = 0)
+        bool homeHasSeveralServers, ulong exempt = 0, bool isOnlyProxy = true)
     {
         var counted = All(clusters.Count) & ~exempt;
         if (graph.CycleThrough(view) is { } cycle)
@@ -98,7 +99,7 @@ public sealed class Coupling : ICoupling
             var result = Masks(clusters, counted, "not coupled: the mount's consistency is 'none'", why, CouplingKind.Cycle);
             return new Coupling(CouplingKind.Cycle, clusters, result._coupledTo, result._reasons)
             {
-                AllowsWatermark = BitOperations.PopCount(counted & ~(1UL << home)) == 1,
+                AllowsWatermark = isOnlyProxy && BitOperations.PopCount(counted & ~(1UL << home)) == 1,
             };
         }
         var coupledTo = new ulong[clusters.Count];

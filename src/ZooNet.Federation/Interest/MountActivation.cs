@@ -26,6 +26,8 @@ public sealed class MountActivation
     private readonly HashSet<(string Cluster, string Path)> _inUse = [];
     private readonly HashSet<string> _gone = new(StringComparer.Ordinal);
     private Dictionary<string, long> _applied = new(StringComparer.Ordinal);
+    private Dictionary<string, string>? _reads;
+    private Dictionary<string, string> _allowed = new(StringComparer.Ordinal);
     private readonly bool _ordered;
     private bool _coupled = true;
     private bool _admitted;
@@ -60,7 +62,7 @@ public sealed class MountActivation
 
     /// <summary>
     /// True once every other live proxy of the view knows of this one. Before, one of them may still read as if it were the only
-    /// one, and then this one must not read through mounts: two proxies with a mount are two copies of what it shows.
+    /// one, and then this one must not read through mounts: two proxies that have not agreed are two copies of what a mount shows.
     /// </summary>
     public bool IsAdmitted => _ordered || _admitted;
 
@@ -80,6 +82,16 @@ public sealed class MountActivation
             folder.LookedAfter = -1;
         }
     }
+
+    /// <summary>The servers that the data path reads each mounted cluster through, or would like to: published by <see cref="Propose"/>, allowed by <see cref="TakeUp"/>.</summary>
+    /// <param name="servers">By cluster, "address:port".</param>
+    public void WantToRead(IReadOnlyDictionary<string, string> servers) => _reads = _ordered ? null : new(servers, StringComparer.Ordinal);
+
+    /// <summary>Takes an ingredient out, so that the simulation shows that it is needed: the agreement of a region's proxies on the servers that they read through.</summary>
+    internal bool TrustsCopies { get; set; }
+
+    /// <summary>Takes an ingredient out: that a server is left for another only when the other proxies know.</summary>
+    internal bool ReadsAtOnce { get; set; }
 
     /// <summary>Begins a look at a cluster's folder: call before the barrier that precedes the reading.</summary>
     public Look BeginLook(string cluster)
@@ -168,13 +180,69 @@ public sealed class MountActivation
             }
         }
         var fresh = kind != CouplingKind.Free != _coupled || !usable.IsSubsetOf(_inUse);
+        var allowed = Allowed();
         var versions = new Dictionary<string, long>(_applied, StringComparer.Ordinal);
         foreach (var record in _known.Values.Where(record => IsReady || record.View == _view))
         {
             // The own view's record can be followed before all folders were read, for until then everything is coupled.
             versions[record.View] = record.Version;
         }
-        return new Standing(graph, kind, why, fresh, usable, blocked, versions);
+        return new Standing(graph, kind, why, fresh, usable, blocked, versions) { Servers = allowed, IsOnlyProxy = IsOnlyProxy };
+    }
+
+    private bool IsOnlyProxy => Own?.Proxies is [{ } only] && only.Id == _proxyId;
+
+    /// <summary>
+    /// The servers that may be read through; null where this proxy is alone and may choose freely. One that it has published may be used where no other proxy
+    /// names a different one, for then all read one copy; or where all have acknowledged, and so couple everything. Until then it stays with the one before.
+    /// </summary>
+    private IReadOnlyDictionary<string, string>? Allowed()
+    {
+        var servers = (Own?.Clusters().Skip(1) ?? []).ToDictionary(cluster => cluster, cluster => _allowed.GetValueOrDefault(cluster, ""), StringComparer.Ordinal);
+        if (Own is not { } own || own.Proxies.FirstOrDefault(proxy => proxy.Id == _proxyId) is not { } self)
+        {
+            // Not admitted yet, or not any more.
+            return servers;
+        }
+        var others = own.Proxies.Where(proxy => proxy != self).ToList();
+        var acknowledged = others.TrueForAll(other => other.Acknowledged.GetValueOrDefault(_view, -1) >= own.Version);
+        foreach (var (cluster, server) in self.Reads ?? new Dictionary<string, string>())
+        {
+            if (acknowledged || ReadsAtOnce || others.TrueForAll(other => other.Reads is { } reads && reads.GetValueOrDefault(cluster, server) == server))
+            {
+                servers[cluster] = server;
+            }
+        }
+        _allowed = servers;
+        // Ordered proxies are coupled whatever they read through.
+        return _ordered || TrustsCopies || others.Count == 0 ? null : servers;
+    }
+
+    /// <summary>Why the live proxies of the view are not one copy of what they read; null where they are.</summary>
+    private string? WhyManyCopies(ViewRecord own)
+    {
+        if (own.Proxies.FirstOrDefault(proxy => proxy.Id == _proxyId) is not { } self)
+        {
+            return "this proxy has not been listed yet";
+        }
+        var others = own.Proxies.Where(proxy => proxy != self).ToList();
+        foreach (var other in others)
+        {
+            if (self.Reads is null || other.Reads is null)
+            {
+                return $"proxy {(self.Reads is null ? self : other).Id} does not say through which servers it reads";
+            }
+            foreach (var (cluster, server) in self.Reads)
+            {
+                if (other.Reads.TryGetValue(cluster, out var its) && its != server)
+                {
+                    return $"the region's proxies read {cluster} through different servers: {self.Id} through {server}, {other.Id} through {its}";
+                }
+            }
+        }
+        return others.Find(other => other.Acknowledged.GetValueOrDefault(_view, -1) < own.Version) is { } late
+            ? $"proxy {late.Id} has not acknowledged through which servers the region's proxies read"
+            : null;
     }
 
     /// <summary>The data path follows the standing: no read goes by the old coupling, no request uses a mount that is not usable.</summary>
@@ -199,8 +267,13 @@ public sealed class MountActivation
         var before = inHome ?? new ViewRecord { View = _view, Region = _region, Home = _home, Version = 0, Revision = 0 };
         var mounts = Mounts(before, [.. table]);
         // A proxy that comes must be taken into account by the others; one that is gone need not.
-        var changed = !Counted(mounts).SetEquals(Counted(before.Mounts)) || live.Any(id => before.Proxies.All(proxy => proxy.Id != id));
-        var proxies = live.Order(StringComparer.Ordinal).Select(id => new ViewProxy(id, Acknowledged(look, before, id))).ToList();
+        var proxies = live.Order(StringComparer.Ordinal).Select(id =>
+        {
+            var listed = before.Proxies.FirstOrDefault(proxy => proxy.Id == id);
+            return new ViewProxy(id, Acknowledged(look, before, id)) { Reads = id == _proxyId ? _reads : listed?.Reads };
+        }).ToList();
+        var changed = !Counted(mounts).SetEquals(Counted(before.Mounts))
+            || proxies.Any(proxy => before.Proxies.FirstOrDefault(old => old.Id == proxy.Id) is not { } old || ChangesCopies(old, proxy, proxies));
         var after = before with { Mounts = mounts, Proxies = proxies, Version = before.Version + (changed || inHome is null ? 1 : 0) };
         if (after.Version == before.Version && after.Mounts.SequenceEqual(before.Mounts) && SameProxies(before.Proxies, proxies))
         {
@@ -250,9 +323,9 @@ public sealed class MountActivation
         {
             return (CouplingKind.Conservative, "the records of all clusters have not been read yet");
         }
-        if (Own!.Proxies is not [{ } only] || only.Id != _proxyId)
+        if (!IsOnlyProxy && !TrustsCopies && WhyManyCopies(Own!) is { } why)
         {
-            return (CouplingKind.Conservative, "several proxies of the region are live, and each reads through servers of its own");
+            return (CouplingKind.Conservative, why);
         }
         if (Part(graph).FirstOrDefault(record => record.Mounts.Any(mount => mount.State == PublishedState.Left)) is { } leaving)
         {
@@ -319,8 +392,19 @@ public sealed class MountActivation
         return result;
     }
 
+    /// <summary>Whether others must take into account what a proxy reads through now: unless it merely joins those who read a cluster through the same server.</summary>
+    private static bool ChangesCopies(ViewProxy before, ViewProxy after, IReadOnlyList<ViewProxy> all) => before.Reads is null || after.Reads is null
+        ? before.Reads != after.Reads
+        : before.Reads.Any(read => after.Reads.GetValueOrDefault(read.Key) != read.Value)
+            || after.Reads.Any(read => !before.Reads.ContainsKey(read.Key)
+                && all.Any(other => other.Reads is null || other.Reads.GetValueOrDefault(read.Key, read.Value) != read.Value));
+
+    private static bool SameReads(ViewProxy one, ViewProxy other) => one.Reads is null || other.Reads is null
+        ? one.Reads == other.Reads
+        : one.Reads.Count == other.Reads.Count && one.Reads.All(read => other.Reads.GetValueOrDefault(read.Key) == read.Value);
+
     private static bool SameProxies(IReadOnlyList<ViewProxy> one, IReadOnlyList<ViewProxy> other) => one.Count == other.Count
-        && one.Zip(other).All(pair => pair.First.Id == pair.Second.Id && pair.First.Acknowledged.Count == pair.Second.Acknowledged.Count
+        && one.Zip(other).All(pair => pair.First.Id == pair.Second.Id && SameReads(pair.First, pair.Second) && pair.First.Acknowledged.Count == pair.Second.Acknowledged.Count
             && pair.First.Acknowledged.All(ack => pair.Second.Acknowledged.GetValueOrDefault(ack.Key, -2) == ack.Value));
 
     private static HashSet<(string, string, int)> Counted(IEnumerable<ViewMount> mounts) => [.. mounts.Where(mount => mount.State != PublishedState.Forgotten)
@@ -411,6 +495,15 @@ public sealed record Standing(InterestGraph Graph, CouplingKind Kind, string Why
     IReadOnlyCollection<(string Cluster, string Path)> Usable, IReadOnlyCollection<(string Cluster, string Path)> Blocked,
     IReadOnlyDictionary<string, long> Versions)
 {
+    /// <summary>
+    /// By cluster, the only server whose replies may be heard, so that the region's proxies are one copy or know that they are not; empty for one that none may be
+    /// heard of yet. Null where this proxy is alone. To be followed before the coupling is.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Servers { get; init; }
+
+    /// <summary>Whether all sessions of the view are this proxy's.</summary>
+    public bool IsOnlyProxy { get; init; }
+
     /// <summary>Whether everything that the view reads is coupled.</summary>
     public bool Coupled => Kind != CouplingKind.Free;
 }

@@ -39,7 +39,14 @@ public sealed record ViewMount(string Cluster, string RemotePath, PublishedState
 /// For each view, this proxy's own included, the largest <see cref="ViewRecord.Version"/> that the proxy has taken
 /// into account: its reads follow the coupling that those edges ask for, and it uses no mount of its own that is leaving there.
 /// </param>
-public sealed record ViewProxy(string Id, IReadOnlyDictionary<string, long> Acknowledged);
+public sealed record ViewProxy(string Id, IReadOnlyDictionary<string, long> Acknowledged)
+{
+    /// <summary>
+    /// The server, as "address:port", through which it reads each mounted cluster, or would. The proxies of a view are one copy of a cluster where
+    /// they name the same one. Null from a version of ZooNet that does not say: it may read through any.
+    /// </summary>
+    public IReadOnlyDictionary<string, string>? Reads { get; init; }
+}
 
 /// <summary>
 /// What one view publishes of itself, in every cluster that it reads. Immutable. The copy in the home cluster is
@@ -67,8 +74,8 @@ public sealed record ViewRecord
     public required string Home { get; init; }
 
     /// <summary>
-    /// Grows by one with each change of <see cref="Mounts"/> that somebody must take into account. A mount that goes
-    /// from joining to active changes nothing for others and keeps the version.
+    /// Grows by one with each change of <see cref="Mounts"/>, or of the servers that proxies read through, that somebody must take into account.
+    /// A mount that goes from joining to active changes nothing for others and keeps the version.
     /// </summary>
     public required long Version { get; init; }
 

@@ -101,6 +101,10 @@ public static partial class ViewRecordJson
             {
                 return "a proxy has no legal id or acknowledges no legal views";
             }
+            if (proxy.Reads is { } reads && (reads.Count > MaxEntries || reads.Any(read => !IsName(read.Key) || read.Value is not { Length: > 0 and <= MaxNameLength })))
+            {
+                return $"proxy '{proxy.Id}' reads through no legal servers";
+            }
         }
         return null;
     }

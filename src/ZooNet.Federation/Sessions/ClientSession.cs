@@ -1640,9 +1640,14 @@ public sealed class ClientSession
         }
         link.Server = server;
         link.Phase = LinkPhase.Handshaking;
-        if (link.Cluster > 0)
+        if (link.Cluster > 0 && !_region.ReadThrough(server))
         {
-            _region.ReadThrough(server);
+            // Until the region's other proxies know of it, what waits goes on waiting, as for a cluster that can't be reached.
+            link.Connection = null;
+            link.Phase = LinkPhase.Closed;
+            link.RetryAtMs = _host.NowMs + 20;
+            connection.Close();
+            return;
         }
         if (_headBlockedOn == link)
         {

@@ -14,7 +14,7 @@ namespace ZooNet.Proxy.Hosting;
 /// <summary>
 /// The proxy's data path: the client connections, the servers they are linked to, and what they share. Thread-safe.
 /// </summary>
-public sealed class DataPath : IHostedLifecycleService, ISessionFence
+public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteServers
 {
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
@@ -146,6 +146,15 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence
             await ticks.DisposeAsync().ConfigureAwait(false);
         }
     }
+
+    /// <inheritdoc/>
+    public string? InUse(int cluster) => Pools[cluster].Current?.Address;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> AddressesAsync(int cluster, CancellationToken cancellationToken) => Pools[cluster].AddressesAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<bool> AnswersAsync(int cluster, string address, CancellationToken cancellationToken) => Pools[cluster].AnswersAsync(address, cancellationToken);
 
     /// <inheritdoc/>
     public async Task RequestsAnsweredAsync(CancellationToken cancellationToken)

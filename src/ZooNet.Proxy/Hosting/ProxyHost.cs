@@ -48,6 +48,7 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Services.AddSingleton<RecordStore>();
         builder.Services.AddSingleton<DataPath>();
         builder.Services.AddSingleton<ISessionFence>(s => s.GetRequiredService<DataPath>());
+        builder.Services.AddSingleton<IRemoteServers>(s => s.GetRequiredService<DataPath>());
         builder.Services.Configure<HostOptions>(o => o.ShutdownTimeout = config.DrainTimeout + TimeSpan.FromSeconds(5));
         configureServices?.Invoke(builder.Services);
         builder.Services.AddZooNetControl(config);

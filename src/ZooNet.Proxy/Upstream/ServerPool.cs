@@ -16,6 +16,7 @@ public sealed class ServerPool
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
     private readonly ConcurrentDictionary<IPEndPoint, bool> _near = new();
     private readonly Func<IPEndPoint, UpstreamServer> _make;
+    private readonly Region _region;
     private readonly ClusterConfig _cluster;
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _time;
@@ -35,6 +36,7 @@ public sealed class ServerPool
     /// <summary>Makes the pool of one cluster.</summary>
     public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, TimeSpan connectTimeout, TimeProvider time)
     {
+        _region = region;
         _cluster = cluster;
         _connectTimeout = connectTimeout;
         _time = time;
@@ -52,6 +54,31 @@ public sealed class ServerPool
 
     /// <summary>A server took a connection and did not serve it: for two seconds others are tried first.</summary>
     public void Distrust(UpstreamServer server) => _distrusted[server] = _time.GetTimestamp() + 2 * _time.TimestampFrequency;
+
+    /// <summary>The addresses of the cluster's servers, in order of preference. Names are resolved anew.</summary>
+    public async Task<IReadOnlyList<string>> AddressesAsync(CancellationToken cancellationToken) =>
+        [.. (await ResolveAsync(cancellationToken).ConfigureAwait(false)).Select(e => e.ToString())];
+
+    /// <summary>Whether a server takes a connection.</summary>
+    public async Task<bool> AnswersAsync(string address, CancellationToken cancellationToken)
+    {
+        if (!IPEndPoint.TryParse(address, out var endpoint))
+        {
+            return false;
+        }
+        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(_connectTimeout);
+        try
+        {
+            await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Connects a link to a server of the cluster.</summary>
     /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
@@ -98,13 +125,18 @@ public sealed class ServerPool
     }
 
     /// <summary>
-    /// A remote's server in use comes first for a while, even when a better one is back: going back and forth costs barriers.
+    /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a better one is back:
+    /// going back and forth costs barriers.
     /// Servers that did not serve a moment ago come last.
     /// </summary>
     private void Order(List<IPEndPoint> endpoints)
     {
         var now = _time.GetTimestamp();
-        if (!_cluster.IsHome && Current is { } current && now < Volatile.Read(ref _stayUntil))
+        if (_region.AgreedServer(_cluster.Ordinal) is { Length: > 0 } agreed)
+        {
+            Move(endpoints, e => e.ToString() == agreed, toFront: true);
+        }
+        else if (!_cluster.IsHome && Current is { } current && now < Volatile.Read(ref _stayUntil))
         {
             Move(endpoints, e => e.ToString() == current.Address, toFront: true);
         }
@@ -123,6 +155,11 @@ public sealed class ServerPool
 
     private void Use(UpstreamServer server)
     {
+        if (_region.AgreedServer(_cluster.Ordinal) is { } agreed && agreed != server.Address)
+        {
+            // The link will be refused: the region's other proxies have to know first.
+            return;
+        }
         var before = Interlocked.Exchange(ref _current, server);
         if (before is not null && before != server && !_cluster.IsHome)
         {

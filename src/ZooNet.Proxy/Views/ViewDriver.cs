@@ -40,6 +40,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private TaskCompletionSource _routed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _routedVersion = -1;
     private readonly InterestWatch? _interest;
+    private readonly ServerWishes? _wishes;
+    private bool _choosesServers = true;
     private volatile Progress _progress = Progress.None;
     private Task _run = Task.CompletedTask;
     private Task _leasing = Task.CompletedTask;
@@ -54,8 +56,9 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="logger">Hears of changes.</param>
     /// <param name="sessions">Tells when requests that were routed by an old table are answered; null where there are no sessions.</param>
     /// <param name="interest">Watches what others can see of home, where that may save barriers; null where it is not watched.</param>
+    /// <param name="servers">The servers of the remote clusters; null where the proxies of the region need not agree on any, and then couple everything.</param>
     public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
-        InterestWatch? interest = null)
+        InterestWatch? interest = null, IRemoteServers? servers = null)
     {
         _interest = interest;
         _config = config;
@@ -65,6 +68,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         _sessions = sessions;
         _time = time;
         _logger = logger;
+        _wishes = servers is null ? null : new ServerWishes(region, servers, time, Wake, _stop.Token);
         _folders = [.. clusters.All.Select(c => new ViewFolder(c, config, logger))];
         _work = new Task<Action>?[_folders.Length];
         _registration = new Registration(clusters.Home, config);
@@ -242,6 +246,10 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             {
                 limit.CancelAfter(lastFailure is null ? PendingPause : RetryPause);
             }
+            else if (_wishes?.LookAgain is { } later)
+            {
+                limit.CancelAfter(later);
+            }
             await _wake.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -369,6 +377,12 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private async Task FollowAsync(MountSnapshot table)
     {
         var active = table.Entries.Where(e => e is { State: MountState.Active, Mount: not null }).Select(e => e.Mount!).ToList();
+        if (_wishes is not null)
+        {
+            var mounted = _activation.Clusters.Concat(Published(table).Select(m => m.Cluster)).Distinct(StringComparer.Ordinal)
+                .Select(_config.FindCluster).Where(c => c is { IsHome: false }).Select(c => (c!.Name, c.Ordinal));
+            _activation.WantToRead(_wishes.Of(mounted, _choosesServers));
+        }
         var standing = _activation.TakeUp(active.Where(m => m.Options.Barriers).Select(m => (m.ClusterName, m.RemotePath)));
         if (!_activation.IsAdmitted && _registration.Id.Length > 0)
         {
@@ -377,6 +391,9 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         var coupling = CouplingOf(standing, table);
         var before = _region.Coupling as Coupling;
         _interest?.Follow(coupling.AllowsWatermark ? InterestSet.Of(_activation.Known, _config.Home.Name, _config.Region) : []);
+        // No server is heard that the region's proxies have not agreed on, and only then may the rules rely on that.
+        _choosesServers = standing.Servers is null;
+        _region.ReadOnlyThrough(standing.Servers is { } agreed ? [.. _region.ClusterNames.Select(agreed.GetValueOrDefault)] : null);
         if (before is null || standing.Fresh || !coupling.SameAs(before))
         {
             _region.Follow(coupling, standing.Fresh || before?.NeedsSingleCopy != coupling.NeedsSingleCopy);
@@ -444,7 +461,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 {
                     exempt |= edges.Contains(names[i]) ? 0 : 1UL << i;
                 }
-                return Coupling.Sequential(standing.Graph, _config.Region, names, 0, _homeHasSeveralServers, exempt);
+                return Coupling.Sequential(standing.Graph, _config.Region, names, 0, _homeHasSeveralServers, exempt, standing.IsOnlyProxy);
         }
     }
 

@@ -37,6 +37,7 @@ internal sealed class SimControl
     private readonly IEnumerator<Func<bool>> _keeper;
     private readonly Dictionary<string, TableEntry> _table = new(StringComparer.Ordinal);
     private readonly HashSet<string> _inUse = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _wanted = new(StringComparer.Ordinal);
     private int _stalledUntil;
     private IReadOnlyList<string> _live = [];
     private ViewRecord? _own;
@@ -52,6 +53,9 @@ internal sealed class SimControl
         _view = proxy.Place.Name;
         _home = world.Cluster(proxy.Place.Home);
         _activation = new MountActivation(_view, _view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
+        _activation.TrustsCopies = world.Scenario.Mutation == Mutation.CopiesNotAgreed;
+        _activation.ReadsAtOnce = world.Scenario.Mutation == Mutation.CopiesChangedAtOnce;
+        proxy.Region.ServerWanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
         _driver = Drive().GetEnumerator();
         _keeper = Keep().GetEnumerator();
         _driver.MoveNext();
@@ -169,6 +173,8 @@ internal sealed class SimControl
                     }
                 }
             }
+            _activation.WantToRead(_activation.Clusters.Union(_table.Keys).Where(c => c != _home.Name)
+                .ToDictionary(c => c, c => _wanted.GetValueOrDefault(c) ?? _world.ObserversOf(_proxy.Place, c)[0].Address));
             var standing = _activation.TakeUp(_table.Where(e => e.Value.State == TableState.Active).Select(e => (e.Key, "/")));
             yield return AtOnce;
             var sent = Follow(standing);
@@ -228,7 +234,9 @@ internal sealed class SimControl
     private List<(SimHost Host, long Submitted)> Follow(Standing standing)
     {
         var region = _proxy.Region;
+        region.ReadOnlyThrough(standing.Servers is { } servers ? [.. region.ClusterNames.Select(c => servers.GetValueOrDefault(c))] : null);
         region.Follow(CouplingOf(standing), standing.Fresh);
+        _world.AgreedCopies += standing is { Kind: CouplingKind.Free, IsOnlyProxy: false } && !_world.IsPreparing ? 1 : 0;
         _blocked = standing.Blocked.Count > 0;
         region.Mounts = _proxy.Table(standing.Usable.Concat(standing.Blocked).Select(m => m.Cluster));
         Lease();
@@ -255,7 +263,7 @@ internal sealed class SimControl
         }
         var edges = _activation.Own!.Clusters().ToHashSet(StringComparer.Ordinal);
         var exempt = clusters.Select((c, i) => edges.Contains(c) ? 0 : 1UL << i).Aggregate(0UL, (mask, bit) => mask | bit);
-        return Coupling.Sequential(standing.Graph, _view, clusters, 0, _world.Scenario.HomeServers > 1, exempt);
+        return Coupling.Sequential(standing.Graph, _view, clusters, 0, _world.Scenario.HomeServers > 1, exempt, standing.IsOnlyProxy);
     }
 
     private bool MayWriteHome()

@@ -1,0 +1,14 @@
+namespace ZooNet.Proxy.Views;
+
+/// <summary>The servers of the clusters as the data path meets them. Thread-safe.</summary>
+public interface IRemoteServers
+{
+    /// <summary>The address of the server that a cluster's last link went to; null before the first.</summary>
+    string? InUse(int cluster);
+
+    /// <summary>The addresses of a cluster's servers, in order of preference.</summary>
+    Task<IReadOnlyList<string>> AddressesAsync(int cluster, CancellationToken cancellationToken);
+
+    /// <summary>Whether a server takes a connection.</summary>
+    Task<bool> AnswersAsync(int cluster, string address, CancellationToken cancellationToken);
+}

@@ -1,0 +1,147 @@
+using ZooNet.Federation.Freshness;
+
+namespace ZooNet.Proxy.Views;
+
+/// <summary>
+/// Through which server this proxy would like to read each remote cluster: the first of its configuration, until that one can't be reached; and back to
+/// it when it can, at growing intervals where that does not last. What becomes of a wish is for the region's proxies to agree on
+/// (docs/consistency.md, "Several proxies of a region"). One driver calls the rest; only the region's event comes from elsewhere.
+/// </summary>
+internal sealed class ServerWishes
+{
+    /// <summary>How long a second choice is kept before a better one is tried, at first.</summary>
+    private static readonly TimeSpan Stay = TimeSpan.FromSeconds(30);
+
+    /// <summary>A better server that is left within this time has not lasted.</summary>
+    private static readonly TimeSpan Lasting = TimeSpan.FromMinutes(2);
+
+    private const int MaxDoublings = 6;
+
+    private readonly IRemoteServers _servers;
+    private readonly TimeProvider _time;
+    private readonly Action _wake;
+    private readonly Choice[] _choices;
+    private readonly CancellationToken _stop;
+
+    /// <summary>Makes it.</summary>
+    /// <param name="region">Says when a link has reached another server than the one agreed on.</param>
+    /// <param name="servers">The servers.</param>
+    /// <param name="time">For intervals.</param>
+    /// <param name="wake">Called, from any thread, when a wish may have changed.</param>
+    /// <param name="stop">Ends what is under way.</param>
+    public ServerWishes(Region region, IRemoteServers servers, TimeProvider time, Action wake, CancellationToken stop)
+    {
+        _servers = servers;
+        _time = time;
+        _wake = wake;
+        _stop = stop;
+        _choices = [.. region.ClusterNames.Select(_ => new Choice())];
+        region.ServerWanted += (cluster, address) =>
+        {
+            Volatile.Write(ref _choices[cluster].Reached, address);
+            wake();
+        };
+    }
+
+    /// <summary>When the wishes must be looked at again though nothing happens; null for never.</summary>
+    public TimeSpan? LookAgain { get; private set; }
+
+    /// <summary>The wishes.</summary>
+    /// <param name="clusters">Names and ordinals of the clusters that are mounted, or are to be.</param>
+    /// <param name="alone">Whether this proxy is its region's only one: then the data path chooses, and the wish is what it has chosen.</param>
+    public IReadOnlyDictionary<string, string> Of(IEnumerable<(string Name, int Ordinal)> clusters, bool alone)
+    {
+        LookAgain = null;
+        var wishes = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, ordinal) in clusters)
+        {
+            var choice = _choices[ordinal];
+            Update(choice, ordinal, alone);
+            if (choice.Server is { } server)
+            {
+                wishes[name] = server;
+            }
+        }
+        return wishes;
+    }
+
+    private void Update(Choice choice, int ordinal, bool alone)
+    {
+        if (choice.Asking is { IsCompleted: true } asked)
+        {
+            choice.Asking = null;
+            if (asked.IsCompletedSuccessfully)
+            {
+                choice.Addresses = asked.Result.Addresses;
+                if (asked.Result.Better is { } better && !alone)
+                {
+                    MoveTo(choice, better);
+                    choice.BetterSince = _time.GetTimestamp();
+                }
+            }
+        }
+        var reached = Interlocked.Exchange(ref choice.Reached, null) ?? (alone ? _servers.InUse(ordinal) : null);
+        if (reached is not null && reached != choice.Server)
+        {
+            var hasLasted = choice.BetterSince == 0 || _time.GetElapsedTime(choice.BetterSince) > Lasting;
+            choice.Doublings = hasLasted ? 0 : Math.Min(choice.Doublings + 1, MaxDoublings);
+            choice.BetterSince = 0;
+            MoveTo(choice, reached);
+        }
+        choice.Server ??= choice.Addresses.FirstOrDefault();
+        if (choice.Asking is null && choice.Server is null)
+        {
+            Ask(choice, ordinal, "");
+        }
+        else if (!alone && choice.Server is { } server && server != choice.Addresses.FirstOrDefault())
+        {
+            var rest = choice.TryBetterAfter - _time.GetElapsedTime(choice.MovedAt);
+            if (choice.Asking is null && rest <= TimeSpan.Zero)
+            {
+                choice.MovedAt = _time.GetTimestamp();
+                Ask(choice, ordinal, server);
+            }
+            LookAgain = TimeSpan.FromSeconds(Math.Clamp(rest.TotalSeconds, 1, Math.Min(30, LookAgain?.TotalSeconds ?? 30)));
+        }
+    }
+
+    private void MoveTo(Choice choice, string server)
+    {
+        choice.Server = server;
+        choice.MovedAt = _time.GetTimestamp();
+        choice.TryBetterAfter = Stay * (1 << choice.Doublings);
+    }
+
+    private void Ask(Choice choice, int ordinal, string than)
+    {
+        choice.Asking = FindAsync(ordinal, than);
+        _ = choice.Asking.ContinueWith(_ => _wake(), _stop, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>The addresses, and the first of those before a server that takes a connection.</summary>
+    private async Task<(IReadOnlyList<string> Addresses, string? Better)> FindAsync(int ordinal, string than)
+    {
+        var addresses = await _servers.AddressesAsync(ordinal, _stop).ConfigureAwait(false);
+        foreach (var address in addresses.TakeWhile(a => than.Length > 0 && a != than))
+        {
+            if (await _servers.AnswersAsync(ordinal, address, _stop).ConfigureAwait(false))
+            {
+                return (addresses, address);
+            }
+        }
+        return (addresses, null);
+    }
+
+    private sealed class Choice
+    {
+        /// <summary>A server that a link has reached instead of the one agreed on.</summary>
+        public string? Reached;
+        public string? Server;
+        public IReadOnlyList<string> Addresses = [];
+        public Task<(IReadOnlyList<string> Addresses, string? Better)>? Asking;
+        public long MovedAt;
+        public long BetterSince;
+        public TimeSpan TryBetterAfter = Stay;
+        public int Doublings;
+    }
+}

@@ -1,0 +1,80 @@
+using ZooNet.Client;
+using ZooNet.Federation.Interest;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Hosting;
+
+namespace ZooNet.Integration;
+
+/// <summary>A region of two proxies that mounts another region, which mounts nothing: no cycle, so no barrier, as long as both proxies read through one observer.</summary>
+public sealed class TwoProxiesTests
+{
+    private const int Rounds = 100;
+
+    [SkippableFact]
+    public async Task Two_proxies_read_through_one_observer_and_need_no_barriers_and_go_to_the_next_one_together()
+    {
+        Jars.Require();
+        await using var us = await RealEnsemble.StartAsync("us");
+        await using var eu = await RealEnsemble.StartAsync("eu", new() { RemoteObservers = 2, Wan = new() { Rtt = TimeSpan.FromMilliseconds(20) } });
+        var observers = eu.Observers.Where(o => o.Relays.Count > 0).ToList();
+        await using (var direct = await eu.ConnectAsync())
+        {
+            await direct.CreateAsync("/shared", "0"u8.ToArray());
+        }
+        await using var one = await Proxies.StartAsync(us, eu);
+        await one.MountAsync("eu:/shared", "/mnt");
+        await using var two = await Proxies.StartAsync(us, eu);
+        ProxyHost[] proxies = [one, two];
+        await using var ann = await one.ConnectAsync();
+        await using var bob = await two.ConnectAsync();
+        await ann.CreateAsync("/mine");
+
+        async Task ReadThroughAsync(RealServer observer)
+        {
+            var address = $"{observer.Address.Host}:{observer.Address.Port}";
+            await Eventually.Async(() => proxies.All(p => p.Path.Region.Coupling is Coupling { Kind: CouplingKind.Free } && p.Path.Region.AgreedServer(1) == address),
+                $"both proxies read through {address}", TimeSpan.FromSeconds(60));
+            // The first reads after a change of the rules are fresh.
+            await RoundAsync(ann);
+            await RoundAsync(bob);
+            var least = long.MaxValue;
+            for (var attempt = 0; attempt < 10 && least > 0; attempt++)
+            {
+                // On a machine that stalls a proxy may lose touch for a moment, and has fresh barriers made when it is back.
+                var before = proxies.Sum(Barriers);
+                for (var i = 0; i < Rounds; i++)
+                {
+                    await RoundAsync(i % 2 == 0 ? ann : bob);
+                }
+                least = Math.Min(least, proxies.Sum(Barriers) - before);
+            }
+            Assert.Equal(0, least);
+        }
+
+        await ReadThroughAsync(observers[0]);
+        await observers[0].KillAsync();
+        await RoundAsync(ann);
+        await RoundAsync(bob);
+        await ReadThroughAsync(observers[1]);
+    }
+
+    private static long Barriers(ProxyHost proxy) => proxy.Path.Region.Mounts.At("/mnt")!.Counters.BarriersNeeded + proxy.Path.Region.HomeCounters.BarriersNeeded;
+
+    private static async Task RoundAsync(ZooKeeperClient client)
+    {
+        while (true)
+        {
+            try
+            {
+                await client.SetDataAsync("/mine", "1"u8.ToArray());
+                await client.GetDataAsync("/mnt");
+                return;
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss)
+            {
+                // The observer has gone, or the proxies are agreeing on the next one; both requests may be repeated.
+            }
+        }
+    }
+}
