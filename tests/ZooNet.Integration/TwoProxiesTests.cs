@@ -1,12 +1,14 @@
+using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Client;
 using ZooNet.Federation.Interest;
 using ZooNet.Integration.Fixtures;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Views;
 
 namespace ZooNet.Integration;
 
-/// <summary>A region of two proxies that mounts another region, which mounts nothing: no cycle, so no barrier, as long as both proxies read through one observer.</summary>
+/// <summary>A region of two proxies that mounts another one, which mounts nothing. There is no cycle, so no read needs a barrier as long as both read through one observer.</summary>
 public sealed class TwoProxiesTests
 {
     private const int Rounds = 100;
@@ -57,6 +59,31 @@ public sealed class TwoProxiesTests
         await RoundAsync(ann);
         await RoundAsync(bob);
         await ReadThroughAsync(observers[1]);
+    }
+
+    [SkippableFact]
+    public async Task Two_proxies_that_read_through_observers_of_their_own_couple_everything_and_say_why()
+    {
+        Jars.Require();
+        await using var us = await RealEnsemble.StartAsync("us");
+        await using var eu = await RealEnsemble.StartAsync("eu", new() { RemoteObservers = 2 });
+        await using (var direct = await eu.ConnectAsync())
+        {
+            await direct.CreateAsync("/shared", "0"u8.ToArray());
+        }
+        await using var one = await Proxies.StartAsync(us, eu);
+        await one.MountAsync("eu:/shared", "/mnt");
+        await using var two = await Proxies.StartAsync(us, eu, c => c with { Remotes = [c.Remotes[0] with { Observers = [.. c.Remotes[0].Observers.Reverse()] }] });
+        await using var bob = await two.ConnectAsync();
+        await bob.CreateAsync("/mine");
+        foreach (var proxy in new[] { one, two })
+        {
+            await Eventually.Async(() => proxy.Path.Region.Coupling is Coupling { Kind: CouplingKind.Conservative }
+                && proxy.Services.GetRequiredService<ViewDriver>().Describe().Why.StartsWith("the region's proxies read eu through different servers: ", StringComparison.Ordinal), "both know");
+        }
+        var before = Barriers(two);
+        await RoundAsync(bob);
+        Assert.NotEqual(before, Barriers(two));
     }
 
     private static long Barriers(ProxyHost proxy) => proxy.Path.Region.Mounts.At("/mnt")!.Counters.BarriersNeeded + proxy.Path.Region.HomeCounters.BarriersNeeded;

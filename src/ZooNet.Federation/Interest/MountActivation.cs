@@ -206,9 +206,14 @@ public sealed class MountActivation
         }
         var others = own.Proxies.Where(proxy => proxy != self).ToList();
         var acknowledged = others.TrueForAll(other => other.Acknowledged.GetValueOrDefault(_view, -1) >= own.Version);
-        foreach (var (cluster, server) in self.Reads ?? new Dictionary<string, string>())
+        foreach (var cluster in servers.Keys)
         {
-            if (acknowledged || ReadsAtOnce || others.TrueForAll(other => other.Reads is { } reads && reads.GetValueOrDefault(cluster, server) == server))
+            if (self.Reads?.GetValueOrDefault(cluster) is not { } server)
+            {
+                // The others take it that this one reads nothing there.
+                servers[cluster] = "";
+            }
+            else if (acknowledged || ReadsAtOnce || others.TrueForAll(other => other.Reads is { } reads && reads.GetValueOrDefault(cluster, server) == server))
             {
                 servers[cluster] = server;
             }

@@ -45,6 +45,7 @@ public sealed record ViewProxy(string Id, IReadOnlyDictionary<string, long> Ackn
     /// The server, as "address:port", through which it reads each mounted cluster, or would. The proxies of a view are one copy of a cluster where
     /// they name the same one. Null from a version of ZooNet that does not say: it may read through any.
     /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Reads { get; init; }
 }
 

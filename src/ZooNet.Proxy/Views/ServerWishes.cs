@@ -1,19 +1,20 @@
-using ZooNet.Federation.Freshness;
-
 namespace ZooNet.Proxy.Views;
 
 /// <summary>
 /// Through which server this proxy would like to read each remote cluster: the first of its configuration, until that one can't be reached; and back to
 /// it when it can, at growing intervals where that does not last. What becomes of a wish is for the region's proxies to agree on
-/// (docs/consistency.md, "Several proxies of a region"). One driver calls the rest; only the region's event comes from elsewhere.
+/// (docs/consistency.md, "Several proxies of a region"). Not thread-safe where it does not say so: one driver.
 /// </summary>
-internal sealed class ServerWishes
+public sealed class ServerWishes
 {
     /// <summary>How long a second choice is kept before a better one is tried, at first.</summary>
     private static readonly TimeSpan Stay = TimeSpan.FromSeconds(30);
 
     /// <summary>A better server that is left within this time has not lasted.</summary>
     private static readonly TimeSpan Lasting = TimeSpan.FromMinutes(2);
+
+    /// <summary>How soon names that could not be resolved are tried again.</summary>
+    private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(5);
 
     private const int MaxDoublings = 6;
 
@@ -24,23 +25,25 @@ internal sealed class ServerWishes
     private readonly CancellationToken _stop;
 
     /// <summary>Makes it.</summary>
-    /// <param name="region">Says when a link has reached another server than the one agreed on.</param>
+    /// <param name="clusters">How many clusters there are, home included.</param>
     /// <param name="servers">The servers.</param>
     /// <param name="time">For intervals.</param>
     /// <param name="wake">Called, from any thread, when a wish may have changed.</param>
     /// <param name="stop">Ends what is under way.</param>
-    public ServerWishes(Region region, IRemoteServers servers, TimeProvider time, Action wake, CancellationToken stop)
+    public ServerWishes(int clusters, IRemoteServers servers, TimeProvider time, Action wake, CancellationToken stop)
     {
         _servers = servers;
         _time = time;
         _wake = wake;
         _stop = stop;
-        _choices = [.. region.ClusterNames.Select(_ => new Choice())];
-        region.ServerWanted += (cluster, address) =>
-        {
-            Volatile.Write(ref _choices[cluster].Reached, address);
-            wake();
-        };
+        _choices = [.. Enumerable.Range(0, clusters).Select(_ => new Choice())];
+    }
+
+    /// <summary>A link has reached another server than the one agreed on. Any thread.</summary>
+    public void Reached(int cluster, string address)
+    {
+        Volatile.Write(ref _choices[cluster].Reached, address);
+        _wake();
     }
 
     /// <summary>When the wishes must be looked at again though nothing happens; null for never.</summary>
@@ -83,25 +86,35 @@ internal sealed class ServerWishes
         var reached = Interlocked.Exchange(ref choice.Reached, null) ?? (alone ? _servers.InUse(ordinal) : null);
         if (reached is not null && reached != choice.Server)
         {
-            var hasLasted = choice.BetterSince == 0 || _time.GetElapsedTime(choice.BetterSince) > Lasting;
+            var hasLasted = choice.BetterSince is not { } since || _time.GetElapsedTime(since) > Lasting;
             choice.Doublings = hasLasted ? 0 : Math.Min(choice.Doublings + 1, MaxDoublings);
-            choice.BetterSince = 0;
+            choice.BetterSince = null;
             MoveTo(choice, reached);
         }
         choice.Server ??= choice.Addresses.FirstOrDefault();
-        if (choice.Asking is null && choice.Server is null)
+        if (choice.Server is null)
         {
-            Ask(choice, ordinal, "");
+            AskAfter(choice, ordinal, choice.AskedAt is null ? TimeSpan.Zero : AskAgain, choice.AskedAt ?? 0);
         }
-        else if (!alone && choice.Server is { } server && server != choice.Addresses.FirstOrDefault())
+        else if (!alone && choice.Server != choice.Addresses.FirstOrDefault())
         {
-            var rest = choice.TryBetterAfter - _time.GetElapsedTime(choice.MovedAt);
-            if (choice.Asking is null && rest <= TimeSpan.Zero)
-            {
-                choice.MovedAt = _time.GetTimestamp();
-                Ask(choice, ordinal, server);
-            }
-            LookAgain = TimeSpan.FromSeconds(Math.Clamp(rest.TotalSeconds, 1, Math.Min(30, LookAgain?.TotalSeconds ?? 30)));
+            AskAfter(choice, ordinal, choice.TryBetterAfter, Math.Max(choice.MovedAt, choice.AskedAt ?? 0));
+        }
+    }
+
+    private void AskAfter(Choice choice, int ordinal, TimeSpan pause, long since)
+    {
+        var rest = pause - _time.GetElapsedTime(since);
+        if (rest > TimeSpan.Zero)
+        {
+            LookAgain = LookAgain is { } sooner && sooner < rest ? sooner : rest;
+            return;
+        }
+        if (choice.Asking is null)
+        {
+            choice.AskedAt = _time.GetTimestamp();
+            choice.Asking = FindAsync(ordinal, choice.Server ?? "");
+            _ = choice.Asking.ContinueWith(_ => _wake(), _stop, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 
@@ -110,12 +123,6 @@ internal sealed class ServerWishes
         choice.Server = server;
         choice.MovedAt = _time.GetTimestamp();
         choice.TryBetterAfter = Stay * (1 << choice.Doublings);
-    }
-
-    private void Ask(Choice choice, int ordinal, string than)
-    {
-        choice.Asking = FindAsync(ordinal, than);
-        _ = choice.Asking.ContinueWith(_ => _wake(), _stop, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>The addresses, and the first of those before a server that takes a connection.</summary>
@@ -140,7 +147,8 @@ internal sealed class ServerWishes
         public IReadOnlyList<string> Addresses = [];
         public Task<(IReadOnlyList<string> Addresses, string? Better)>? Asking;
         public long MovedAt;
-        public long BetterSince;
+        public long? AskedAt;
+        public long? BetterSince;
         public TimeSpan TryBetterAfter = Stay;
         public int Doublings;
     }

@@ -68,7 +68,11 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         _sessions = sessions;
         _time = time;
         _logger = logger;
-        _wishes = servers is null ? null : new ServerWishes(region, servers, time, Wake, _stop.Token);
+        if (servers is not null)
+        {
+            _wishes = new ServerWishes(region.ClusterCount, servers, time, Wake, _stop.Token);
+            region.ServerWanted += _wishes.Reached;
+        }
         _folders = [.. clusters.All.Select(c => new ViewFolder(c, config, logger))];
         _work = new Task<Action>?[_folders.Length];
         _registration = new Registration(clusters.Home, config);
@@ -461,7 +465,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 {
                     exempt |= edges.Contains(names[i]) ? 0 : 1UL << i;
                 }
-                return Coupling.Sequential(standing.Graph, _config.Region, names, 0, _homeHasSeveralServers, exempt, standing.IsOnlyProxy);
+                // Another proxy may be configured with another server of home.
+                return Coupling.Sequential(standing.Graph, _config.Region, names, 0, _homeHasSeveralServers || !standing.IsOnlyProxy, exempt, standing.IsOnlyProxy);
         }
     }
 

@@ -13,7 +13,7 @@ public sealed class ViewRecordJsonTests
         Version = 7,
         Revision = 12,
         Mounts = [new("eu", "/apps", PublishedState.Joining), new("asia", "/", PublishedState.Left)],
-        Proxies = [new("us-1", new Dictionary<string, long> { ["us"] = 7, ["eu"] = 3 })],
+        Proxies = [new("us-1", new Dictionary<string, long> { ["us"] = 7, ["eu"] = 3 }) { Reads = new Dictionary<string, string> { ["eu"] = "10.0.0.7:2181" } }, new("us-2", new Dictionary<string, long>())],
     };
 
     [Fact]
@@ -25,11 +25,13 @@ public sealed class ViewRecordJsonTests
         Assert.Equal(json, ViewRecordJson.Format(read!));
         Assert.Equal(Sample.Mounts, read!.Mounts);
         Assert.Equal(3, read.Proxies[0].Acknowledged["eu"]);
+        Assert.Equal("10.0.0.7:2181", read.Proxies[0].Reads!["eu"]);
+        Assert.Null(read.Proxies[1].Reads);
     }
 
     [Fact]
     public void Its_form_is_readable_and_stays_as_it_is() => Assert.Equal(
-        """{"format":1,"view":"us","region":"us","home":"us","version":7,"revision":12,"mounts":[{"cluster":"eu","remotePath":"/apps","state":"Joining"},{"cluster":"asia","remotePath":"/","state":"Left"}],"proxies":[{"id":"us-1","acknowledged":{"us":7,"eu":3}}]}""",
+        """{"format":1,"view":"us","region":"us","home":"us","version":7,"revision":12,"mounts":[{"cluster":"eu","remotePath":"/apps","state":"Joining"},{"cluster":"asia","remotePath":"/","state":"Left"}],"proxies":[{"id":"us-1","acknowledged":{"us":7,"eu":3},"reads":{"eu":"10.0.0.7:2181"}},{"id":"us-2","acknowledged":{}}]}""",
         Encoding.UTF8.GetString(ViewRecordJson.Format(Sample)));
 
     [Fact]
