@@ -93,6 +93,9 @@ public sealed class MountActivation
     /// <summary>Takes an ingredient out: that a server is left for another only when the other proxies know.</summary>
     internal bool ReadsAtOnce { get; set; }
 
+    /// <summary>Takes an ingredient out: that who is about to leave a server couples everything before the record says so.</summary>
+    internal bool PublishesAtOnce { get; set; }
+
     /// <summary>Begins a look at a cluster's folder: call before the barrier that precedes the reading.</summary>
     public Look BeginLook(string cluster)
     {
@@ -208,9 +211,9 @@ public sealed class MountActivation
         var acknowledged = others.TrueForAll(other => other.Acknowledged.GetValueOrDefault(_view, -1) >= own.Version);
         foreach (var cluster in servers.Keys)
         {
-            if (self.Reads?.GetValueOrDefault(cluster) is not { } server)
+            if (self.Reads?.GetValueOrDefault(cluster) is not { } server || _reads?.ContainsKey(cluster) != true)
             {
-                // The others take it that this one reads nothing there.
+                // The others take it that this one reads nothing there, or soon will.
                 servers[cluster] = "";
             }
             else if (acknowledged || ReadsAtOnce || others.TrueForAll(other => other.Reads is { } reads && reads.GetValueOrDefault(cluster, server) == server))
@@ -229,6 +232,11 @@ public sealed class MountActivation
         if (own.Proxies.FirstOrDefault(proxy => proxy.Id == _proxyId) is not { } self)
         {
             return "this proxy has not been listed yet";
+        }
+        if (!PublishesAtOnce && _reads is not null && self.Reads?.FirstOrDefault(read => _reads.GetValueOrDefault(read.Key) != read.Value) is { Key: not null } leaving)
+        {
+            // Before it is published: who reads the record then takes it that this proxy couples everything.
+            return $"this proxy is about to leave {leaving.Value}, through which it reads {leaving.Key}";
         }
         var others = own.Proxies.Where(proxy => proxy != self).ToList();
         foreach (var other in others)

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ZooNet.Federation.Tests.Interest;
 
 /// <summary>
-/// docs/spec/activation.pml, checked by spin: no interleaving of the protocol ends in the cycle, and with one ingredient left
-/// out spin finds one. Skipped where spin or a C compiler is missing, except in CI.
+/// docs/spec/activation.pml and copies.pml, checked by spin: no interleaving of the protocols ends in what must not be, and with one ingredient left
+/// out spin finds it. Skipped where spin or a C compiler is missing, except in CI.
 /// </summary>
 public sealed class ActivationSpecTests
 {
@@ -36,6 +36,27 @@ public sealed class ActivationSpecTests
         Assert.Contains("assertion violated", await CheckAsync($"{options} -DMUTATION={mutation}"), StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task No_interleaving_lets_proxies_of_a_region_read_two_copies_unawares()
+    {
+        NeedSpin();
+        var result = await CheckAsync("-DN=2 -DCHANGES=3", "copies.pml");
+        Assert.Contains("errors: 0", result, StringComparison.Ordinal);
+        Assert.DoesNotContain("Search not completed", result, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public async Task Without_any_one_ingredient_spin_finds_that_they_do(int mutation)
+    {
+        NeedSpin();
+        Assert.Contains("assertion violated", await CheckAsync($"-DN=2 -DMUTATION={mutation}", "copies.pml"), StringComparison.Ordinal);
+    }
+
     private static void NeedSpin()
     {
         var found = OnPath("spin") && OnPath("gcc");
@@ -46,12 +67,12 @@ public sealed class ActivationSpecTests
     private static bool OnPath(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Any(folder => File.Exists(Path.Combine(folder, name)));
 
-    private static async Task<string> CheckAsync(string options)
+    private static async Task<string> CheckAsync(string options, string spec = "activation.pml")
     {
         var folder = Directory.CreateTempSubdirectory("zoonet-spin-");
         try
         {
-            await RunAsync(folder.FullName, "spin", $"-a {options} {SpecPath()}");
+            await RunAsync(folder.FullName, "spin", $"-a {options} {SpecPath(spec)}");
             await RunAsync(folder.FullName, "gcc", "-O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=4000 -o pan pan.c");
             return await RunAsync(folder.FullName, Path.Combine(folder.FullName, "pan"), "-m200000 -w24");
         }
@@ -80,13 +101,13 @@ public sealed class ActivationSpecTests
         }
     }
 
-    private static string SpecPath()
+    private static string SpecPath(string spec)
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "ZooNet.sln")))
         {
             folder = folder.Parent;
         }
-        return Path.Combine(folder!.FullName, "docs", "spec", "activation.pml");
+        return Path.Combine(folder!.FullName, "docs", "spec", spec);
     }
 }

@@ -74,3 +74,6 @@ public sealed class Ring() : HistoryFixture(new Dictionary<string, string?> { ["
 
 /// <summary>us mounts eu and nobody mounts us: no cycle, so with one proxy the whole region is a single view.</summary>
 public sealed class OneWay() : HistoryFixture(new Dictionary<string, string?> { ["us"] = "eu", ["eu"] = null }, voters: 3, proxies: 1);
+
+/// <summary>The same with two proxies in each region, which agree on the server that they read eu through.</summary>
+public sealed class OneWayPair() : HistoryFixture(new Dictionary<string, string?> { ["us"] = "eu", ["eu"] = null }, voters: 1, proxies: 2);

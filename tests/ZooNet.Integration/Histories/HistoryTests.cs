@@ -117,3 +117,10 @@ public sealed class OneWayHistoryTests(OneWay fixture, ITestOutputHelper output)
     [SkippableFact]
     public Task Under_faults_one_order_explains_what_all_clients_saw() => JudgeUnderFaultsAsync("sequential");
 }
+
+/// <summary>The same with two proxies per region, which are one copy as long as they agree on a server, and leave it one after the other.</summary>
+public sealed class OneWayPairHistoryTests(OneWayPair fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<OneWayPair>
+{
+    [SkippableFact]
+    public Task Under_faults_one_order_explains_what_all_clients_saw() => JudgeUnderFaultsAsync("sequential");
+}
