@@ -157,18 +157,32 @@ def work(options):
 
 
 def run_worker(options, folder, name, extra):
-    """Starts a worker process and returns what it reported, its exit code and its output."""
+    """
+    Starts a worker process and returns what it reported, its exit code and its output. A process that reports nothing for
+    options.timeout seconds is ended; its exit code is None.
+    """
     report = os.path.join(folder, name)
     command = [sys.executable, os.path.abspath(__file__), "--worker", report, "--hosts", options.hosts,
                "--chroot-prefix", options.chroot_prefix] + extra
     # No bytecode: the suite lies in /usr/lib, which is not ours to write to.
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=folder,
-                              stderr=subprocess.STDOUT, text=True, timeout=options.timeout, env=environment)
-        code, output = done.returncode, done.stdout
-    except subprocess.TimeoutExpired as hung:
-        code, output = None, (hung.stdout or b"").decode("utf-8", "replace")
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, cwd=folder, stderr=subprocess.STDOUT, env=environment)
+        reported, heard = 0, time.monotonic()
+        code = None
+        while code is None:
+            try:
+                code = worker.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                size = os.path.getsize(report) if os.path.exists(report) else 0
+                if size > reported:
+                    reported, heard = size, time.monotonic()
+                elif time.monotonic() - heard > options.timeout:
+                    worker.kill()
+                    worker.wait()
+                    break
+        log.seek(0)
+        output = log.read()
     entries = []
     if os.path.exists(report):
         with open(report) as f:
@@ -214,15 +228,23 @@ def run_groups(options, folder, tests):
             except queue.Empty:
                 return
             started = time.monotonic()
-            file = name.replace("::", "-")
-            entries, code, output = run_worker(options, folder, file, [m["id"] for m in members])
-            reported = {e["id"] for e in entries}
-            # A test that took its whole process down, or hung in it, has reported nothing.
-            why = "the process did not end in %d s" % options.timeout if code is None else "exit code %s" % code
-            missing = [{"id": m["id"], "outcome": "error", "seconds": 0.0, "why": why + "\n" + output[-4000:]}
-                       for m in members if m["id"] not in reported]
+            found = []
+            rest = members
+            while rest:
+                file = "%s-%d" % (name.replace("::", "-"), len(rest))
+                entries, code, output = run_worker(options, folder, file, [m["id"] for m in rest])
+                found.extend(entries)
+                reported = {e["id"] for e in entries}
+                rest = [m for m in rest if m["id"] not in reported]
+                # A test that took its whole process down, or hung in it, has reported nothing. They run in this order: the
+                # first of them is the one that hung, and the others have not been run.
+                hung = code is None
+                why = "it did not end in %d s" % options.timeout if hung else "exit code %s" % code
+                failed = rest[:1] if hung else rest
+                found.extend({"id": m["id"], "outcome": "error", "seconds": 0.0, "why": why + "\n" + output[-4000:]} for m in failed)
+                rest = rest[len(failed):]
             with lock:
-                results.extend(entries + missing)
+                results.extend(found)
                 print("%5.1f s  %-60s %d tests" % (time.monotonic() - started, name, len(members)), flush=True)
 
     threads = [threading.Thread(target=drain) for _ in range(options.jobs)]
@@ -236,8 +258,9 @@ def run_groups(options, folder, tests):
 def run_again(options, folder, results):
     """
     Runs each failed test again, by itself. A few of the suite's tests race with their own client's threads: on a busy
-    machine test_connection_dropped, for one, may get the reply before it has dropped the connection. When more than a few
-    have failed that is not the reason, and all of it stands. Every second run is printed.
+    machine test_connection_dropped, for one, may get the reply before it has dropped the connection; and test_lock waits for
+    ever where the next contender has the lock before the test has seen that the one before gave it up. When more than a
+    few have failed that is not the reason, and all of it stands. Every second run is printed.
     """
     failed = [r for r in results if r["outcome"] in ("failed", "error")]
     if len(failed) > MOST_FAILED_TO_RUN_AGAIN:
@@ -270,7 +293,7 @@ def main():
     parser.add_argument("--results", help="write the outcome of every test to this file")
     parser.add_argument("--junit", help="write a JUnit report to this file")
     parser.add_argument("--jobs", type=int, default=4, help="processes at a time (default 4; most of them wait)")
-    parser.add_argument("--timeout", type=int, default=300, help="seconds that one class of tests may take")
+    parser.add_argument("--timeout", type=int, default=120, help="seconds that one test may take")
     parser.add_argument("--rerun", type=int, default=2, help="how often a failed test is run again (default 2)")
     parser.add_argument("--list-excluded", action="store_true", help="print what is left out and why")
     parser.add_argument("-k", help="run only the tests that match, as pytest's -k")
