@@ -30,6 +30,9 @@ internal sealed class Frontier(Region region)
     /// <summary>How many sights wait to be dated; beyond, the oldest stays without a date.</summary>
     public const int MaxSights = 64;
 
+    /// <summary>The longest path, in bytes, that is remembered for its date.</summary>
+    public const int MaxPathLength = 1024;
+
     private readonly long[] _newest = new long[region.ClusterCount];
     private readonly long[] _unknownSince = new long[region.ClusterCount];
     private ulong _touched;
@@ -58,20 +61,21 @@ internal sealed class Frontier(Region region)
     /// <summary>The session got a reply.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="shown">What the reply shows.</param>
-    /// <param name="path">What was asked for, in the cluster's own terms; empty where that was not kept, and then nothing is dated.</param>
+    /// <param name="path">What was asked for, in the cluster's own terms. Where that was not kept, or is too long to be, nothing is dated.</param>
     public void Saw(int cluster, in Shown shown, ReadOnlySpan<byte> path)
     {
         if (shown.Zxid <= 0)
         {
             return;
         }
+        var isKept = path.Length is > 0 and <= MaxPathLength;
         switch (shown.Untold)
         {
-            case Untold.Acl when !path.IsEmpty:
+            case Untold.Acl when isKept:
                 var since = region.Acls.FirstSeen(cluster, Encoding.UTF8.GetString(path), shown.Czxid, shown.Aversion, shown.Zxid);
                 Learned(cluster, Math.Max(since, shown.Told), shown.Watchable);
                 break;
-            case Untold.Absence or Untold.Children or Untold.Refusal when !path.IsEmpty && shown.Zxid > _newest[cluster]:
+            case Untold.Absence or Untold.Children or Untold.Refusal when isKept && shown.Zxid > _newest[cluster]:
                 Learned(cluster, 0);
                 if (!shown.Watchable && cluster == 0)
                 {

@@ -384,7 +384,7 @@ public sealed class ClientSession
         }
         switch (pending.Op)
         {
-            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl when RequestRewriter.TryGetPath(frame, out var path):
+            case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl when RequestRewriter.TryGetPath(frame, out var path) && path.Length <= Frontier.MaxPathLength:
                 frame = frame.Slice(Framing.PrefixLength + RequestHeader.WireLength, sizeof(int) + path.Length);
                 break;
             case OpCode.MultiRead:

@@ -211,6 +211,26 @@ public sealed class DatingTests
         Assert.Equal("/apps/a", Remote.LastPath);
     }
 
+    [Theory]
+    [InlineData(Frontier.MaxPathLength, 0)]
+    [InlineData(Frontier.MaxPathLength + 1, 1)]
+    public void A_path_that_is_too_long_to_be_remembered_costs_a_barrier_and_nothing_else(int length, int barriers)
+    {
+        Begin();
+        FindNothing("/folder/" + new string('x', length - "/folder/".Length), zxid: 20);
+        Ask("/mnt/a");
+        Assert.Equal(barriers, _host.Barriers.Count);
+        if (barriers == 0)
+        {
+            ReplyStat(Home, zxid: 21, pzxid: 6);
+        }
+        else
+        {
+            _host.FinishBarrier();
+        }
+        Assert.Equal("/apps/a", Remote.LastPath);
+    }
+
     private void Begin(bool far = false)
     {
         _host.Attach(session: 0);
