@@ -21,8 +21,9 @@ internal sealed record WanEntry(ServerAddress Server, string Local, string? Remo
 /// pinning everything of a region shares one processor: neither region profits from the other's being slow.
 /// </summary>
 /// <remarks>
-/// Proxies of one home are proxies of one region, and several of them couple everything (docs/consistency.md): (b) and (c) therefore
-/// have a pair of ensembles each. (d) and (e) publish no view and are not counted; they use (b)'s, as do (a), (f) and (g).
+/// Proxies of one home are proxies of one region, and what they need depends on how many they are (docs/consistency.md): (b) and (c)
+/// have a pair of ensembles each, so that both are regions with one proxy. (d) and (e) publish no view and are not counted; they use
+/// (b)'s, as do (a), (f) and (g).
 /// </remarks>
 internal sealed class WanRegions : IAsyncDisposable
 {
