@@ -9,9 +9,9 @@ public sealed class DemoTests
 {
     private static readonly DemoOptions Short = new() { Rtt = TimeSpan.FromMilliseconds(60), Operations = 160, Rounds = 5, Pairs = 2, ClientsPerRegion = 2 };
 
-    private static (Narrator Narrator, StringWriter Text) Record()
+    private static (Narrator Narrator, Story Text) Record()
     {
-        var text = new StringWriter();
+        var text = new Story();
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(text) });
         console.Profile.Width = 200;
         return (new Narrator(console), text);
@@ -48,12 +48,13 @@ public sealed class DemoTests
         using var stop = new CancellationTokenSource();
         var run = new DemoRun(Short with { Rtt = TimeSpan.FromMilliseconds(4), Operations = 8, Rounds = 1, Keep = true }, narrator).RunAsync(stop.Token);
         var deadline = DateTime.UtcNow.AddSeconds(60);
-        while (!text.ToString().Contains("zkCli.sh -server", StringComparison.Ordinal) && !run.IsCompleted && DateTime.UtcNow < deadline)
+        System.Text.RegularExpressions.Match hint;
+        while (!(hint = System.Text.RegularExpressions.Regex.Match(text.ToString(), @"zkCli\.sh -server 127\.0\.0\.1:(\d+)\s")).Success && !run.IsCompleted && DateTime.UtcNow < deadline)
         {
             await Task.Delay(20);
         }
         Assert.False(run.IsCompleted);
-        var address = System.Text.RegularExpressions.Regex.Match(text.ToString(), @"zkCli\.sh -server 127\.0\.0\.1:(\d+)").Groups[1].Value;
+        var address = hint.Groups[1].Value;
         await using (var client = await DemoRegion.ConnectAsync(new(System.Net.IPAddress.Loopback, int.Parse(address)), CancellationToken.None))
         {
             Assert.Contains("greeting", (await client.GetChildrenAsync("/mnt/eu")).Names);
@@ -82,5 +83,37 @@ public sealed class DemoTests
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         taken.Start();
         Assert.Equal(ExitCodes.Failed, await CommandLine.RunAsync(["demo", "--rtt", "1ms", "--ops", "8", "--rounds", "1", "--us", taken.LocalEndpoint.ToString()!], DemoCommand.Create()));
+    }
+
+    /// <summary>What the demo writes, read while it writes on.</summary>
+    private sealed class Story : TextWriter
+    {
+        private readonly System.Text.StringBuilder _text = new();
+
+        public override System.Text.Encoding Encoding => System.Text.Encoding.UTF8;
+
+        public override void Write(char value)
+        {
+            lock (_text)
+            {
+                _text.Append(value);
+            }
+        }
+
+        public override void Write(string? value)
+        {
+            lock (_text)
+            {
+                _text.Append(value);
+            }
+        }
+
+        public override string ToString()
+        {
+            lock (_text)
+            {
+                return _text.ToString();
+            }
+        }
     }
 }
