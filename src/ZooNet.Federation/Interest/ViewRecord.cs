@@ -63,8 +63,7 @@ public sealed record ViewRecord
     public int Format { get; init; } = CurrentFormat;
 
     /// <summary>
-    /// The view's name, unique in the federation: the region's name where all its proxies read each remote through the
-    /// same observer, otherwise the region's name and a suffix.
+    /// The view's name, unique in the federation: the region's name. Whether the region's proxies read each remote as one copy is told by <see cref="ViewProxy.Reads"/>.
     /// </summary>
     public required string View { get; init; }
 
