@@ -3,11 +3,12 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
 using ZooNet.Server.Connections;
-using ZooNet.Server.Membership;
 using ZooNet.Server.Persistence;
 using ZooNet.Server.Requests;
 using ZooNet.Server.Sessions;
-using ZooNet.Server.Transactions;
+using ZooNet.Tree.Membership;
+using ZooNet.Tree.Requests;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server;
 

@@ -7,8 +7,9 @@ using ZooNet.Protocol.FourLetterWords;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Persistence;
 using ZooNet.Server.Requests;
-using ZooNet.Server.Transactions;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Requests;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server;
 

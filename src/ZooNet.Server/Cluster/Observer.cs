@@ -1,8 +1,8 @@
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Persistence;
-using ZooNet.Server.Transactions;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Cluster;
 

@@ -1,7 +1,8 @@
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Requests;
-using ZooNet.Server.Transactions;
+using ZooNet.Tree.Requests;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Cluster;
 

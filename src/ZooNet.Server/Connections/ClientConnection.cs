@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Connections;
 using ZooNet.Protocol;
 using ZooNet.Protocol.FourLetterWords;
 using ZooNet.Server.Requests;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Requests;
 
 namespace ZooNet.Server.Connections;
 

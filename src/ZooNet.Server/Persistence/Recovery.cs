@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
 
 namespace ZooNet.Server.Persistence;
 

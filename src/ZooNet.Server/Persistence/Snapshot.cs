@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using ZooNet.Protocol;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
 
 namespace ZooNet.Server.Persistence;
 

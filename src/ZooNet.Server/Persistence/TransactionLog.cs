@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
-using ZooNet.Server.Transactions;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Persistence;
 

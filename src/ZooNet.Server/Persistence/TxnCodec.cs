@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
-using ZooNet.Server.Transactions;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Persistence;
 

@@ -1,6 +1,7 @@
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Requests;
 
 namespace ZooNet.Server.Requests;
 

@@ -1,5 +1,5 @@
 using ZooNet.Protocol;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
 
 namespace ZooNet.Server.Requests;
 

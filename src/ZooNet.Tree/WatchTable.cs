@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Tree;
+namespace ZooNet.Tree;
 
 /// <summary>
 /// The watches of one kind (data, or child): by path and by watcher. As in ZooKeeper 3.8 a watcher has one mode per path:

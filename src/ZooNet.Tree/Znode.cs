@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Tree;
+namespace ZooNet.Tree;
 
 /// <summary>What ends a znode's life besides a delete.</summary>
 internal enum ZnodeKind : byte

@@ -1,7 +1,7 @@
 using ZooNet.Protocol;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
 
-namespace ZooNet.Server.Requests;
+namespace ZooNet.Tree.Requests;
 
 /// <summary>What a check needs to know of a znode: as it is, or as it will be after the earlier operations of the same multi.</summary>
 internal readonly record struct NodeView(int Version, int Aversion, int Creates, int ChildCount, IReadOnlyList<Acl> AccessControl, ZnodeKind Kind)

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text;
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Membership;
+namespace ZooNet.Tree.Membership;
 
 /// <summary>
 /// Who belongs to the ensemble, and since when: what <c>/zookeeper/config</c> shows. Immutable. The rules, and the order in which they are

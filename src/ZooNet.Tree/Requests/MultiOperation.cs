@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Requests;
+namespace ZooNet.Tree.Requests;
 
 /// <summary>One operation that may stand alone or in a multi or multiRead, decoded. Fields that its type lacks are defaults.</summary>
 internal readonly record struct MultiOperation(OpCode Type, string? Path, byte[]? Data = null, int Version = -1,

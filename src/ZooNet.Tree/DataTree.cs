@@ -1,9 +1,9 @@
 using System.Text;
 using ZooNet.Protocol;
-using ZooNet.Server.Membership;
-using ZooNet.Server.Transactions;
+using ZooNet.Tree.Membership;
+using ZooNet.Tree.Transactions;
 
-namespace ZooNet.Server.Tree;
+namespace ZooNet.Tree;
 
 /// <summary>
 /// The znodes, their watches and the sessions: the state that the transactions make. Applying the same transactions in

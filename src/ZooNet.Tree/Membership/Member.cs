@@ -1,7 +1,7 @@
 using System.Globalization;
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Membership;
+namespace ZooNet.Tree.Membership;
 
 /// <summary>
 /// One server of a configuration, as <c>host:port:electionPort[:type][;[clientHost:]clientPort]</c> says it. Names are not looked up.

@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Tree;
+namespace ZooNet.Tree;
 
 /// <summary>Whom a watch tells: a client connection. Called under the server's gate.</summary>
 internal interface IWatcher

@@ -1,10 +1,10 @@
 using System.Globalization;
 using ZooNet.Protocol;
-using ZooNet.Server.Membership;
-using ZooNet.Server.Transactions;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
+using ZooNet.Tree.Membership;
+using ZooNet.Tree.Transactions;
 
-namespace ZooNet.Server.Requests;
+namespace ZooNet.Tree.Requests;
 
 /// <summary>
 /// Turns a write request into the transaction that will be applied, or into an <see cref="ErrorTxn"/>: all that ZooKeeper's

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace ZooNet.Server.Membership;
+namespace ZooNet.Tree.Membership;
 
 /// <summary>Text taken apart as Java does it, since that decides which input a real server takes.</summary>
 internal static class Java

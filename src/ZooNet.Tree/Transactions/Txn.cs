@@ -1,7 +1,7 @@
 using ZooNet.Protocol;
-using ZooNet.Server.Tree;
+using ZooNet.Tree;
 
-namespace ZooNet.Server.Transactions;
+namespace ZooNet.Tree.Transactions;
 
 /// <summary>Who asked for a transaction, and its place in the order of all.</summary>
 /// <param name="SessionId">The session; 0 for the server itself.</param>

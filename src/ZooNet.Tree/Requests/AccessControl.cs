@@ -1,6 +1,6 @@
 using ZooNet.Protocol;
 
-namespace ZooNet.Server.Requests;
+namespace ZooNet.Tree.Requests;
 
 /// <summary>The rules of ACLs with the schemes world, auth, digest and ip, as a ZooKeeper without further providers has them.</summary>
 internal static class AccessControl

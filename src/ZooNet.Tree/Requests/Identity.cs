@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace ZooNet.Server.Requests;
+namespace ZooNet.Tree.Requests;
 
 /// <summary>Who a connection is: what an ACL entry's scheme and id are compared with.</summary>
 /// <param name="Scheme">ip or digest.</param>
