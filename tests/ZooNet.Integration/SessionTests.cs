@@ -45,6 +45,42 @@ public sealed class SessionTests(RegionsFixture regions)
         await client.WaitClosedAsync();
     }
 
+    [SkippableFact]
+    public async Task A_client_that_is_busy_in_one_place_only_and_never_pings_keeps_its_sessions_everywhere()
+    {
+        await using var region = await MountedRegion.StartAsync(regions, "s-busy");
+        await region.Us.CreateAsync("/s-busy-h");
+        await region.Eu.CreateAsync(region.Under("x"));
+        var mounted = region.Under("x");
+        void Read(JuteWriter writer, string path) => new PathWatchRequest(path, false).Write(writer);
+        (string Name, string Ephemeral, Func<RawClient, Task> Use)[] cases =
+        [
+            ("reads", "/s-busy-1", c => c.CallAsync(OpCode.GetData, w => Read(w, mounted))),
+            ("writes", "/s-busy-2", c => c.CallAsync(OpCode.SetData, w => new SetDataRequest(mounted, [], -1).Write(w))),
+            ("syncs", "/s-busy-3", c => c.CallAsync(OpCode.Sync, w => w.WriteString(region.Path))),
+            ("fails", "/s-busy-4", c => c.CallAsync(OpCode.GetData, w => Read(w, region.Under("none")))),
+            ("reads home", region.Under("e5"), c => c.CallAsync(OpCode.GetData, w => Read(w, "/s-busy-h"))),
+            // Only every third of the timeout, each time just before the proxy would have to tell the other cluster.
+            ("seldom reads home", region.Under("e6"), async c =>
+            {
+                await c.CallAsync(OpCode.GetData, w => Read(w, "/s-busy-h"));
+                await Task.Delay(TimeoutMs / 4);
+            }),
+        ];
+        await Task.WhenAll(cases.Select(async use =>
+        {
+            using var client = await RawClient.ConnectAsync(region.Proxy.Address(), TimeoutMs);
+            await client.CallAsync(OpCode.Create, w => new CreateRequest(use.Ephemeral, [], [.. Acl.Open], CreateFlags.Ephemeral).Write(w, OpCode.Create));
+            await client.CallAsync(OpCode.GetData, w => Read(w, mounted));
+            for (var since = Stopwatch.StartNew(); since.Elapsed < 2 * Gone; await Task.Delay(300))
+            {
+                await use.Use(client);
+            }
+            var ensemble = use.Ephemeral.StartsWith(region.Path + "/", StringComparison.Ordinal) ? region.Eu : region.Us;
+            Assert.True((await ensemble.ExistsAsync(use.Ephemeral)).Stat is not null, $"a client that only {use.Name} has lost {use.Ephemeral}");
+        }));
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]

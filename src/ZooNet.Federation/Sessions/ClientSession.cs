@@ -52,8 +52,7 @@ public sealed class ClientSession
     private int _timeoutMs;
     private int _homeAttempts;
     private long _shownZxid;
-    private long _clientHeardMs;
-    private long _clientSentMs;
+    private KeepAlive _keepAlive;
     private int _clientPings;
 
     private long _nextSeq;
@@ -89,7 +88,7 @@ public sealed class ClientSession
         _host = host;
         _mounts = region.Mounts;
         _links.Add(_home);
-        _clientHeardMs = host.NowMs;
+        _keepAlive.Heard(host.NowMs);
     }
 
     /// <summary>What the first waiting request waits for, by the freshness rule; as a mask, what has been asked for it.</summary>
@@ -136,7 +135,8 @@ public sealed class ClientSession
     public long Answered => _nextReply;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
-    public bool NeedsTicks => _links.Count > 1 || _homeRecursive is not null || !_blocked.IsEmpty || _phase != SessionPhase.Established;
+    public bool NeedsTicks => _links.Count > 1 || _homeRecursive is not null || !_blocked.IsEmpty || _phase != SessionPhase.Established
+        || _keepAlive.IsOwed(_home.LastSentMs);
 
     /// <summary>The links, home first; for operators.</summary>
     public IReadOnlyList<SessionLink> Links => _links;
@@ -146,7 +146,7 @@ public sealed class ClientSession
     /// <summary>A whole frame has come from the client.</summary>
     public void ClientFrame(ReadOnlySpan<byte> frame)
     {
-        _clientHeardMs = _host.NowMs;
+        _keepAlive.Heard(_host.NowMs);
         switch (_phase)
         {
             case SessionPhase.AwaitingConnect:
@@ -169,10 +169,6 @@ public sealed class ClientSession
             OnClientPing(frame);
             return;
         }
-        if (_links.Count > 1)
-        {
-            TellRemotes(_timeoutMs / 12);
-        }
         // Step 2: what can't be sent now waits, in order.
         if (!_blocked.IsEmpty || !TryDispatch(frame))
         {
@@ -184,6 +180,10 @@ public sealed class ClientSession
         else if (_exclusive is not null)
         {
             Pump();
+        }
+        if (_phase == SessionPhase.Established)
+        {
+            TellLinks();
         }
     }
 
@@ -207,7 +207,7 @@ public sealed class ClientSession
         // Pings go ahead of everything: the client must hear of home even while its requests wait for a remote.
         _clientPings++;
         SendOn(_home, frame);
-        TellRemotes(0);
+        TellLinks();
     }
 
     /// <summary>
@@ -1513,7 +1513,7 @@ public sealed class ClientSession
                 _clientPings--;
                 ToClient(frame);
             }
-            else if (HasOutstanding && _exclusive is not { Op: OpCode.Auth or OpCode.Sasl } && _host.NowMs - _clientSentMs >= _timeoutMs / 4)
+            else if (HasOutstanding && _exclusive is not { Op: OpCode.Auth or OpCode.Sasl } && _keepAlive.WantsSign(_host.NowMs, _timeoutMs))
             {
                 // An unasked ping reply keeps alive a client that waits for a remote cluster and does not ping meanwhile.
                 ToClient(frame);
@@ -1757,7 +1757,7 @@ public sealed class ClientSession
         _home.Phase = LinkPhase.Ready;
         _home.SessionId = response.SessionId;
         _home.Password = response.Password;
-        _timeoutMs = response.TimeoutMs;
+        _home.TimeoutMs = _timeoutMs = response.TimeoutMs;
         _connectResponse = frame.ToArray();
         _phase = SessionPhase.TakingOver;
         _mounts = _region.Mounts;
@@ -2026,7 +2026,7 @@ public sealed class ClientSession
         }
         if (_phase != SessionPhase.Established)
         {
-            if (now - _clientHeardMs > 10_000)
+            if (_keepAlive.IsSilent(now, 10_000))
             {
                 Close(_phase == SessionPhase.AwaitingConnect ? CloseReason.DownstreamSilent : CloseReason.HomeLost, "the session was not set up within 10 s");
                 return;
@@ -2040,7 +2040,7 @@ public sealed class ClientSession
             }
             return;
         }
-        if (now - _clientHeardMs > _timeoutMs && !HasOutstanding)
+        if (_keepAlive.IsSilent(now, _timeoutMs) && !HasOutstanding)
         {
             // As a server does: whoever holds such a connection open must not keep remote sessions from their client elsewhere.
             Close(CloseReason.DownstreamSilent, $"nothing was heard of the client for {_timeoutMs} ms");
@@ -2083,10 +2083,7 @@ public sealed class ClientSession
             // Whoever was asked is slow: the read must not wait for that, and its barrier does not.
             _barrierPassed = true;
         }
-        if (HasOutstanding && now - _clientSentMs > _timeoutMs / 3 && now - _home.LastSentMs > _timeoutMs / 3 && _home.PingSentMs == 0)
-        {
-            SendPing(_home);
-        }
+        TellLinks();
         Pump();
     }
 
@@ -2112,15 +2109,15 @@ public sealed class ClientSession
     }
 
     /// <summary>
-    /// Keeps the remote sessions alive for as long as the client is heard of. Called only when it was heard this moment, so that a
-    /// remote session never outlives the home session of a client that fell silent by more than its cluster's own steps.
+    /// Keeps the client's sessions alive, in every cluster, for as long as the client is: it may be busy in one of them and never ping.
+    /// A client that falls silent is silent everywhere, so that no session outlives another by more than its cluster's own steps.
     /// </summary>
-    private void TellRemotes(int afterMs)
+    private void TellLinks()
     {
-        for (var i = 1; i < _links.Count; i++)
+        var now = _host.NowMs;
+        foreach (var link in _links)
         {
-            var link = _links[i];
-            if (link.Phase == LinkPhase.Ready && _clientHeardMs - link.LastSentMs >= afterMs)
+            if (link.Phase == LinkPhase.Ready && _keepAlive.IsDue(now, link.LastSentMs, link.TimeoutMs, HasOutstanding))
             {
                 SendPing(link);
             }
@@ -2311,7 +2308,7 @@ public sealed class ClientSession
 
     private void ToClient(ReadOnlySpan<byte> frame)
     {
-        _clientSentMs = _host.NowMs;
+        _keepAlive.Told(_host.NowMs);
         _host.SendToClient(frame);
     }
 
