@@ -2038,12 +2038,13 @@ public sealed class ClientSession
                     Open(link);
                 }
             }
+            TellLinks();
             return;
         }
-        if (_keepAlive.IsSilent(now, _timeoutMs) && !HasOutstanding)
+        if (_keepAlive.IsGivenUp(now, _timeoutMs, HasOutstanding))
         {
             // As a server does: whoever holds such a connection open must not keep remote sessions from their client elsewhere.
-            Close(CloseReason.DownstreamSilent, $"nothing was heard of the client for {_timeoutMs} ms");
+            Close(CloseReason.DownstreamSilent, $"nothing was heard of the client for {now - _keepAlive.HeardMs} ms");
             return;
         }
         if (!ReferenceEquals(_region.Mounts, _mounts))
@@ -2115,9 +2116,10 @@ public sealed class ClientSession
     private void TellLinks()
     {
         var now = _host.NowMs;
+        var waiting = HasOutstanding || _phase == SessionPhase.TakingOver;
         foreach (var link in _links)
         {
-            if (link.Phase == LinkPhase.Ready && _keepAlive.IsDue(now, link.LastSentMs, link.TimeoutMs, HasOutstanding))
+            if (link.Phase == LinkPhase.Ready && _keepAlive.IsDue(now, link.LastSentMs, link.TimeoutMs, _timeoutMs, waiting))
             {
                 SendPing(link);
             }

@@ -16,8 +16,8 @@ public sealed class KeepAliveTests
     {
         var lease = new KeepAlive();
         lease.Heard(5000);
-        Assert.False(lease.IsDue(5000, lastSentMs: 5000, Timeout, waiting: false));
-        Assert.False(lease.IsDue(5999, lastSentMs: 5000, Timeout, waiting: false));
+        Assert.False(lease.IsDue(5000, lastSentMs: 5000, Timeout, Timeout, waiting: false));
+        Assert.False(lease.IsDue(5999, lastSentMs: 5000, Timeout, Timeout, waiting: false));
     }
 
     [Fact]
@@ -25,10 +25,10 @@ public sealed class KeepAliveTests
     {
         var lease = new KeepAlive();
         lease.Heard(5000);
-        Assert.False(lease.IsDue(5000, lastSentMs: 4500, Timeout, waiting: false));
-        Assert.True(lease.IsDue(5500, lastSentMs: 4500, Timeout, waiting: false));
+        Assert.False(lease.IsDue(5000, lastSentMs: 4500, Timeout, Timeout, waiting: false));
+        Assert.True(lease.IsDue(5500, lastSentMs: 4500, Timeout, Timeout, waiting: false));
         // A cluster that granted less is told earlier.
-        Assert.True(lease.IsDue(5000, lastSentMs: 4500, Timeout / 4, waiting: false));
+        Assert.True(lease.IsDue(5000, lastSentMs: 4500, Timeout / 4, Timeout, waiting: false));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class KeepAliveTests
     {
         var lease = new KeepAlive();
         lease.Heard(5000);
-        Assert.False(lease.IsDue(50_000, lastSentMs: 5000, Timeout, waiting: false));
+        Assert.False(lease.IsDue(50_000, lastSentMs: 5000, Timeout, Timeout, waiting: false));
         Assert.True(lease.IsSilent(17_001, Timeout));
         Assert.False(lease.IsSilent(17_000, Timeout));
     }
@@ -46,8 +46,40 @@ public sealed class KeepAliveTests
     {
         var lease = new KeepAlive();
         lease.Heard(5000);
-        Assert.False(lease.IsDue(8999, lastSentMs: 5000, Timeout, waiting: true));
-        Assert.True(lease.IsDue(9000, lastSentMs: 5000, Timeout, waiting: true));
+        Assert.False(lease.IsDue(8999, lastSentMs: 5000, Timeout, Timeout, waiting: true));
+        Assert.True(lease.IsDue(9000, lastSentMs: 5000, Timeout, Timeout, waiting: true));
+        Assert.True(lease.WantsSign(9000, Timeout));
+    }
+
+    [Fact]
+    public void A_client_that_waits_and_may_be_dead_is_believed_in_for_one_timeout_more_and_no_longer()
+    {
+        var lease = new KeepAlive();
+        lease.Heard(5000);
+        Assert.True(lease.IsDue(17_000, lastSentMs: 13_000, Timeout, Timeout, waiting: true));
+        Assert.False(lease.IsDue(17_001, lastSentMs: 13_000, Timeout, Timeout, waiting: true));
+        Assert.True(lease.IsGivenUp(17_001, Timeout, waiting: false));
+        Assert.False(lease.IsGivenUp(29_000, Timeout, waiting: true));
+        Assert.True(lease.IsGivenUp(29_001, Timeout, waiting: true));
+        // It is told no more either: if it lives, it finds out and comes back before its sessions end.
+        Assert.False(lease.WantsSign(17_001, Timeout));
+    }
+
+    [Fact]
+    public void A_cluster_that_granted_less_than_home_is_told_between_the_signs_of_life_and_its_session_ends_with_home_s()
+    {
+        var lease = new KeepAlive();
+        lease.Heard(0);
+        var last = 0L;
+        for (var now = 0L; now < 3 * Timeout; now += 10)
+        {
+            if (lease.IsDue(now, last, Timeout / 4, Timeout, waiting: false))
+            {
+                last = now;
+            }
+            Assert.True(now > Timeout * 11 / 12 || now - last < Timeout / 4, $"the session there ended {now} ms after the client was heard");
+        }
+        Assert.InRange(last + (Timeout / 4), Timeout * 11 / 12, Timeout);
     }
 
     [Theory]
