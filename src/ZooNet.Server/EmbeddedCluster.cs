@@ -98,12 +98,14 @@ public sealed class EmbeddedCluster : IAsyncDisposable
 public sealed class EmbeddedObserver
 {
     private readonly Observer _observer;
+    private readonly EmbeddedLeader _leader;
     private readonly Listener _listener;
     private readonly StrongBox _delay;
 
-    private EmbeddedObserver(Observer observer, Listener listener, StrongBox delay)
+    private EmbeddedObserver(Observer observer, EmbeddedLeader leader, Listener listener, StrongBox delay)
     {
         _observer = observer;
+        _leader = leader;
         _listener = listener;
         _delay = delay;
     }
@@ -131,10 +133,24 @@ public sealed class EmbeddedObserver
     }
 
     /// <summary>Cuts it off from the leader: its clients are closed and turned away until <see cref="Reconnect"/>.</summary>
-    public void Disconnect() => _observer.Disconnect();
+    public void Disconnect()
+    {
+        _leader.Disconnect();
+        _observer.StopServing();
+    }
 
     /// <summary>Mends the cut: after a round trip it has caught up and serves again.</summary>
-    public void Reconnect() => _observer.Reconnect();
+    public void Reconnect()
+    {
+        lock (_observer.Gate)
+        {
+            if (_observer.IsServing)
+            {
+                return;
+            }
+        }
+        _leader.Reconnect();
+    }
 
     /// <summary>Ends every client's connection to it; sessions live on.</summary>
     public void CloseConnections() => _observer.CloseConnections();
@@ -142,13 +158,17 @@ public sealed class EmbeddedObserver
     internal static async Task<EmbeddedObserver> StartAsync(EmbeddedServerOptions options, Leader leader, TimeSpan delay, CancellationToken cancel)
     {
         var box = new StrongBox { Value = delay };
-        var observer = new Observer(options, leader, () => box.Value);
+        var observer = new Observer(options);
+        var link = new EmbeddedLeader(leader, observer, options.Time, () => box.Value);
         try
         {
-            return new EmbeddedObserver(observer, await Listener.StartAsync(observer, cancel).ConfigureAwait(false), box);
+            observer.Leader = link;
+            link.Connect();
+            return new EmbeddedObserver(observer, link, await Listener.StartAsync(observer, cancel).ConfigureAwait(false), box);
         }
         catch
         {
+            link.Dispose();
             observer.Dispose();
             throw;
         }
@@ -156,6 +176,7 @@ public sealed class EmbeddedObserver
 
     internal async Task StopAsync()
     {
+        _leader.Dispose();
         _observer.Dispose();
         await _listener.DisposeAsync().ConfigureAwait(false);
     }

@@ -20,7 +20,7 @@ internal sealed class Leader : Replica, IDisposable
 {
     private readonly Preparer _preparer;
     private readonly SessionTable _sessions;
-    private readonly List<Observer> _observers = [];
+    private readonly List<EmbeddedLeader> _observers = [];
     private readonly ITimer _ticker;
     private readonly ITimer _reaper;
     private readonly TaskCompletionSource<Exception> _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -101,22 +101,22 @@ internal sealed class Leader : Replica, IDisposable
     }
 
     /// <summary>From now on the observer learns every transaction. It starts from a copy of the present state.</summary>
-    public void Add(Observer observer) => Run(() =>
+    public void Add(EmbeddedLeader observer) => Run(() =>
     {
-        observer.Synchronise(Tree);
+        observer.Synchronise();
         _observers.Add(observer);
     });
 
     /// <summary>The observer learns nothing more; its sessions live on.</summary>
-    public void Remove(Observer observer) => Run(() => _observers.Remove(observer));
+    public void Remove(EmbeddedLeader observer) => Run(() => _observers.Remove(observer));
 
     /// <summary>Orders a request that came through an observer. Under the gate.</summary>
-    public void SubmitFrom(Observer observer, WaitingRequest request)
+    public void SubmitFrom(EmbeddedLeader observer, WaitingRequest request)
     {
         if (request.Header.Op == OpCode.Sync)
         {
             // Whatever was committed before is on its way to the observer already, in the same queue.
-            observer.Receive(new Commit(default, null, request));
+            observer.Tell(new Commit(default, null, request));
             return;
         }
         var session = _sessions.Find(request.Connection.SessionId);
@@ -129,17 +129,17 @@ internal sealed class Leader : Replica, IDisposable
     }
 
     /// <summary>Creates a session whose id an observer chose. Under the gate.</summary>
-    public void CreateSessionFrom(Observer observer, WaitingRequest request, long sessionId, int timeoutMs)
+    public void CreateSessionFrom(EmbeddedLeader observer, WaitingRequest request, long sessionId, int timeoutMs)
     {
         _sessions.Add(sessionId, timeoutMs, observer);
         Commit(Header(sessionId, 0), new CreateSessionTxn(timeoutMs), request);
     }
 
     /// <summary>Confirms a session that a client wants to re-attach at an observer. Under the gate.</summary>
-    public bool Revalidate(Observer observer, long sessionId, int timeoutMs) => TakeOver(observer, sessionId, timeoutMs);
+    public bool Revalidate(EmbeddedLeader observer, long sessionId, int timeoutMs) => TakeOver(observer, sessionId, timeoutMs);
 
     /// <summary>A session was heard of by an observer. Under the gate.</summary>
-    public void TouchFrom(Observer observer, IEnumerable<long> sessionIds)
+    public void TouchFrom(EmbeddedLeader observer, IEnumerable<long> sessionIds)
     {
         foreach (var id in sessionIds)
         {
@@ -215,7 +215,7 @@ internal sealed class Leader : Replica, IDisposable
         }
         foreach (var observer in _observers)
         {
-            observer.Receive(new Commit(header, txn, origin?.Connection.Replica == observer ? origin : null));
+            observer.Tell(new Commit(header, txn, origin));
         }
         if (txn is CloseSessionTxn)
         {
@@ -224,7 +224,7 @@ internal sealed class Leader : Replica, IDisposable
         return result;
     }
 
-    private bool TakeOver(Replica owner, long sessionId, int timeoutMs)
+    private bool TakeOver(object owner, long sessionId, int timeoutMs)
     {
         if (_sessions.Find(sessionId) is not { } session)
         {

@@ -23,4 +23,10 @@ internal static partial class LogMessages
 
     [LoggerMessage(3013, LogLevel.Information, "{Path}: {Count} transactions.", EventName = "Replayed")]
     public static partial void Replayed(ILogger logger, string path, int count);
+
+    [LoggerMessage(3020, LogLevel.Information, "Following the leader at {Address}, epoch {Epoch}.", EventName = "Following")]
+    public static partial void Following(ILogger logger, string address, long epoch);
+
+    [LoggerMessage(3021, LogLevel.Warning, "No leader to follow; trying again. {Problem}.", EventName = "NotFollowing")]
+    public static partial void NotFollowing(ILogger logger, string problem);
 }

@@ -138,6 +138,10 @@ internal abstract class Replica
     /// <summary>Answers a four-letter word. Under the gate.</summary>
     public string Answer(string word)
     {
+        if (!IsServing && word != "ruok")
+        {
+            return FourLetterWord.NotServing;
+        }
         switch (word)
         {
             case "srst":

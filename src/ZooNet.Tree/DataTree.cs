@@ -9,6 +9,9 @@ namespace ZooNet.Tree;
 /// The znodes, their watches and the sessions: the state that the transactions make. Applying the same transactions in
 /// the same order gives the same state on every replica. Nothing is checked here any more, that is
 /// <see cref="Requests.Preparer"/>'s work. Used under the server's gate only.
+///
+/// A replica that begins with a snapshot, which its leader wrote while it went on, applies transactions that the snapshot shows already. So each one
+/// leaves the right state when its effect is there, or was and is gone again (source: <c>DataTree#processTxn</c>); its result then tells an error that nobody waits for.
 /// </summary>
 internal sealed class DataTree
 {
@@ -183,22 +186,28 @@ internal sealed class DataTree
         switch (txn)
         {
             case CreateTxn create:
-                return new TxnResult(create.Type, ErrorCode.Ok, create.Path, Create(header, create).Stat);
+                return Create(header, create) is { } created
+                    ? new TxnResult(create.Type, ErrorCode.Ok, create.Path, created.Stat)
+                    : new TxnResult(create.Type, ErrorCode.NodeExists);
             case DeleteTxn delete:
-                Delete(delete.Path, header.Zxid);
-                return new TxnResult(OpCode.Delete, ErrorCode.Ok);
+                return new TxnResult(OpCode.Delete, Delete(delete.Path, header.Zxid) ? ErrorCode.Ok : ErrorCode.NoNode);
             case SetDataTxn set:
-                return new TxnResult(OpCode.SetData, ErrorCode.Ok, null, SetData(header, set).Stat, Data: set.Data);
+                return SetData(header, set) is { } changed
+                    ? new TxnResult(OpCode.SetData, ErrorCode.Ok, null, changed.Stat, Data: set.Data)
+                    : new TxnResult(OpCode.SetData, ErrorCode.NoNode);
             case SetAclTxn set:
-                var node = Find(set.Path)!;
+                if (Find(set.Path) is not { } node)
+                {
+                    return new TxnResult(OpCode.SetAcl, ErrorCode.NoNode);
+                }
                 node.AccessControl = set.AccessControl;
                 node.Aversion = set.Aversion;
                 return new TxnResult(OpCode.SetAcl, ErrorCode.Ok, null, node.Stat);
             case CreateSessionTxn session:
                 Sessions[header.SessionId] = session.TimeoutMs;
                 return new TxnResult(OpCode.CreateSession, ErrorCode.Ok);
-            case CloseSessionTxn:
-                CloseSession(header);
+            case CloseSessionTxn close:
+                CloseSession(header, close);
                 return new TxnResult(OpCode.CloseSession, ErrorCode.Ok);
             case ErrorTxn error:
                 return new TxnResult(OpCode.Error, error.Error);
@@ -207,10 +216,24 @@ internal sealed class DataTree
         }
     }
 
-    private Znode Create(in TxnHeader header, CreateTxn txn)
+    /// <returns>Null where nothing was created: it is there already, or its parent is gone again.</returns>
+    private Znode? Create(in TxnHeader header, CreateTxn txn)
     {
         var parentPath = ZnodePath.ParentOf(txn.Path);
-        var parent = _nodes[parentPath];
+        if (Find(parentPath) is not { } parent)
+        {
+            return null;
+        }
+        var creates = txn.ParentCreates == -1 ? parent.Creates + 1 : txn.ParentCreates;
+        if (_nodes.TryGetValue(txn.Path, out var existing))
+        {
+            existing.AccessControl = txn.AccessControl;
+            if (txn.Type == OpCode.Create)
+            {
+                CountCreate(parent, creates, header.Zxid);
+            }
+            return null;
+        }
         var node = new Znode(txn.Path, txn.Data, txn.AccessControl, txn.Kind, txn.Kind == ZnodeKind.Ephemeral ? header.SessionId : 0, txn.TtlMs)
         {
             Czxid = header.Zxid,
@@ -220,8 +243,7 @@ internal sealed class DataTree
             Mtime = header.TimeMs,
         };
         (parent.Children ??= []).Add(ZnodePath.NameOf(txn.Path));
-        parent.Creates = txn.ParentCreates;
-        parent.Pzxid = header.Zxid;
+        CountCreate(parent, creates, header.Zxid);
         _nodes.Add(txn.Path, node);
         ApproximateDataSize += txn.Path.Length + (txn.Data?.Length ?? 0);
         Track(node);
@@ -230,14 +252,33 @@ internal sealed class DataTree
         return node;
     }
 
-    private void Delete(string path, long zxid)
+    /// <summary>A child was created, or is there from a create that the snapshot shows already.</summary>
+    private static void CountCreate(Znode parent, int creates, long zxid)
     {
-        _nodes.Remove(path, out var node);
-        ApproximateDataSize -= path.Length + (node!.Data?.Length ?? 0);
+        // The snapshot may show later creates too: neither count nor zxid goes back.
+        if (creates - parent.Creates > 0)
+        {
+            parent.Creates = creates;
+            parent.Pzxid = zxid;
+        }
+    }
+
+    /// <returns>False where it was not there.</returns>
+    private bool Delete(string path, long zxid)
+    {
         var parentPath = ZnodePath.ParentOf(path);
-        var parent = _nodes[parentPath];
-        parent.Children!.Remove(ZnodePath.NameOf(path));
+        if (Find(parentPath) is not { } parent)
+        {
+            return false;
+        }
+        // Also where the child is gone already.
         parent.Pzxid = Math.Max(parent.Pzxid, zxid);
+        if (!_nodes.Remove(path, out var node))
+        {
+            return false;
+        }
+        ApproximateDataSize -= path.Length + (node.Data?.Length ?? 0);
+        parent.Children?.Remove(ZnodePath.NameOf(path));
         if (node.Kind == ZnodeKind.Ephemeral && _ephemerals.TryGetValue(node.Owner, out var owned) && owned.Remove(path) && owned.Count == 0)
         {
             _ephemerals.Remove(node.Owner);
@@ -250,11 +291,15 @@ internal sealed class DataTree
         var told = DataWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl);
         ChildWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl, told);
         ChildWatches.Trigger(parentPath, WatchEventType.ChildrenChanged, parent.AccessControl);
+        return true;
     }
 
-    private Znode SetData(in TxnHeader header, SetDataTxn txn)
+    private Znode? SetData(in TxnHeader header, SetDataTxn txn)
     {
-        var node = Find(txn.Path)!;
+        if (Find(txn.Path) is not { } node)
+        {
+            return null;
+        }
         ApproximateDataSize += (txn.Data?.Length ?? 0) - (node.Data?.Length ?? 0);
         node.Data = txn.Data;
         node.Version = txn.Version;
@@ -264,9 +309,13 @@ internal sealed class DataTree
         return node;
     }
 
-    private void CloseSession(in TxnHeader header)
+    private void CloseSession(in TxnHeader header, CloseSessionTxn txn)
     {
         Sessions.Remove(header.SessionId);
+        foreach (var path in txn.Paths)
+        {
+            Delete(path, header.Zxid);
+        }
         foreach (var path in EphemeralsOf(header.SessionId).ToArray())
         {
             Delete(path, header.Zxid);

@@ -16,25 +16,24 @@ internal sealed class Observer : Replica, IDisposable
     /// <summary>A connection with this many requests waiting is not read further: ZooKeeper's <c>globalOutstandingLimit</c>.</summary>
     private const int WaitingLimit = 1000;
 
-    private readonly Leader _leader;
-    private readonly Func<TimeSpan> _delay;
     private readonly ITimer _ticker;
-    private readonly HashSet<long> _touched = [];
-    private DelayLine _up;
-    private DelayLine _down;
+    private readonly Dictionary<long, int> _touched = [];
+    private ILeader? _leader;
     private long _nextSessionId;
-    private bool _connected = true;
+    private bool _isServing;
 
-    public Observer(EmbeddedServerOptions options, Leader leader, Func<TimeSpan> delay)
+    public Observer(EmbeddedServerOptions options)
         : base(options)
     {
-        _leader = leader;
-        _delay = delay;
-        _up = new DelayLine(options.Time, delay);
-        _down = new DelayLine(options.Time, delay);
-        _nextSessionId = Leader.FirstSessionId(options.ServerId, NowMs);
-        _leader.Add(this);
+        _nextSessionId = Server.Leader.FirstSessionId(options.ServerId, NowMs);
         _ticker = options.Time.CreateTimer(_ => Tick(), null, options.Tick / 2, options.Tick / 2);
+    }
+
+    /// <summary>Whom it follows. Set before the first client is served.</summary>
+    public ILeader Leader
+    {
+        get => _leader ?? throw new InvalidOperationException("The observer has no leader yet.");
+        set => _leader = value;
     }
 
     /// <inheritdoc/>
@@ -44,59 +43,59 @@ internal sealed class Observer : Replica, IDisposable
     public override string Mode => "observer";
 
     /// <inheritdoc/>
-    public override bool IsServing => _connected;
+    public override bool IsServing => _isServing;
 
-    /// <summary>Takes over the leader's state. Under the leader's gate.</summary>
+    /// <summary>Takes over the leader's state, and serves from then on. Under the leader's gate.</summary>
     public void Synchronise(DataTree source)
     {
         lock (Gate)
         {
             Tree.CopyFrom(source);
-            _connected = true;
+            _isServing = true;
         }
     }
 
-    /// <summary>The connection to the leader breaks: clients are closed and turned away.</summary>
-    public void Disconnect()
+    /// <summary>It has caught up with its leader: clients may come.</summary>
+    public void Serve()
     {
-        _leader.Remove(this);
         lock (Gate)
         {
-            _connected = false;
-            _up.Dispose();
-            _down.Dispose();
+            _isServing = true;
+        }
+    }
+
+    /// <summary>The leader is lost: clients are closed and turned away until <see cref="Serve"/>. What waited for it is never answered.</summary>
+    public void StopServing()
+    {
+        lock (Gate)
+        {
+            _isServing = false;
+            _touched.Clear();
         }
         CloseConnections();
     }
 
-    /// <summary>The connection to the leader is back: after a round trip the observer serves again.</summary>
-    public void Reconnect()
+    /// <summary>Something from the leader.</summary>
+    public void Receive(Commit commit) => Run(() => Apply(commit));
+
+    /// <summary>Several things from the leader, in order.</summary>
+    public void Receive(IReadOnlyList<Commit> commits)
     {
         lock (Gate)
         {
-            if (_connected)
+            foreach (var commit in commits)
             {
-                return;
+                Apply(commit);
             }
-            _up.Dispose();
-            _down.Dispose();
-            _up = new DelayLine(Options.Time, _delay);
-            _down = new DelayLine(Options.Time, _delay);
-            _up.Post(() => _down.Post(() => _leader.Add(this)));
         }
+        FlushOthers();
     }
 
-    /// <summary>Something from the leader: it arrives after the delay.</summary>
-    public void Receive(Commit commit) => _down.Post(() => Run(() => Apply(commit)));
+    /// <summary>An id for a session that no other server gives: this server's number is in its highest byte.</summary>
+    public long NewSessionId() => Interlocked.Increment(ref _nextSessionId);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _ticker.Dispose();
-        _leader.Remove(this);
-        _up.Dispose();
-        _down.Dispose();
-    }
+    public void Dispose() => _ticker.Dispose();
 
     /// <inheritdoc/>
     public override bool Handle(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
@@ -119,7 +118,7 @@ internal sealed class Observer : Replica, IDisposable
         }
         if (forLeader)
         {
-            _up.Post(() => _leader.Run(() => _leader.SubmitFrom(this, request)));
+            Leader.Submit(request);
         }
         return true;
     }
@@ -127,12 +126,12 @@ internal sealed class Observer : Replica, IDisposable
     /// <inheritdoc/>
     protected override void CreateSession(ClientConnection connection)
     {
-        var id = _nextSessionId++;
+        var id = NewSessionId();
         var timeout = connection.TimeoutMs;
         var request = new WaitingRequest(connection, new RequestHeader(0, OpCode.CreateSession), [], [], ForLeader: true);
         connection.State = ConnectionState.Connecting;
         connection.Pause();
-        _up.Post(() => _leader.Run(() => _leader.CreateSessionFrom(this, request, id, timeout)));
+        Leader.CreateSession(request, id, timeout);
     }
 
     /// <inheritdoc/>
@@ -140,17 +139,11 @@ internal sealed class Observer : Replica, IDisposable
     {
         connection.State = ConnectionState.Connecting;
         connection.Pause();
-        var timeout = connection.TimeoutMs;
-        var down = _down;
-        _up.Post(() => _leader.Run(() =>
-        {
-            var valid = _leader.Revalidate(this, sessionId, timeout);
-            down.Post(() => Run(() => Attach(connection, valid ? sessionId : 0)));
-        }));
+        Leader.Revalidate(sessionId, connection.TimeoutMs, valid => Run(() => Attach(connection, valid ? sessionId : 0)));
     }
 
     /// <inheritdoc/>
-    protected override void Touch(long sessionId) => _touched.Add(sessionId);
+    protected override void Touch(long sessionId) => _touched[sessionId] = Attached.TryGetValue(sessionId, out var connection) ? connection.TimeoutMs : 0;
 
     /// <inheritdoc/>
     protected override void SubmitWrite(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body) =>
@@ -226,7 +219,7 @@ internal sealed class Observer : Replica, IDisposable
             {
                 var touched = _touched.ToArray();
                 _touched.Clear();
-                _up.Post(() => _leader.Run(() => _leader.TouchFrom(this, touched)));
+                Leader.Touch(touched);
             }
             CloseIdle();
         });

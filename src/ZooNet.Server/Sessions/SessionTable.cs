@@ -14,7 +14,7 @@ internal sealed class SessionTable(TimeProvider time, TimeSpan tick)
 
     public Session? Find(long id) => _sessions.GetValueOrDefault(id);
 
-    public void Add(long id, int timeoutMs, Replica owner) => _sessions[id] = new Session(id, timeoutMs, owner) { HeardAt = time.GetTimestamp() };
+    public void Add(long id, int timeoutMs, object owner) => _sessions[id] = new Session(id, timeoutMs, owner) { HeardAt = time.GetTimestamp() };
 
     public void Remove(long id) => _sessions.Remove(id);
 
@@ -43,13 +43,13 @@ internal sealed class SessionTable(TimeProvider time, TimeSpan tick)
 }
 
 /// <summary>One session as the leader knows it.</summary>
-internal sealed class Session(long id, int timeoutMs, Replica owner)
+internal sealed class Session(long id, int timeoutMs, object owner)
 {
     public long Id => id;
     public int TimeoutMs { get; set; } = timeoutMs;
 
-    /// <summary>The replica that it was last attached to: writes through another are refused.</summary>
-    public Replica Owner { get; set; } = owner;
+    /// <summary>Where it was last attached, the leader itself or one of its observers: writes through another are refused.</summary>
+    public object Owner { get; set; } = owner;
 
     /// <summary>A timestamp of the leader's clock.</summary>
     public long HeardAt { get; set; }

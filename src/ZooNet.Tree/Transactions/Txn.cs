@@ -85,10 +85,12 @@ internal sealed class CreateSessionTxn(int timeoutMs) : Txn
 }
 
 /// <summary>Ends the header's session and deletes its ephemeral znodes.</summary>
-internal sealed class CloseSessionTxn : Txn
+/// <param name="paths">The znodes that go, where the leader has told them (ZooKeeper 3.6 and later); what else the session owns goes as well.</param>
+internal sealed class CloseSessionTxn(IReadOnlyList<string>? paths = null) : Txn
 {
     public static CloseSessionTxn Instance { get; } = new();
     public override OpCode Type => OpCode.CloseSession;
+    public IReadOnlyList<string> Paths { get; } = paths ?? [];
 }
 
 /// <summary>What applying a transaction gave: what its reply is made of.</summary>

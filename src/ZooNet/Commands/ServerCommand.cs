@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Net;
+using ZooNet.Proxy.Configuration;
 using ZooNet.Server;
+using ZooNet.Server.Quorum;
 
 namespace ZooNet.Commands;
 
@@ -15,7 +17,12 @@ public static class ServerCommand
         var tick = new Option<int>("--tick") { Description = "Milliseconds of a tick: session timeouts are 2 to 20 of them.", DefaultValueFactory = _ => 2000 };
         var super = new Option<string?>("--super-digest") { Description = "Who may do anything: super: and the base64 of the SHA-1 of \"super:password\"." };
         var reconfig = new Option<bool>("--reconfig") { Description = "Allow the super user to reconfigure: observers may join and leave /zookeeper/config." };
-        var command = new Command("server", "Run a ZooKeeper-compatible server, for development and tests.") { listen, data, tick, super, reconfig };
+        var observe = new Option<string?>("--observe")
+        {
+            Description = "Join a real ensemble as an observer instead: the quorum ports of its voters, such as eu1:2888,eu2:2888,eu3:2888.",
+        };
+        var sid = new Option<int>("--sid") { Description = "With --observe, this server's number in the ensemble (sid): one that no other server has.", DefaultValueFactory = _ => 254 };
+        var command = new Command("server", "Run a ZooKeeper-compatible server, for development and tests.") { listen, data, tick, super, reconfig, observe, sid };
         command.SetAction(async (result, cancel) =>
         {
             if (!IPEndPoint.TryParse(result.GetValue(listen)!, out var address))
@@ -36,9 +43,57 @@ public static class ServerCommand
                 SuperDigest = result.GetValue(super),
                 ReconfigEnabled = result.GetValue(reconfig),
             };
-            return await RunAsync(options, cancel).ConfigureAwait(false);
+            return result.GetValue(observe) is { } quorum
+                ? await ObserveAsync(options, quorum, result.GetValue(sid), cancel).ConfigureAwait(false)
+                : await RunAsync(options, cancel).ConfigureAwait(false);
         });
         return command;
+    }
+
+    private static async Task<int> ObserveAsync(EmbeddedServerOptions options, string quorum, int sid, CancellationToken cancel)
+    {
+        var addresses = new List<DnsEndPoint>();
+        foreach (var part in quorum.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!HostPort.TryParse(part, defaultPort: 2888, out var address))
+            {
+                await Console.Error.WriteLineAsync($"--observe {part}: not a host and a port, such as eu1:2888.").ConfigureAwait(false);
+                return 2;
+            }
+            addresses.Add(new DnsEndPoint(address.Host, address.Port));
+        }
+        if (addresses.Count == 0 || sid is < 1 or > 255)
+        {
+            await Console.Error.WriteLineAsync(addresses.Count == 0 ? "--observe needs addresses, such as eu1:2888,eu2:2888,eu3:2888." : "--sid must be 1 to 255.").ConfigureAwait(false);
+            return 2;
+        }
+        LearningServer server;
+        try
+        {
+            server = await LearningServer.StartAsync(options, new LearnerOptions { Quorum = addresses, ServerId = (byte)sid }, cancel).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            return 1;
+        }
+        await using (server.ConfigureAwait(false))
+        {
+            // Scripts read the port from this line.
+            Console.WriteLine($"listening on {server.Address}");
+            string? told = null;
+            while (!cancel.IsCancellationRequested)
+            {
+                var now = server.State == LearnerState.Following ? $"following {server.Leader}" : server.Problem;
+                if (now is not null && now != told)
+                {
+                    Console.WriteLine(now);
+                    told = now;
+                }
+                await Task.Delay(TimeSpan.FromMilliseconds(200), cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        return 0;
     }
 
     private static async Task<int> RunAsync(EmbeddedServerOptions options, CancellationToken cancel)

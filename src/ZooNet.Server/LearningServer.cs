@@ -1,0 +1,88 @@
+using System.Net;
+using ZooNet.Server.Cluster;
+using ZooNet.Server.Connections;
+using ZooNet.Server.Quorum;
+
+namespace ZooNet.Server;
+
+/// <summary>
+/// An observer of a real ZooKeeper ensemble, without a ZooKeeper: it joins the ensemble as an observer does, holds its znodes in memory and serves clients.
+/// While it has not caught up with a leader it turns clients away. All members are safe for any thread.
+/// </summary>
+public sealed class LearningServer : IAsyncDisposable
+{
+    private readonly Observer _observer;
+    private readonly Learner _learner;
+    private readonly Listener _listener;
+
+    private LearningServer(Observer observer, Learner learner, Listener listener)
+    {
+        _observer = observer;
+        _learner = learner;
+        _listener = listener;
+    }
+
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint Address => _listener.Address;
+
+    /// <summary>Where it stands with the ensemble.</summary>
+    public LearnerState State => _learner.State;
+
+    /// <summary>The leader's quorum address; null while there is none.</summary>
+    public string? Leader => _learner.Address;
+
+    /// <summary>Why it does not follow a leader, in a sentence; null while it does, or before the first attempt has ended.</summary>
+    public string? Problem => _learner.Problem;
+
+    /// <summary>Raised whenever <see cref="State"/> has changed. Handlers must not wait.</summary>
+    public event Action<LearnerState>? Changed
+    {
+        add => _learner.Changed += value;
+        remove => _learner.Changed -= value;
+    }
+
+    /// <summary>The zxid of the last transaction that it has applied.</summary>
+    public long LastZxid
+    {
+        get
+        {
+            lock (_observer.Gate)
+            {
+                return _observer.Tree.LastZxid;
+            }
+        }
+    }
+
+    /// <summary>Starts it. It serves clients as soon as it has caught up.</summary>
+    /// <param name="options">How it serves: address, tick, timeouts.</param>
+    /// <param name="quorum">Whom it follows.</param>
+    /// <param name="cancel">Gives up listening.</param>
+    /// <exception cref="IOException">The address can't be listened on.</exception>
+    public static async Task<LearningServer> StartAsync(EmbeddedServerOptions options, LearnerOptions quorum, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(quorum);
+        var observer = new Observer(options with { ServerId = quorum.ServerId });
+        var learner = new Learner(observer, quorum);
+        try
+        {
+            var listener = await Listener.StartAsync(observer, cancel).ConfigureAwait(false);
+            learner.Start();
+            return new LearningServer(observer, learner, listener);
+        }
+        catch
+        {
+            await learner.DisposeAsync().ConfigureAwait(false);
+            observer.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _learner.DisposeAsync().ConfigureAwait(false);
+        _observer.Dispose();
+        await _listener.DisposeAsync().ConfigureAwait(false);
+    }
+}

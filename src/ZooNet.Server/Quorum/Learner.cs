@@ -1,0 +1,196 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using ZooNet.Server.Cluster;
+
+namespace ZooNet.Server.Quorum;
+
+/// <summary>
+/// Keeps an observer on a real ensemble: finds the leader, follows it, and when it is lost finds the next one. Thread-safe.
+/// </summary>
+internal sealed class Learner : IAsyncDisposable
+{
+    private readonly Observer _observer;
+    private readonly LearnerOptions _options;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stop = new();
+    private Task _run = Task.CompletedTask;
+    private long _acceptedEpoch;
+    private volatile string? _problem;
+    private volatile LearnerConnection? _current;
+
+    public Learner(Observer observer, LearnerOptions options)
+    {
+        _observer = observer;
+        _options = options;
+        _logger = observer.Options.Logging.CreateLogger<Learner>();
+        _observer.Leader = NoLeader.Instance;
+    }
+
+    /// <summary>Where it stands.</summary>
+    public LearnerState State => _stop.IsCancellationRequested ? LearnerState.Stopped : _current?.State ?? LearnerState.Looking;
+
+    /// <summary>The leader's address; null while there is none.</summary>
+    public string? Address => _current?.Address;
+
+    /// <summary>Why it does not follow, in a sentence; null while it does, or before the first attempt has ended.</summary>
+    public string? Problem => _problem;
+
+    /// <summary>Raised whenever <see cref="State"/> has changed, on the learner's own thread.</summary>
+    public event Action<LearnerState>? Changed;
+
+    private TimeProvider Time => _observer.Options.Time;
+
+    /// <summary>Begins.</summary>
+    public void Start() => _run = Task.Run(RunAsync);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        var pause = _options.Pause.Shortest;
+        while (!_stop.IsCancellationRequested)
+        {
+            var problems = new List<string>();
+            foreach (var address in _options.Quorum)
+            {
+                if (await TryAsync(address).ConfigureAwait(false) is not { } problem)
+                {
+                    // It has followed, and was lost: the next one may be elected already.
+                    problems.Clear();
+                    pause = _options.Pause.Shortest;
+                    break;
+                }
+                problems.Add(problem);
+            }
+            if (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            if (problems.Count > 0)
+            {
+                Tell(string.Join("; ", problems));
+            }
+            await Task.Delay(pause, Time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < _options.Pause.Longest ? pause * 2 : _options.Pause.Longest;
+        }
+    }
+
+    /// <summary>Follows whoever listens there for as long as it leads.</summary>
+    /// <returns>Why it can't be followed; null where it has been.</returns>
+    private async Task<string?> TryAsync(DnsEndPoint address)
+    {
+        var name = $"{address.Host}:{address.Port}";
+        var followed = false;
+        string problem;
+        try
+        {
+            var stream = await ConnectAsync(address).ConfigureAwait(false);
+            var connection = new LearnerConnection(stream, name, _observer, _options.Silence);
+            await using (connection.ConfigureAwait(false))
+            {
+                _current = connection;
+                connection.Changed += state =>
+                {
+                    if (state == LearnerState.Following)
+                    {
+                        followed = true;
+                        _observer.Leader = connection;
+                        _problem = null;
+                        LogMessages.Following(_logger, name, connection.Epoch);
+                    }
+                    Changed?.Invoke(state);
+                };
+                await connection.HandshakeAsync(_options.ServerId, _acceptedEpoch, _stop.Token).ConfigureAwait(false);
+                _acceptedEpoch = connection.Epoch;
+                await connection.FollowAsync(_stop.Token).ConfigureAwait(false);
+            }
+            problem = $"{name}: it ended";
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            problem = $"{name}: stopped";
+        }
+        catch (LearnerException e)
+        {
+            problem = e.Message;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or SocketException or OperationCanceledException)
+        {
+            problem = $"{name}: {e.Message}";
+        }
+        _current = null;
+        _observer.Leader = NoLeader.Instance;
+        _observer.StopServing();
+        Changed?.Invoke(LearnerState.Looking);
+        if (!followed)
+        {
+            return problem;
+        }
+        Tell($"the leader was lost: {problem}");
+        return null;
+    }
+
+    private async Task<Stream> ConnectAsync(DnsEndPoint address)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        using var timer = Time.CreateTimer(static source => ((CancellationTokenSource)source!).Cancel(), limit, _options.ConnectTimeout, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await socket.ConnectAsync(address, limit.Token).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new LearnerException($"{address.Host}:{address.Port} did not take a connection within {_options.ConnectTimeout.TotalSeconds:0.#} s");
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private void Tell(string problem)
+    {
+        if (_problem != problem)
+        {
+            _problem = problem;
+            LogMessages.NotFollowing(_logger, problem);
+        }
+    }
+
+    /// <summary>What takes an observer's requests while there is no leader: nothing is answered, and its clients have been closed.</summary>
+    private sealed class NoLeader : ILeader
+    {
+        public static NoLeader Instance { get; } = new();
+
+        public void Submit(WaitingRequest request)
+        {
+            // The connection that asked is closed, or will be in a moment.
+        }
+
+        public void CreateSession(WaitingRequest request, long sessionId, int timeoutMs)
+        {
+            // As above.
+        }
+
+        public void Revalidate(long sessionId, int timeoutMs, Action<bool> answer)
+        {
+            // As above.
+        }
+
+        public void Touch(IReadOnlyCollection<KeyValuePair<long, int>> sessions)
+        {
+            // Nobody is told: their sessions must not outlive the leader that knows them.
+        }
+    }
+}

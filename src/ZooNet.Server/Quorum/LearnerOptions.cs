@@ -1,0 +1,24 @@
+using System.Net;
+
+namespace ZooNet.Server.Quorum;
+
+/// <summary>Whom a learner follows, and how.</summary>
+public sealed record LearnerOptions
+{
+    /// <summary>The quorum ports of the ensemble's voters, in any order: <c>server.N=host:2888:3888</c>, the first of the two. Only the leader listens on its own.</summary>
+    public required IReadOnlyList<DnsEndPoint> Quorum { get; init; }
+
+    /// <summary>
+    /// The learner's number in the ensemble (sid), 1 to 255, which no server of the ensemble may have: a leader takes the word of its voters' numbers for theirs.
+    /// </summary>
+    public required byte ServerId { get; init; }
+
+    /// <summary>How long a connection may take to be made.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a leader may be silent. Leaders ping twice per tick; a new one may take a few ticks to begin.</summary>
+    public TimeSpan Silence { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The shortest and the longest pause between attempts; it doubles from one to the other.</summary>
+    public (TimeSpan Shortest, TimeSpan Longest) Pause { get; init; } = (TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5));
+}
