@@ -35,9 +35,9 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await service.DisposeAsync().ConfigureAwait(false);
-        await store.DisposeAsync().ConfigureAwait(false);
-        await clusters.DisposeAsync().ConfigureAwait(false);
+        await service.DisposeAsync();
+        await store.DisposeAsync();
+        await clusters.DisposeAsync();
     }
 }
 

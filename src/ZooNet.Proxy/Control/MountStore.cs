@@ -65,7 +65,7 @@ public sealed class MountStore : IAsyncDisposable
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _wanted.Writer.TryWrite(done);
-        await done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await done.Task.WaitAsync(cancellationToken);
         return _current;
     }
 
@@ -78,7 +78,7 @@ public sealed class MountStore : IAsyncDisposable
         }
         _home.Connected -= Signal;
         _home.WatchFired -= OnWatchFired;
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _first.TrySetCanceled();
         _stop.Dispose();
@@ -107,7 +107,7 @@ public sealed class MountStore : IAsyncDisposable
         string? lastFailure = null;
         try
         {
-            while (await _wanted.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            while (await _wanted.Reader.WaitToReadAsync(_stop.Token))
             {
                 Interlocked.Exchange(ref _signalled, 0);
                 while (_wanted.Reader.TryRead(out var done))
@@ -120,7 +120,7 @@ public sealed class MountStore : IAsyncDisposable
                 Exception? failure = null;
                 try
                 {
-                    await ReadAsync().ConfigureAwait(false);
+                    await ReadAsync();
                 }
                 catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
                 {
@@ -153,7 +153,7 @@ public sealed class MountStore : IAsyncDisposable
                         // We may not mount here, so there are no mounts: home can be served all the same.
                         _first.TrySetResult();
                     }
-                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token).ConfigureAwait(false);
+                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token);
                     if (failure is KeeperException)
                     {
                         Signal();
@@ -176,13 +176,13 @@ public sealed class MountStore : IAsyncDisposable
     {
         if (!_treeMade)
         {
-            await MakeTreeAsync().ConfigureAwait(false);
+            await MakeTreeAsync();
             _treeMade = true;
         }
         ChildrenResult children;
         try
         {
-            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token).ConfigureAwait(false);
+            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
@@ -194,7 +194,7 @@ public sealed class MountStore : IAsyncDisposable
         {
             try
             {
-                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token).ConfigureAwait(false);
+                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token);
                 records.Add(new RawRecord(name, result.Data, result.Stat));
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
@@ -237,7 +237,7 @@ public sealed class MountStore : IAsyncDisposable
         {
             try
             {
-                await _home.CallAsync(c => c.CreateAsync(path, [], acl: acl), _stop.Token).ConfigureAwait(false);
+                await _home.CallAsync(c => c.CreateAsync(path, [], acl: acl), _stop.Token);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {

@@ -49,7 +49,7 @@ public sealed class OwnersWatch : IHostedService
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -63,24 +63,24 @@ public sealed class OwnersWatch : IHostedService
 
     private async Task RunAsync()
     {
-        await foreach (var name in _wanted.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
+        await foreach (var name in _wanted.Reader.ReadAllAsync(_stop.Token))
         {
             try
             {
                 if (name is not null)
                 {
-                    await ReadAsync(name).ConfigureAwait(false);
+                    await ReadAsync(name);
                     continue;
                 }
-                await _home.CallAsync(c => c.AddWatchAsync(RemoteSessionRecord.Folder, AddWatchMode.PersistentRecursive), _stop.Token).ConfigureAwait(false);
-                var names = (await _home.CallAsync(c => c.GetChildrenAsync(RemoteSessionRecord.Folder), _stop.Token).ConfigureAwait(false)).Names;
+                await _home.CallAsync(c => c.AddWatchAsync(RemoteSessionRecord.Folder, AddWatchMode.PersistentRecursive), _stop.Token);
+                var names = (await _home.CallAsync(c => c.GetChildrenAsync(RemoteSessionRecord.Folder), _stop.Token)).Names;
                 foreach (var gone in _records.Keys.Except(names).ToList())
                 {
                     Forget(gone);
                 }
                 foreach (var child in names)
                 {
-                    await ReadAsync(child).ConfigureAwait(false);
+                    await ReadAsync(child);
                 }
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
@@ -102,7 +102,7 @@ public sealed class OwnersWatch : IHostedService
         }
         try
         {
-            var data = (await _home.CallAsync(c => c.GetDataAsync($"{RemoteSessionRecord.Folder}/{name}"), _stop.Token).ConfigureAwait(false)).Data;
+            var data = (await _home.CallAsync(c => c.GetDataAsync($"{RemoteSessionRecord.Folder}/{name}"), _stop.Token)).Data;
             if (RemoteSessionRecord.Decode(cluster, data) is not { } record)
             {
                 return;

@@ -358,8 +358,8 @@ internal sealed class ClientConnection : ISessionHost
         try
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
-            await _path.TableRead.WaitAsync(cancellationToken).ConfigureAwait(false);
-            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken).ConfigureAwait(false);
+            await _path.TableRead.WaitAsync(cancellationToken);
+            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
             if (!Attach(connection, new SocketWire(socket), server))
             {
                 return;
@@ -370,7 +370,7 @@ internal sealed class ClientConnection : ISessionHost
             OnLinkDown(connection, e.Message);
             return;
         }
-        await connection.ReadAsync().ConfigureAwait(false);
+        await connection.ReadAsync();
     }
 
     private bool Attach(UpstreamConnection connection, Wire wire, UpstreamServer server)
@@ -484,7 +484,7 @@ internal sealed class ClientConnection : ISessionHost
     private async Task FindRecordsAsync(long sessionId)
     {
         await Task.Yield();
-        var records = await _path.Records.FindAsync(sessionId, _closed!.Token).ConfigureAwait(false);
+        var records = await _path.Records.FindAsync(sessionId, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;
@@ -499,7 +499,7 @@ internal sealed class ClientConnection : ISessionHost
     private async Task ReplaceRecordAsync(long sessionId, int cluster, byte[] data)
     {
         await Task.Yield();
-        var saved = await _path.Records.ReplaceAsync(sessionId, cluster, data, _closed!.Token).ConfigureAwait(false);
+        var saved = await _path.Records.ReplaceAsync(sessionId, cluster, data, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;

@@ -48,7 +48,7 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
             {
                 try
                 {
-                    var socket = await listening.AcceptAsync(_unbound.Token).ConfigureAwait(false);
+                    var socket = await listening.AcceptAsync(_unbound.Token);
                     socket.NoDelay = true;
                     socket.Blocking = false;
                     return new RawConnection(socket);

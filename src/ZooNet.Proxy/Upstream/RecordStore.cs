@@ -23,11 +23,11 @@ public sealed class RecordStore(ProxyConfig config, ClusterControls clusters)
             return await clusters.Home.CallAsync(async client =>
             {
                 // The record may have been written through another server a moment ago.
-                await client.SyncAsync(RemoteSessionRecord.Folder, cancellationToken).ConfigureAwait(false);
-                var reads = config.Remotes.Select(async remote => await ReadAsync(client, sessionId, remote, cancellationToken).ConfigureAwait(false));
-                var records = await Task.WhenAll(reads).ConfigureAwait(false);
+                await client.SyncAsync(RemoteSessionRecord.Folder, cancellationToken);
+                var reads = config.Remotes.Select(async remote => await ReadAsync(client, sessionId, remote, cancellationToken));
+                var records = await Task.WhenAll(reads);
                 return (IReadOnlyList<RemoteSessionRecord>)[.. records.OfType<RemoteSessionRecord>()];
-            }, cancellationToken).ConfigureAwait(false);
+            }, cancellationToken);
         }
         catch (Exception e) when (e is ClusterUnreachableException or KeeperException or OperationCanceledException)
         {
@@ -42,7 +42,7 @@ public sealed class RecordStore(ProxyConfig config, ClusterControls clusters)
         try
         {
             var path = RemoteSessionRecord.PathOf(sessionId, config.Clusters[cluster].Name);
-            await clusters.Home.CallAsync(client => client.SetDataAsync(path, data, -1, cancellationToken), cancellationToken).ConfigureAwait(false);
+            await clusters.Home.CallAsync(client => client.SetDataAsync(path, data, -1, cancellationToken), cancellationToken);
             return true;
         }
         catch (Exception e) when (e is ClusterUnreachableException or KeeperException or OperationCanceledException)
@@ -55,7 +55,7 @@ public sealed class RecordStore(ProxyConfig config, ClusterControls clusters)
     {
         try
         {
-            var result = await client.GetDataAsync(RemoteSessionRecord.PathOf(sessionId, remote.Name), false, cancellationToken).ConfigureAwait(false);
+            var result = await client.GetDataAsync(RemoteSessionRecord.PathOf(sessionId, remote.Name), false, cancellationToken);
             return RemoteSessionRecord.Decode(remote.Ordinal, result.Data);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)

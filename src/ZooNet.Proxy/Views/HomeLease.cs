@@ -105,7 +105,7 @@ internal sealed class HomeLease
                 var began = NowMs;
                 try
                 {
-                    var timeout = await _home.CallAsync(c => BarrierAsync(c, cancellationToken), cancellationToken).ConfigureAwait(false);
+                    var timeout = await _home.CallAsync(c => BarrierAsync(c, cancellationToken), cancellationToken);
                     pause = timeout / 6;
                     lock (_lock)
                     {
@@ -130,7 +130,7 @@ internal sealed class HomeLease
         {
             throw new KeeperException(ErrorCode.SessionExpired, OpCode.Multi, ZooNetTree.Proxies);
         }
-        await client.QuorumBarrierAsync(cancellationToken).ConfigureAwait(false);
+        await client.QuorumBarrierAsync(cancellationToken);
         return client.SessionTimeout;
     }
 }

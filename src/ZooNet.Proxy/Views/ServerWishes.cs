@@ -128,10 +128,10 @@ public sealed class ServerWishes
     /// <summary>The addresses, and the first of those before a server that takes a connection.</summary>
     private async Task<(IReadOnlyList<string> Addresses, string? Better)> FindAsync(int ordinal, string than)
     {
-        var addresses = await _servers.AddressesAsync(ordinal, _stop).ConfigureAwait(false);
+        var addresses = await _servers.AddressesAsync(ordinal, _stop);
         foreach (var address in addresses.TakeWhile(a => than.Length > 0 && a != than))
         {
-            if (await _servers.AnswersAsync(ordinal, address, _stop).ConfigureAwait(false))
+            if (await _servers.AnswersAsync(ordinal, address, _stop))
             {
                 return (addresses, address);
             }

@@ -244,7 +244,7 @@ internal sealed class LoadGenerator
 
     private void Begin(LoadClient client) => client.Opening = Task.Run(async () =>
     {
-        await Task.Delay(Reopen, _time).ConfigureAwait(false);
+        await Task.Delay(Reopen, _time);
         return client.Open();
     });
 
