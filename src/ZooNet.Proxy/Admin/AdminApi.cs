@@ -54,7 +54,7 @@ public static class AdminApi
             ? Results.Json(ready)
             : Results.Json(ready, statusCode: StatusCodes.Status503ServiceUnavailable));
         app.MapGet("/metrics", (ProxyMetrics metrics) => Results.Text(metrics.Scrape(), PrometheusExporter.ContentType));
-        app.MapGet("/commands", (FourLetterWords words) => Results.Json(words.CommandNames));
+        app.MapGet("/commands", () => Results.Json(FourLetterWords.CommandNames));
         app.MapGet("/commands/{name}", (string name, FourLetterWords words) => Results.Json(words.Command(name), JsonSerializerOptions.Default));
     }
 

@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
-using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 

@@ -15,7 +15,7 @@ namespace ZooNet.Proxy.Control;
 /// mount, whichever proxy that client is connected to. A record is written before its session's first write, so it is known soon after,
 /// not before: until then the remote owner shows. Servers before 3.6 have no such watch; then only this proxy's own clients are known.
 /// </summary>
-public sealed class OwnersWatch : IHostedService
+public sealed class OwnersWatch : IHostedService, IDisposable
 {
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
@@ -52,6 +52,9 @@ public sealed class OwnersWatch : IHostedService
         await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _stop.Dispose();
 
     private void OnWatchFired(WatchNotification e)
     {

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
-using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Proxy.Control;

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
@@ -252,10 +251,10 @@ internal sealed class ClientConnection : ISessionHost
     // ------------------------------------------------------------ back-pressure
 
     /// <summary>Waits until the session takes frames again.</summary>
-    public Task WaitForSessionAsync() => WaitWhile(static c => c.MustPauseClient, ref _sessionReady);
+    public Task WaitForSessionAsync() => WaitWhileAsync(static c => c.MustPauseClient, ref _sessionReady);
 
     /// <summary>Waits until the client has taken what is queued for it.</summary>
-    public Task WaitForClientAsync() => WaitWhile(static c => c.IsClientSlow, ref _clientReady);
+    public Task WaitForClientAsync() => WaitWhileAsync(static c => c.IsClientSlow, ref _clientReady);
 
     /// <summary>A slow peer has caught up.</summary>
     public void OnBacklogSent()
@@ -267,7 +266,7 @@ internal sealed class ClientConnection : ISessionHost
         }
     }
 
-    private Task WaitWhile(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
+    private Task WaitWhileAsync(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
     {
         lock (Gate)
         {

@@ -68,11 +68,10 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
             }
         }
 
-        public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            _unbound.Cancel();
+            await _unbound.CancelAsync();
             listening.Dispose();
-            return default;
         }
 
         public ValueTask DisposeAsync()
@@ -132,7 +131,7 @@ internal sealed class RawConnection(Socket socket) : ConnectionContext
         {
             socket.Dispose();
         }
-        return default;
+        return base.DisposeAsync();
     }
 
     private sealed class StreamPipe(Stream stream) : IDuplexPipe

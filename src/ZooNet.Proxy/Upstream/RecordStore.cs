@@ -1,4 +1,3 @@
-using System.Text;
 using ZooNet.Client;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;

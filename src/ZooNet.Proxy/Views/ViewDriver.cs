@@ -140,6 +140,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _leasing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _lease.Dispose();
         _first.TrySetCanceled();
         _routed.TrySetCanceled();
     }
@@ -352,7 +353,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         void Begin(int ordinal, Task<Action> work)
         {
             _work[ordinal] = work;
-            work.ContinueWith(_ => Wake(), TaskScheduler.Default);
+            _ = work.ContinueWith(_ => Wake(), TaskScheduler.Default);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using ZooNet.Client;
 using ZooNet.Protocol;
 
 namespace ZooNet.Bench;

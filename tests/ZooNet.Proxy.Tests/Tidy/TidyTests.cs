@@ -87,8 +87,8 @@ public sealed partial class TidyTests
     {
         var without = from source in Repository.Sources
                       where source.Key.StartsWith("src/", StringComparison.Ordinal)
-                      let attributes = AnyLogMessage().Matches(source.Value).Count
-                      where attributes != LogMessage().Matches(source.Value).Count
+                      let attributes = AnyLogMessage().Count(source.Value)
+                      where attributes != LogMessage().Count(source.Value)
                       select source.Key;
         Assert.Empty(without);
     }
