@@ -18,6 +18,7 @@ public sealed class MountService : IAsyncDisposable
     private static readonly TimeSpan StepInterval = TimeSpan.FromSeconds(1);
 
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly ClusterControl _home;
     private readonly ClusterControls _clusters;
     private readonly MountStore _store;
@@ -32,15 +33,17 @@ public sealed class MountService : IAsyncDisposable
     private int _disposed;
 
     /// <summary>Makes a service. Commands work at once; mounts of others are seen through after <see cref="Start"/>.</summary>
-    /// <param name="config">Names the clusters and the secret.</param>
+    /// <param name="config">Names the clusters.</param>
     /// <param name="clusters">The control sessions.</param>
     /// <param name="store">The table.</param>
     /// <param name="activation">Takes mounts into use and out of it.</param>
+    /// <param name="secret">Owns the records.</param>
     /// <param name="time">For waiting.</param>
     /// <param name="logger">Hears of what was done and refused.</param>
-    public MountService(ProxyConfig config, ClusterControls clusters, MountStore store, IMountActivation activation, TimeProvider time, ILogger<MountService> logger)
+    public MountService(ProxyConfig config, ClusterControls clusters, MountStore store, IMountActivation activation, ProxySecret secret, TimeProvider time, ILogger<MountService> logger)
     {
         _config = config;
+        _secret = secret;
         _home = clusters.Home;
         _clusters = clusters;
         _store = store;
@@ -216,7 +219,7 @@ public sealed class MountService : IAsyncDisposable
             }
             var complete = record with { Placeholder = ops.Count > 0 };
             ops.Insert(0, MultiOp.SetData(ZooNetTree.Mounts, [], snapshot.TableVersion));
-            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(), acl: ZooNetTree.AclOf(_config.Secret, Permissions.Read)));
+            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(), acl: _secret.Acl));
             try
             {
                 await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
@@ -259,7 +262,7 @@ public sealed class MountService : IAsyncDisposable
             return ([], MountOutcome.Refused(RefusalKind.Conflict, $"{parent}, the parent of {path}, can't be created: {e.Message}"));
         }
         // Not writable past the proxies: what is created below it would be hidden.
-        return ([MultiOp.Create(path, [], acl: ZooNetTree.AclOf(_config.Secret, Permissions.Read))], null);
+        return ([MultiOp.Create(path, [], acl: _secret.Acl)], null);
     }
 
     /// <summary>Waits until a mount has left a state, and takes the steps itself. Null where the record is gone.</summary>

@@ -17,6 +17,7 @@ public sealed class MountStore : IAsyncDisposable
 
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Channel<TaskCompletionSource?> _wanted = Channel.CreateUnbounded<TaskCompletionSource?>(new() { SingleReader = true });
@@ -30,13 +31,15 @@ public sealed class MountStore : IAsyncDisposable
 
     /// <summary>Makes a store. It does nothing before <see cref="Start"/>.</summary>
     /// <param name="home">The control session of the home cluster.</param>
-    /// <param name="config">Gives the clusters that records may name, and the secret that owns the znodes.</param>
+    /// <param name="config">Gives the clusters that records may name.</param>
+    /// <param name="secret">Owns the znodes.</param>
     /// <param name="time">For pauses between attempts.</param>
     /// <param name="logger">Hears of changes and of bad records.</param>
-    public MountStore(ClusterControl home, ProxyConfig config, TimeProvider time, ILogger<MountStore> logger)
+    public MountStore(ClusterControl home, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<MountStore> logger)
     {
         _home = home;
         _config = config;
+        _secret = secret;
         _time = time;
         _logger = logger;
         _home.Connected += Signal;
@@ -224,19 +227,15 @@ public sealed class MountStore : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes the znodes that all proxies and all client sessions of the region share. Whoever comes first makes them, with the
-    /// ACLs that they need; others find them.
+    /// Makes the znodes that all proxies of the region share. Whoever comes first makes them; others find them.
     /// </summary>
     private async Task MakeTreeAsync()
     {
-        var readable = ZooNetTree.AclOf(_config.Secret, Permissions.Read);
-        // A client's own session makes the record of its remote sessions, whoever the client is; only proxies may list them.
-        var writable = ZooNetTree.AclOf(_config.Secret, Permissions.Create);
-        foreach (var (path, acl) in new[] { (ZooNetTree.Root, readable), (ZooNetTree.Mounts, readable), (ZooNetTree.Sessions, writable) })
+        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Mounts, ZooNetTree.Sessions })
         {
             try
             {
-                await _home.CallAsync(c => c.CreateAsync(path, [], acl: acl), _stop.Token);
+                await _home.CallAsync(c => c.CreateAsync(path, [], acl: _secret.Acl), _stop.Token);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {

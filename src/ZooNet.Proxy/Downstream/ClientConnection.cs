@@ -141,7 +141,7 @@ internal sealed class ClientConnection : ISessionHost
             _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
             _path.CountClose(CloseReason.DownstreamClosed);
             Guarded(static session => session.ClientClosed());
-            Finish();
+            Finish(CloseReason.DownstreamClosed);
             FlushAll();
         }
     }
@@ -188,7 +188,7 @@ internal sealed class ClientConnection : ISessionHost
             else
             {
                 _client.Send(Encoding.UTF8.GetBytes(answer));
-                Finish();
+                Finish(CloseReason.DownstreamClosed);
             }
             FlushAll();
         }
@@ -236,12 +236,13 @@ internal sealed class ClientConnection : ISessionHost
         _path.Log.ClientClosed(Address, Session.SessionId, reason, detail);
         _path.CountClose(reason);
         WasDropped = reason is not CloseReason.SessionClosed;
-        Finish();
+        Finish(reason);
     }
 
-    private void Finish()
+    private void Finish(CloseReason reason)
     {
         _isClosed = true;
+        _path.Records.Ended(this, Session.SessionId, over: reason == CloseReason.SessionClosed);
         _closed?.Cancel();
         _client.Close();
         _clientReady?.TrySetResult();
@@ -478,32 +479,43 @@ internal sealed class ClientConnection : ISessionHost
     public void ServerFailed(UpstreamServer server) => _path.Pools[server.Cluster].Distrust(server);
 
     /// <inheritdoc/>
-    public void FindRecords(long sessionId) => _ = FindRecordsAsync(sessionId);
+    public void FindRecords(HomeSession session) => _ = FindRecordsAsync(session);
 
-    private async Task FindRecordsAsync(long sessionId)
+    private async Task FindRecordsAsync(HomeSession session)
     {
         await Task.Yield();
-        var records = await _path.Records.FindAsync(sessionId, _closed!.Token);
+        var records = await _path.Records.FindAsync(this, session, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;
             Guarded(records, static (session, found) => session.RecordsFound(found));
+            LeaveRecordsIfClosed();
             FlushAll();
         }
     }
 
     /// <inheritdoc/>
-    public void ReplaceRecord(long sessionId, int cluster, byte[] data) => _ = ReplaceRecordAsync(sessionId, cluster, data);
+    public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _ = SaveRecordAsync(session, record);
 
-    private async Task ReplaceRecordAsync(long sessionId, int cluster, byte[] data)
+    private async Task SaveRecordAsync(HomeSession session, RemoteSessionRecord record)
     {
         await Task.Yield();
-        var saved = await _path.Records.ReplaceAsync(sessionId, cluster, data, _closed!.Token);
+        var saved = await _path.Records.SaveAsync(this, session, record, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;
-            Guarded((cluster, saved), static (session, done) => session.RecordSaved(done.cluster, done.saved));
+            Guarded((record.Cluster, saved), static (session, done) => session.RecordSaved(done.Cluster, done.saved));
+            LeaveRecordsIfClosed();
             FlushAll();
+        }
+    }
+
+    /// <summary>The connection may have ended while its records were read or written.</summary>
+    private void LeaveRecordsIfClosed()
+    {
+        if (_isClosed)
+        {
+            _path.Records.Ended(this, Session.SessionId, over: false);
         }
     }
 

@@ -13,7 +13,7 @@ namespace ZooNet.Proxy.Views;
 /// This proxy's entry in the list of the region's live proxies: a znode of its control session in home, gone with that session.
 /// A proxy that comes back after its session has expired registers under another id. Not thread-safe: one driver.
 /// </summary>
-internal sealed class Registration(ClusterControl home, ProxyConfig config)
+internal sealed class Registration(ClusterControl home, ProxyConfig config, ProxySecret secret)
 {
     private readonly string _name = new([.. config.ProxyId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.').Take(80)]);
     private readonly ProxyProcess _self = ProxyProcess.Current();
@@ -37,13 +37,13 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
         var id = $"{_name}-{session:x}";
         try
         {
-            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken);
+            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
         {
         }
         await home.CallAsync(c => c.SessionId == session
-            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken)
+            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, secret.Acl, cancellationToken: cancellationToken)
             : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken);
         _session = session;
         Id = id;

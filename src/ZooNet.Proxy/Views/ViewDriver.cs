@@ -52,12 +52,13 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="clusters">The control sessions.</param>
     /// <param name="store">The mount table.</param>
     /// <param name="region">What the data path follows.</param>
+    /// <param name="secret">Owns the records.</param>
     /// <param name="time">For pauses and the lease.</param>
     /// <param name="logger">Hears of changes.</param>
     /// <param name="sessions">Tells when requests that were routed by an old table are answered; null where there are no sessions.</param>
     /// <param name="interest">Watches what others can see of home, where that may save barriers; null where it is not watched.</param>
     /// <param name="servers">The servers of the remote clusters; null where the proxies of the region need not agree on any, and then couple everything.</param>
-    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
+    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, ProxySecret secret, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
         InterestWatch? interest = null, IRemoteServers? servers = null)
     {
         _interest = interest;
@@ -73,9 +74,9 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             _wishes = new ServerWishes(region.ClusterCount, servers, time, Wake, _stop.Token);
             region.ServerWanted += _wishes.Reached;
         }
-        _folders = [.. clusters.All.Select(c => new ViewFolder(c, config, logger))];
+        _folders = [.. clusters.All.Select(c => new ViewFolder(c, secret, logger))];
         _work = new Task<Action>?[_folders.Length];
-        _registration = new Registration(clusters.Home, config);
+        _registration = new Registration(clusters.Home, config, secret);
         _lease = new HomeLease(clusters.Home, _registration, region, time, logger);
         _activation = new MountActivation(config.Region, config.Region, config.Home.Name, "", config.Consistency == ConsistencyMode.Ordered);
         _homeHasSeveralServers = config.Home.Servers.Count > 1 || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));

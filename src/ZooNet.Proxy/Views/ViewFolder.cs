@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Interest;
 using ZooNet.Protocol;
-using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 
 namespace ZooNet.Proxy.Views;
@@ -11,7 +10,7 @@ namespace ZooNet.Proxy.Views;
 /// The folder of view records in one cluster (docs/consistency.md, "Changing the graph"): read behind a barrier, watched, and written
 /// by compare-and-set. Not thread-safe: one driver.
 /// </summary>
-internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILogger logger)
+internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILogger logger)
 {
     private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
     private Dictionary<string, int> _versions = new(StringComparer.Ordinal);
@@ -109,7 +108,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
             }
             else
             {
-                await cluster.CallAsync(c => c.CreateAsync(path, json, acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken);
+                await cluster.CallAsync(c => c.CreateAsync(path, json, acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
                 _versions[record.View] = 0;
             }
             return true;
@@ -131,7 +130,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
         {
             try
             {
-                await cluster.CallAsync(c => c.CreateAsync(path, [], acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken);
+                await cluster.CallAsync(c => c.CreateAsync(path, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {
