@@ -63,9 +63,9 @@ public class SessionBenchmarks : ISessionHost, IBarrierTransport
 
     ILinkConnection ISessionHost.OpenLink(SessionLink link) => _home = new Link(link);
 
-    void ISessionHost.FindRecords(long sessionId) => throw new InvalidOperationException("no session is re-attached here");
+    void ISessionHost.FindRecords(HomeSession session) => throw new InvalidOperationException("no session is re-attached here");
 
-    void ISessionHost.ReplaceRecord(long sessionId, int cluster, byte[] data) => throw new InvalidOperationException("no record is replaced here");
+    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => throw new InvalidOperationException("nothing is written to a mount here");
 
     void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => _session.BarrierDone(server, succeeded);
 

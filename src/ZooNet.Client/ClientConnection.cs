@@ -167,7 +167,9 @@ internal sealed class ClientConnection : IDisposable
             // A burst is gathered whole and flushed once; a full window flushes first, since only replies open it again.
             while (true)
             {
+#pragma warning disable VSTHRD103 // It does not wait.
                 if (!_window.Wait(0, CancellationToken.None))
+#pragma warning restore VSTHRD103
                 {
                     _wake.Writer.TryWrite(true);
                     await _window.WaitAsync(_end.Token).ConfigureAwait(false);

@@ -8,7 +8,9 @@ namespace ZooNet.Client;
 /// A session over a series of connections: one loop connects, serves, and connects again until the session ends. State is written by
 /// the loop only and may be read from anywhere; events are raised on the loop or on a connection's read loop, never on a caller's stack.
 /// </summary>
+#pragma warning disable CA1001 // Without a timer it holds nothing, and late callers still ask it.
 internal sealed class ClientSession
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(1);
     // A connection that ends sooner than this counts as a failed attempt: a server that accepts and closes is no better than a dead one.

@@ -4,7 +4,6 @@ using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Persistence;
-using ZooNet.Server.Requests;
 using ZooNet.Server.Sessions;
 using ZooNet.Tree.Membership;
 using ZooNet.Tree.Requests;

@@ -186,7 +186,7 @@ public sealed class SessionTests(RegionsFixture regions)
         }
         await client.CreateAsync(region.Under("early"), Bytes("1"), acl: mine);
         await client.AddAuthAsync("digest", Bytes("bob:late"));
-        await client.CreateAsync(region.Under("late"), Bytes("2"), acl: [new Acl(Permissions.All, "digest", Proxy.Control.ZooNetTree.DigestOf("bob:late"))]);
+        await client.CreateAsync(region.Under("late"), Bytes("2"), acl: [new Acl(Permissions.All, "digest", Proxy.Control.ProxySecret.DigestOf("bob:late"))]);
         Assert.Equal("2", Encoding.UTF8.GetString((await client.GetDataAsync(region.Under("late"))).Data!));
         await using var stranger = await region.ConnectAsync();
         Assert.Equal(ErrorCode.NoAuth, (await Assert.ThrowsAsync<KeeperException>(() => stranger.GetDataAsync(region.Under("early")))).Code);

@@ -76,7 +76,7 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
         Assert.False(behind.IsCompleted);
         await AfterRoundTripAsync(write);
         Assert.True((await behind).Exists);
-        await AfterRoundTripAsync(other.CloseAsync().ContinueWith(_ => true));
+        await AfterRoundTripAsync(other.CloseAsync().ContinueWith(_ => true, TaskScheduler.Default));
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
     {
         await AfterRoundTripAsync(_far.CreateAsync("/e", flags: CreateFlags.Ephemeral));
         Assert.Equal(_far.SessionId, (await _near.ExistsAsync("/e")).Stat!.Value.EphemeralOwner);
-        await AfterRoundTripAsync(_far.CloseAsync().ContinueWith(_ => true));
+        await AfterRoundTripAsync(_far.CloseAsync().ContinueWith(_ => true, TaskScheduler.Default));
         Assert.False((await _near.ExistsAsync("/e")).Exists);
     }
 
@@ -111,7 +111,7 @@ public sealed class EmbeddedClusterTests : IAsyncLifetime
         Assert.Equal(ErrorCode.ConnectionLoss, error.Code);
         await _near.DetachAsync();
         await AfterRoundTripAsync(moved.CreateAsync("/c"));
-        await AfterRoundTripAsync(moved.CloseAsync().ContinueWith(_ => true));
+        await AfterRoundTripAsync(moved.CloseAsync().ContinueWith(_ => true, TaskScheduler.Default));
     }
 
     [Fact]

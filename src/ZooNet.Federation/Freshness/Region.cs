@@ -187,9 +187,6 @@ public sealed class Region
     /// <summary>What <c>/zookeeper/config</c> reads as: the addresses clients should know; empty where none are advertised.</summary>
     public byte[] AdvertisedConfig { get; init; } = [];
 
-    /// <summary>The digest credential that may read and change the proxies' own znodes, as an ACL id "user:hash".</summary>
-    public string RecordAclId { get; init; } = "";
-
     /// <summary>The largest request payload taken from a client or sent upstream, in bytes.</summary>
     public int MaxFrame { get; init; } = Protocol.Framing.DefaultMaxLength;
 

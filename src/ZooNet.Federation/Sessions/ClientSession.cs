@@ -116,6 +116,8 @@ public sealed class ClientSession
     /// <summary>The negotiated session timeout in milliseconds; 0 before it is known.</summary>
     public int TimeoutMs => _timeoutMs;
 
+    private HomeSession AtHome => new(SessionId, _home.Password, _timeoutMs);
+
     /// <summary>True while the host should go on reading from the client.</summary>
     public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && _nextSeq - _nextReply < MaxOutstanding;
 
@@ -839,26 +841,9 @@ public sealed class ClientSession
                 failed = true;
                 return false;
         }
-        var known = link.Record == RecordState.Saved;
         link.Record = RecordState.Saving;
         link.RecordedStrict = strict;
-        var data = new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, strict).Encode();
-        if (known)
-        {
-            _host.ReplaceRecord(SessionId, link.Cluster, data);
-            return false;
-        }
-        var path = RemoteSessionRecord.PathOf(SessionId, _region.ClusterNames[link.Cluster]);
-        var request = new CreateRequest(path, data, [new Acl(Permissions.All, "digest", _region.RecordAclId)], CreateFlags.Ephemeral);
-        SendOwn(_home, 0, OpCode.Create, PendingKind.Own, writer => request.Write(writer, OpCode.Create), (header, _) =>
-        {
-            if (header.Error == ErrorCode.NodeExists)
-            {
-                _host.ReplaceRecord(SessionId, link.Cluster, data);
-                return;
-            }
-            RecordSaved(link.Cluster, header.Error == ErrorCode.Ok);
-        });
+        _host.SaveRecord(AtHome, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, strict));
         return false;
     }
 
@@ -1197,8 +1182,7 @@ public sealed class ClientSession
                 EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
                 {
                     var reader = new JuteReader(e.Replies[0].AsSpan(20));
-                    var home = reader.ReadStrings().Where(p => !p.StartsWith(RemoteSessionRecord.Folder + "/", StringComparison.Ordinal));
-                    writer.WriteStrings([.. home.Concat(e.Paths).Distinct()]);
+                    writer.WriteStrings([.. reader.ReadStrings().Concat(e.Paths).Distinct()]);
                 });
                 break;
             case OpCode.MultiRead:
@@ -1776,7 +1760,7 @@ public sealed class ClientSession
             }
             if (!_mounts.IsEmpty)
             {
-                _host.FindRecords(SessionId);
+                _host.FindRecords(AtHome);
                 return;
             }
         }
@@ -1909,7 +1893,7 @@ public sealed class ClientSession
             // It owns nothing there any more: should it come back by another proxy, it need not wait for this cluster.
             link.Record = RecordState.Saving;
             link.Downgrading = true;
-            _host.ReplaceRecord(SessionId, link.Cluster, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, false).Encode());
+            _host.SaveRecord(AtHome, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, false));
         }
         if (link.HasStrictEphemerals)
         {

@@ -67,11 +67,17 @@ public interface ISessionHost : IBarrierWaiter
     /// Looks up the records of a re-attached session's remote sessions, as fresh as the home cluster is now. Later
     /// <see cref="ClientSession.RecordsFound"/> is called.
     /// </summary>
-    void FindRecords(long sessionId);
+    void FindRecords(HomeSession session);
 
-    /// <summary>Overwrites a record that another proxy left. Later <see cref="ClientSession.RecordSaved"/> is called.</summary>
-    void ReplaceRecord(long sessionId, int cluster, byte[] data);
+    /// <summary>Puts a remote session on record, over what is on record already. Later <see cref="ClientSession.RecordSaved"/> is called.</summary>
+    void SaveRecord(HomeSession session, RemoteSessionRecord record);
 }
+
+/// <summary>A client's session in its home cluster, with what lets one speak for it.</summary>
+/// <param name="Id">The session's id.</param>
+/// <param name="Password">Its password.</param>
+/// <param name="TimeoutMs">The timeout that home has granted, in milliseconds.</param>
+public sealed record HomeSession(long Id, byte[] Password, int TimeoutMs);
 
 /// <summary>One upstream connection, as the session uses it.</summary>
 public interface ILinkConnection

@@ -99,36 +99,9 @@ internal enum RecordState : byte
     Failed,
 }
 
-/// <summary>A remote session as its record at home tells it.</summary>
+/// <summary>A client's session in a remote cluster, as it is put on record: another proxy can go on with it.</summary>
 /// <param name="Cluster">Ordinal of the cluster.</param>
 /// <param name="SessionId">The session there.</param>
 /// <param name="Password">Its password.</param>
 /// <param name="Strict">Whether the client must not be connected without it.</param>
-public sealed record RemoteSessionRecord(int Cluster, long SessionId, byte[] Password, bool Strict)
-{
-    /// <summary>The folder of all records, in the home cluster.</summary>
-    public const string Folder = "/zookeeper/zoonet/sessions";
-
-    /// <summary>The path of a record.</summary>
-    public static string PathOf(long homeSession, string clusterName) => $"{Folder}/{homeSession:x16}@{clusterName}";
-
-    /// <summary>What the record's znode holds.</summary>
-    public byte[] Encode()
-    {
-        var writer = new Protocol.JuteWriter(64);
-        writer.WriteLong(SessionId);
-        writer.WriteBytes(Password);
-        writer.WriteBool(Strict);
-        return writer.Written.ToArray();
-    }
-
-    /// <summary>Reads a record's znode; null where it is not one.</summary>
-    public static RemoteSessionRecord? Decode(int cluster, ReadOnlySpan<byte> data)
-    {
-        var reader = new Protocol.JuteReader(data);
-        var id = reader.ReadLong();
-        var password = reader.ReadBuffer();
-        var strict = reader.ReadBool();
-        return reader.Failed || password is null || id == 0 ? null : new RemoteSessionRecord(cluster, id, password, strict);
-    }
-}
+public sealed record RemoteSessionRecord(int Cluster, long SessionId, byte[] Password, bool Strict);

@@ -54,13 +54,13 @@ public static class AdminApi
             ? Results.Json(ready)
             : Results.Json(ready, statusCode: StatusCodes.Status503ServiceUnavailable));
         app.MapGet("/metrics", (ProxyMetrics metrics) => Results.Text(metrics.Scrape(), PrometheusExporter.ContentType));
-        app.MapGet("/commands", (FourLetterWords words) => Results.Json(words.CommandNames));
+        app.MapGet("/commands", () => Results.Json(FourLetterWords.CommandNames));
         app.MapGet("/commands/{name}", (string name, FourLetterWords words) => Results.Json(words.Command(name), JsonSerializerOptions.Default));
     }
 
     private static async Task<IResult> MountAsync(MountBody body, MountService service, StatusReporter status, CancellationToken cancellationToken)
     {
-        var outcome = await service.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken).ConfigureAwait(false);
+        var outcome = await service.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken);
         if (outcome.Refusal is { } kind)
         {
             return Problem(StatusOf(kind), outcome.Message);
@@ -72,7 +72,7 @@ public static class AdminApi
 
     private static async Task<IResult> UnmountAsync(string path, bool? force, MountService service, StatusReporter status, CancellationToken cancellationToken)
     {
-        var outcome = await service.UnmountAsync("/" + path, force ?? false, cancellationToken).ConfigureAwait(false);
+        var outcome = await service.UnmountAsync("/" + path, force ?? false, cancellationToken);
         if (outcome.Refusal is { } kind)
         {
             return Problem(StatusOf(kind), outcome.Message);
@@ -103,6 +103,6 @@ public static class AdminApi
             ClusterUnreachableException unreachable => (StatusCodes.Status503ServiceUnavailable, unreachable.Message),
             _ => (StatusCodes.Status500InternalServerError, "the proxy failed; its log says more"),
         };
-        await Problem(status, detail).ExecuteAsync(context).ConfigureAwait(false);
+        await Problem(status, detail).ExecuteAsync(context);
     }
 }

@@ -36,7 +36,7 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
     private static readonly string[] Answered = ["conf", "cons", "envi", "isro", "mntr", "mnts", "ruok", "srst", "srvr", "stat", "wchs"];
 
     /// <summary>The commands of <c>/commands</c>, as links.</summary>
-    public IReadOnlyList<string> CommandNames => [.. Answered.Concat(Aliases.Keys).Order(StringComparer.Ordinal).Select(n => $"/commands/{n}")];
+    public static IReadOnlyList<string> CommandNames => [.. Answered.Concat(Aliases.Keys).Order(StringComparer.Ordinal).Select(n => $"/commands/{n}")];
 
     /// <summary>Answers a word as a server does; null for four letters that are no word of ZooKeeper's.</summary>
     public string? TryAnswer(string word) => ProxyConfigLoader.KnownWords.Contains(word) ? Answer(word) : null;

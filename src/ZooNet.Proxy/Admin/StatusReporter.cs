@@ -1,7 +1,6 @@
 using System.Reflection;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
-using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Polly;
@@ -117,8 +116,8 @@ public sealed class ClusterControl : IAsyncDisposable
             return await _calls.ExecuteAsync(async token =>
             {
                 var client = _client is { State: SessionState.Connected } connected ? connected : throw Unreachable(null);
-                return await work(client).WaitAsync(token).ConfigureAwait(false);
-            }, cancellationToken).ConfigureAwait(false);
+                return await work(client).WaitAsync(token);
+            }, cancellationToken);
         }
         catch (KeeperException e) when (IsLoss(e))
         {
@@ -137,7 +136,7 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             return;
         }
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
@@ -150,7 +149,7 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             try
             {
-                await _reconnect.ExecuteAsync(async token => await ServeSessionAsync(token).ConfigureAwait(false), _stop.Token).ConfigureAwait(false);
+                await _reconnect.ExecuteAsync(async token => await ServeSessionAsync(token), _stop.Token);
             }
             catch (OperationCanceledException)
             {
@@ -187,7 +186,7 @@ public sealed class ClusterControl : IAsyncDisposable
                 limit.CancelAfter(_config.ConnectTimeout * Math.Max(2, Cluster.InOrder.Count()));
                 try
                 {
-                    await client.WaitConnectedAsync(limit.Token).ConfigureAwait(false);
+                    await client.WaitConnectedAsync(limit.Token);
                 }
                 catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
                 {
@@ -197,7 +196,7 @@ public sealed class ClusterControl : IAsyncDisposable
             _client = client;
             // The handler above was too early for whoever calls us back.
             Connected?.Invoke();
-            await ProbeAsync(client, cancellationToken).ConfigureAwait(false);
+            await ProbeAsync(client, cancellationToken);
         }
         catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
         {
@@ -212,11 +211,11 @@ public sealed class ClusterControl : IAsyncDisposable
             _client = null;
             if (client.State is SessionState.Connected)
             {
-                await client.CloseAsync().ConfigureAwait(false);
+                await client.CloseAsync();
             }
             else
             {
-                await client.DetachAsync().ConfigureAwait(false);
+                await client.DetachAsync();
             }
         }
     }
@@ -230,7 +229,7 @@ public sealed class ClusterControl : IAsyncDisposable
             try
             {
                 var began = _time.GetTimestamp();
-                await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken).ConfigureAwait(false);
+                await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken);
                 lastAnswer = _time.GetTimestamp();
                 Interlocked.Increment(ref _answers);
                 TurnUp(client, _time.GetElapsedTime(began));
@@ -244,7 +243,7 @@ public sealed class ClusterControl : IAsyncDisposable
                     throw;
                 }
             }
-            await Task.Delay(ProbeInterval, _time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(ProbeInterval, _time, cancellationToken);
         }
     }
 

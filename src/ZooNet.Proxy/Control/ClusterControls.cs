@@ -35,6 +35,6 @@ public sealed class ClusterControls : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // All at once: a cluster that does not answer delays nobody else's goodbye.
-        await Task.WhenAll(_byOrdinal.Select(c => c.DisposeAsync().AsTask())).ConfigureAwait(false);
+        await Task.WhenAll(_byOrdinal.Select(c => c.DisposeAsync().AsTask()));
     }
 }

@@ -35,9 +35,9 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await service.DisposeAsync().ConfigureAwait(false);
-        await store.DisposeAsync().ConfigureAwait(false);
-        await clusters.DisposeAsync().ConfigureAwait(false);
+        await service.DisposeAsync();
+        await store.DisposeAsync();
+        await clusters.DisposeAsync();
     }
 }
 
@@ -55,9 +55,10 @@ public static class ControlPlaneServices
         services.TryAddSingleton(new Region([.. config.Clusters.Select(c => c.Name)], config.Consistency)
         {
             AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
-            RecordAclId = ZooNetTree.DigestOf(config.Secret),
             MaxFrame = config.MaxFrame,
         });
+        services.TryAddSingleton(s => new ProxySecret(s.GetRequiredService<ProxyConfig>()));
+        services.TryAddSingleton<ProxyInstance>();
         services.TryAddSingleton<ClusterControls>();
         services.TryAddSingleton(s => ActivatorUtilities.CreateInstance<MountStore>(s, s.GetRequiredService<ClusterControls>().Home));
         var keepsGraph = config.Consistency is ConsistencyMode.Sequential or ConsistencyMode.Ordered && services.All(s => s.ServiceType != typeof(IMountActivation));

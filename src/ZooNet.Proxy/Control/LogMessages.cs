@@ -46,4 +46,7 @@ internal static partial class LogMessages
 
     [LoggerMessage(EventId = 2207, EventName = "SessionLimitsDisjoint", Level = LogLevel.Warning, Message = "No session timeout is granted by every cluster: one demands at least {MinMs} ms, another grants at most {MaxMs} ms")]
     public static partial void SessionLimitsDisjoint(this ILogger logger, int minMs, int maxMs);
+
+    [LoggerMessage(EventId = 2208, EventName = "OwnersNotFollowed", Level = LogLevel.Warning, Message = "Owners of ephemeral znodes that are clients of other proxies are not followed for now: {Error}")]
+    public static partial void OwnersNotFollowed(this ILogger logger, string error);
 }

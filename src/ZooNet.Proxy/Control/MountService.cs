@@ -18,6 +18,7 @@ public sealed class MountService : IAsyncDisposable
     private static readonly TimeSpan StepInterval = TimeSpan.FromSeconds(1);
 
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly ClusterControl _home;
     private readonly ClusterControls _clusters;
     private readonly MountStore _store;
@@ -32,15 +33,17 @@ public sealed class MountService : IAsyncDisposable
     private int _disposed;
 
     /// <summary>Makes a service. Commands work at once; mounts of others are seen through after <see cref="Start"/>.</summary>
-    /// <param name="config">Names the clusters and the secret.</param>
+    /// <param name="config">Names the clusters.</param>
     /// <param name="clusters">The control sessions.</param>
     /// <param name="store">The table.</param>
     /// <param name="activation">Takes mounts into use and out of it.</param>
+    /// <param name="secret">Owns the records.</param>
     /// <param name="time">For waiting.</param>
     /// <param name="logger">Hears of what was done and refused.</param>
-    public MountService(ProxyConfig config, ClusterControls clusters, MountStore store, IMountActivation activation, TimeProvider time, ILogger<MountService> logger)
+    public MountService(ProxyConfig config, ClusterControls clusters, MountStore store, IMountActivation activation, ProxySecret secret, TimeProvider time, ILogger<MountService> logger)
     {
         _config = config;
+        _secret = secret;
         _home = clusters.Home;
         _clusters = clusters;
         _store = store;
@@ -60,7 +63,7 @@ public sealed class MountService : IAsyncDisposable
     /// <summary>Mounts a znode of another cluster. Returns when the mount is in use at this proxy, or someone has to be waited for.</summary>
     public async Task<MountOutcome> MountAsync(MountRequest request, CancellationToken cancellationToken)
     {
-        var outcome = await GuardAsync(() => DoMountAsync(request, cancellationToken)).ConfigureAwait(false);
+        var outcome = await GuardAsync(() => DoMountAsync(request, cancellationToken));
         if (outcome.Refusal is not null)
         {
             _logger.MountRefused(outcome.Message);
@@ -78,7 +81,7 @@ public sealed class MountService : IAsyncDisposable
     /// <param name="cancellationToken">Gives up waiting; what was begun is seen through in the background.</param>
     public async Task<MountOutcome> UnmountAsync(string path, bool force, CancellationToken cancellationToken)
     {
-        var outcome = await GuardAsync(() => DoUnmountAsync(path, force, cancellationToken)).ConfigureAwait(false);
+        var outcome = await GuardAsync(() => DoUnmountAsync(path, force, cancellationToken));
         if (outcome.Refusal is not null)
         {
             _logger.MountRefused(outcome.Message);
@@ -95,7 +98,7 @@ public sealed class MountService : IAsyncDisposable
         }
         _store.Changed -= OnChanged;
         _activation.Changed -= Wake;
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
@@ -128,7 +131,7 @@ public sealed class MountService : IAsyncDisposable
             Options = MountOptionsText.Format(options),
             State = MountState.Joining,
         };
-        var snapshot = await _store.RefreshAsync(cancellationToken).ConfigureAwait(false);
+        var snapshot = await _store.RefreshAsync(cancellationToken);
         var pending = snapshot.At(path);
         var isSame = pending is { State: MountState.Joining, Mount: not null } && SameMount(pending.Record!, record);
         if (!isSame)
@@ -137,16 +140,16 @@ public sealed class MountService : IAsyncDisposable
             {
                 return MountOutcome.Refused(RefusalKind.Conflict, overlap);
             }
-            if (await RemotePathChecks.CheckAsync(_clusters[cluster.Ordinal], remotePath, create, cancellationToken).ConfigureAwait(false) is { } refusal)
+            if (await RemotePathChecks.CheckAsync(_clusters[cluster.Ordinal], remotePath, create, cancellationToken) is { } refusal)
             {
                 return refusal;
             }
-            if (await WriteAsync(record, cancellationToken).ConfigureAwait(false) is { } conflict)
+            if (await WriteAsync(record, cancellationToken) is { } conflict)
             {
                 return conflict;
             }
         }
-        var entry = await SeeThroughAsync(path, MountState.Joining, request.Force, cancellationToken).ConfigureAwait(false);
+        var entry = await SeeThroughAsync(path, MountState.Joining, request.Force, cancellationToken);
         if (entry is null)
         {
             return MountOutcome.Refused(RefusalKind.Conflict, $"the mount on {path} was removed while it was being made");
@@ -157,7 +160,7 @@ public sealed class MountService : IAsyncDisposable
         }
         if (entry.State == MountState.Active)
         {
-            await _activation.RoutesAsync(_store.Current, cancellationToken).ConfigureAwait(false);
+            await _activation.RoutesAsync(_store.Current, cancellationToken);
         }
         var waiting = entry.State == MountState.Active ? [] : WaitingFor(path);
         var message = entry.State == MountState.Active
@@ -168,7 +171,7 @@ public sealed class MountService : IAsyncDisposable
 
     private async Task<MountOutcome> DoUnmountAsync(string path, bool force, CancellationToken cancellationToken)
     {
-        var snapshot = await _store.RefreshAsync(cancellationToken).ConfigureAwait(false);
+        var snapshot = await _store.RefreshAsync(cancellationToken);
         if (snapshot.At(path) is not { } entry)
         {
             var inside = snapshot.Entries.FirstOrDefault(e => ZnodePath.Validate(path) is null && ZnodePath.IsAtOrUnder(path, e.Path));
@@ -179,22 +182,22 @@ public sealed class MountService : IAsyncDisposable
         }
         if (entry.Mount is null)
         {
-            await RemoveAsync(entry, cancellationToken).ConfigureAwait(false);
+            await RemoveAsync(entry, cancellationToken);
         }
         else
         {
             if (entry.State != MountState.Leaving)
             {
-                await SetStateAsync(entry, MountState.Leaving, cancellationToken).ConfigureAwait(false);
+                await SetStateAsync(entry, MountState.Leaving, cancellationToken);
             }
-            if (await SeeThroughAsync(path, MountState.Leaving, force, cancellationToken).ConfigureAwait(false) is { State: MountState.Leaving } left)
+            if (await SeeThroughAsync(path, MountState.Leaving, force, cancellationToken) is { State: MountState.Leaving } left)
             {
                 var waiting = WaitingFor(path);
                 return new MountOutcome(left, waiting, null,
                     $"{path} is leaving: {string.Join(", ", waiting)} did not confirm to have stopped using it; wait, or give the same command with --force if they are gone for good");
             }
         }
-        await _activation.RoutesAsync(await _store.RefreshAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await _activation.RoutesAsync(await _store.RefreshAsync(cancellationToken), cancellationToken);
         return new MountOutcome(entry, [], null, $"{path} is unmounted");
     }
 
@@ -204,22 +207,22 @@ public sealed class MountService : IAsyncDisposable
         var path = record.Path!;
         while (true)
         {
-            var snapshot = await _store.RefreshAsync(cancellationToken).ConfigureAwait(false);
+            var snapshot = await _store.RefreshAsync(cancellationToken);
             if (MountRules.CheckOverlap(path, snapshot.Entries.Select(e => e.Path)) is { } overlap)
             {
                 return MountOutcome.Refused(RefusalKind.Conflict, overlap);
             }
-            var (ops, refusal) = await PlaceholderAsync(path, cancellationToken).ConfigureAwait(false);
+            var (ops, refusal) = await PlaceholderAsync(path, cancellationToken);
             if (refusal is not null)
             {
                 return refusal;
             }
             var complete = record with { Placeholder = ops.Count > 0 };
             ops.Insert(0, MultiOp.SetData(ZooNetTree.Mounts, [], snapshot.TableVersion));
-            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(), acl: ZooNetTree.AclOf(_config.Secret, Permissions.Read)));
+            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(), acl: _secret.Acl));
             try
             {
-                await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken).ConfigureAwait(false);
+                await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
                 return null;
             }
             catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NodeExists or ErrorCode.NoNode)
@@ -237,7 +240,7 @@ public sealed class MountService : IAsyncDisposable
     /// <summary>What has to be done for the znode at the mount point, which may be there already and must be empty then.</summary>
     private async Task<(List<MultiOp> Ops, MountOutcome? Refusal)> PlaceholderAsync(string path, CancellationToken cancellationToken)
     {
-        if (await _home.CallAsync(c => c.ExistsAsync(path), cancellationToken).ConfigureAwait(false) is { Stat: { } stat })
+        if (await _home.CallAsync(c => c.ExistsAsync(path), cancellationToken) is { Stat: { } stat })
         {
             if (stat.NumChildren > 0)
             {
@@ -252,14 +255,14 @@ public sealed class MountService : IAsyncDisposable
         var parent = ZnodePath.ParentOf(path);
         try
         {
-            await RemotePathChecks.CreateAllAsync(_home, parent, cancellationToken).ConfigureAwait(false);
+            await RemotePathChecks.CreateAllAsync(_home, parent, cancellationToken);
         }
         catch (KeeperException e)
         {
             return ([], MountOutcome.Refused(RefusalKind.Conflict, $"{parent}, the parent of {path}, can't be created: {e.Message}"));
         }
         // Not writable past the proxies: what is created below it would be hidden.
-        return ([MultiOp.Create(path, [], acl: ZooNetTree.AclOf(_config.Secret, Permissions.Read))], null);
+        return ([MultiOp.Create(path, [], acl: _secret.Acl)], null);
     }
 
     /// <summary>Waits until a mount has left a state, and takes the steps itself. Null where the record is gone.</summary>
@@ -268,12 +271,12 @@ public sealed class MountService : IAsyncDisposable
         var began = _time.GetTimestamp();
         while (true)
         {
-            var entry = (await _store.RefreshAsync(cancellationToken).ConfigureAwait(false)).At(path);
+            var entry = (await _store.RefreshAsync(cancellationToken)).At(path);
             if (entry is null || entry.Mount is null || entry.State != state)
             {
                 return entry;
             }
-            if (await StepAsync(entry, force, cancellationToken).ConfigureAwait(false))
+            if (await StepAsync(entry, force, cancellationToken))
             {
                 continue;
             }
@@ -281,38 +284,38 @@ public sealed class MountService : IAsyncDisposable
             {
                 return entry;
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(100), _time, cancellationToken);
         }
     }
 
     /// <summary>Takes one step with a mount that is on its way. True where the table may have changed.</summary>
     private async Task<bool> StepAsync(MountEntry entry, bool force, CancellationToken cancellationToken)
     {
-        await _oneStep.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _oneStep.WaitAsync(cancellationToken);
         try
         {
             switch (entry.State)
             {
                 case MountState.Requested:
-                    await AdoptAsync(entry, cancellationToken).ConfigureAwait(false);
+                    await AdoptAsync(entry, cancellationToken);
                     return true;
                 case MountState.Joining:
-                    var joining = await _activation.JoinAsync(entry, cancellationToken).ConfigureAwait(false);
+                    var joining = await _activation.JoinAsync(entry, cancellationToken);
                     SetWaiting(entry.Path, joining);
                     if (!joining.IsComplete && !force)
                     {
                         return false;
                     }
-                    await SetStateAsync(entry, MountState.Active, cancellationToken).ConfigureAwait(false);
+                    await SetStateAsync(entry, MountState.Active, cancellationToken);
                     return true;
                 case MountState.Leaving:
-                    var leaving = await _activation.LeaveAsync(entry, cancellationToken).ConfigureAwait(false);
+                    var leaving = await _activation.LeaveAsync(entry, cancellationToken);
                     SetWaiting(entry.Path, leaving);
                     if (!leaving.IsComplete && !force)
                     {
                         return false;
                     }
-                    await RemoveAsync(entry, cancellationToken).ConfigureAwait(false);
+                    await RemoveAsync(entry, cancellationToken);
                     return true;
                 default:
                     return false;
@@ -333,11 +336,11 @@ public sealed class MountService : IAsyncDisposable
     private async Task AdoptAsync(MountEntry entry, CancellationToken cancellationToken)
     {
         MountOptionsText.Parse(entry.Record!.Options, out _, out var create);
-        var refusal = await RemotePathChecks.CheckAsync(_clusters[entry.Mount!.Cluster], entry.Mount.RemotePath, create, cancellationToken).ConfigureAwait(false);
+        var refusal = await RemotePathChecks.CheckAsync(_clusters[entry.Mount!.Cluster], entry.Mount.RemotePath, create, cancellationToken);
         List<MultiOp> ops = [];
         if (refusal is null)
         {
-            (ops, refusal) = await PlaceholderAsync(entry.Path, cancellationToken).ConfigureAwait(false);
+            (ops, refusal) = await PlaceholderAsync(entry.Path, cancellationToken);
         }
         if (refusal is not null)
         {
@@ -345,7 +348,7 @@ public sealed class MountService : IAsyncDisposable
         }
         var record = entry.Record with { State = MountState.Joining, Placeholder = ops.Count > 0 };
         ops.Add(MultiOp.SetData(ZooNetTree.RecordOf(entry.Path), record.ToJson(), entry.Version));
-        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
     }
 
     private async Task SetStateAsync(MountEntry entry, MountState state, CancellationToken cancellationToken)
@@ -355,7 +358,7 @@ public sealed class MountService : IAsyncDisposable
             MultiOp.SetData(ZooNetTree.Mounts, []),
             MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = state }).ToJson(), entry.Version),
         ];
-        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
     }
 
     /// <summary>Removes a record, and the znode at its mount point if the mount had made it and nobody has put anything there.</summary>
@@ -366,7 +369,7 @@ public sealed class MountService : IAsyncDisposable
         {
             try
             {
-                await _home.CallAsync(c => c.MultiAsync([.. ops, MultiOp.Delete(entry.Path)], cancellationToken), cancellationToken).ConfigureAwait(false);
+                await _home.CallAsync(c => c.MultiAsync([.. ops, MultiOp.Delete(entry.Path)], cancellationToken), cancellationToken);
                 _logger.Unmounted(entry.Path);
                 return;
             }
@@ -375,7 +378,7 @@ public sealed class MountService : IAsyncDisposable
                 // The znode is gone, in use, or not ours to remove any more. The mount goes without it.
             }
         }
-        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
         _logger.Unmounted(entry.Path);
     }
 
@@ -390,9 +393,9 @@ public sealed class MountService : IAsyncDisposable
             {
                 try
                 {
-                    if (await StepAsync(entry, force: false, _stop.Token).ConfigureAwait(false))
+                    if (await StepAsync(entry, force: false, _stop.Token))
                     {
-                        await _store.RefreshAsync(_stop.Token).ConfigureAwait(false);
+                        await _store.RefreshAsync(_stop.Token);
                     }
                 }
                 catch (Exception e) when (e is KeeperException or ClusterUnreachableException or MountRefusedException)
@@ -445,7 +448,7 @@ public sealed class MountService : IAsyncDisposable
     {
         try
         {
-            return await work().ConfigureAwait(false);
+            return await work();
         }
         catch (ClusterUnreachableException e)
         {

@@ -1,7 +1,6 @@
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
-using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 
@@ -18,6 +17,7 @@ public sealed class MountStore : IAsyncDisposable
 
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Channel<TaskCompletionSource?> _wanted = Channel.CreateUnbounded<TaskCompletionSource?>(new() { SingleReader = true });
@@ -31,13 +31,15 @@ public sealed class MountStore : IAsyncDisposable
 
     /// <summary>Makes a store. It does nothing before <see cref="Start"/>.</summary>
     /// <param name="home">The control session of the home cluster.</param>
-    /// <param name="config">Gives the clusters that records may name, and the secret that owns the znodes.</param>
+    /// <param name="config">Gives the clusters that records may name.</param>
+    /// <param name="secret">Owns the znodes.</param>
     /// <param name="time">For pauses between attempts.</param>
     /// <param name="logger">Hears of changes and of bad records.</param>
-    public MountStore(ClusterControl home, ProxyConfig config, TimeProvider time, ILogger<MountStore> logger)
+    public MountStore(ClusterControl home, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<MountStore> logger)
     {
         _home = home;
         _config = config;
+        _secret = secret;
         _time = time;
         _logger = logger;
         _home.Connected += Signal;
@@ -65,7 +67,7 @@ public sealed class MountStore : IAsyncDisposable
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _wanted.Writer.TryWrite(done);
-        await done.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await done.Task.WaitAsync(cancellationToken);
         return _current;
     }
 
@@ -78,7 +80,7 @@ public sealed class MountStore : IAsyncDisposable
         }
         _home.Connected -= Signal;
         _home.WatchFired -= OnWatchFired;
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _first.TrySetCanceled();
         _stop.Dispose();
@@ -107,7 +109,7 @@ public sealed class MountStore : IAsyncDisposable
         string? lastFailure = null;
         try
         {
-            while (await _wanted.Reader.WaitToReadAsync(_stop.Token).ConfigureAwait(false))
+            while (await _wanted.Reader.WaitToReadAsync(_stop.Token))
             {
                 Interlocked.Exchange(ref _signalled, 0);
                 while (_wanted.Reader.TryRead(out var done))
@@ -120,7 +122,7 @@ public sealed class MountStore : IAsyncDisposable
                 Exception? failure = null;
                 try
                 {
-                    await ReadAsync().ConfigureAwait(false);
+                    await ReadAsync();
                 }
                 catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
                 {
@@ -153,7 +155,7 @@ public sealed class MountStore : IAsyncDisposable
                         // We may not mount here, so there are no mounts: home can be served all the same.
                         _first.TrySetResult();
                     }
-                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token).ConfigureAwait(false);
+                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token);
                     if (failure is KeeperException)
                     {
                         Signal();
@@ -176,13 +178,13 @@ public sealed class MountStore : IAsyncDisposable
     {
         if (!_treeMade)
         {
-            await MakeTreeAsync().ConfigureAwait(false);
+            await MakeTreeAsync();
             _treeMade = true;
         }
         ChildrenResult children;
         try
         {
-            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token).ConfigureAwait(false);
+            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
@@ -194,7 +196,7 @@ public sealed class MountStore : IAsyncDisposable
         {
             try
             {
-                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token).ConfigureAwait(false);
+                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token);
                 records.Add(new RawRecord(name, result.Data, result.Stat));
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
@@ -225,19 +227,15 @@ public sealed class MountStore : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes the znodes that all proxies and all client sessions of the region share. Whoever comes first makes them, with the
-    /// ACLs that they need; others find them.
+    /// Makes the znodes that all proxies of the region share. Whoever comes first makes them; others find them.
     /// </summary>
     private async Task MakeTreeAsync()
     {
-        var readable = ZooNetTree.AclOf(_config.Secret, Permissions.Read);
-        // A client's own session makes the record of its remote sessions, whoever the client is; only proxies may list them.
-        var writable = ZooNetTree.AclOf(_config.Secret, Permissions.Create);
-        foreach (var (path, acl) in new[] { (ZooNetTree.Root, readable), (ZooNetTree.Mounts, readable), (ZooNetTree.Sessions, writable) })
+        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Mounts, ZooNetTree.Sessions })
         {
             try
             {
-                await _home.CallAsync(c => c.CreateAsync(path, [], acl: acl), _stop.Token).ConfigureAwait(false);
+                await _home.CallAsync(c => c.CreateAsync(path, [], acl: _secret.Acl), _stop.Token);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {

@@ -1,12 +1,10 @@
-using System.Collections.Concurrent;
-using System.Globalization;
-using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
-using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Control;
 
@@ -15,129 +13,167 @@ namespace ZooNet.Proxy.Control;
 /// mount, whichever proxy that client is connected to. A record is written before its session's first write, so it is known soon after,
 /// not before: until then the remote owner shows. Servers before 3.6 have no such watch; then only this proxy's own clients are known.
 /// </summary>
-public sealed class OwnersWatch : IHostedService
+/// <remarks>Only proxies can write where it looks, so what it reads is as much as there are clients that have written to mounts.</remarks>
+public sealed class OwnersWatch : IHostedService, IAsyncDisposable
 {
+    private const int AtOnce = 64;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(5);
+
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly Region _region;
-    private readonly ConcurrentDictionary<string, (int Cluster, long RemoteSession)> _records = new(StringComparer.Ordinal);
-    // A name to read, or null to read them all.
-    private readonly Channel<string?> _wanted = Channel.CreateUnbounded<string?>(new() { SingleReader = true });
-    private readonly CancellationTokenSource _stop = new();
-    private Task _run = Task.CompletedTask;
+    private readonly Loop _loop;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, (int Cluster, long RemoteSession)> _records = new(StringComparer.Ordinal);
+    private HashSet<string> _changed = new(StringComparer.Ordinal);
+    private bool _isBlind;
 
     /// <summary>Makes it; it begins when home is reached.</summary>
-    public OwnersWatch(ClusterControls clusters, ProxyConfig config, Region region)
+    public OwnersWatch(ClusterControls clusters, ProxyConfig config, ProxySecret secret, Region region, TimeProvider time, ILogger<OwnersWatch> logger)
     {
         _home = clusters.Home;
         _config = config;
+        _secret = secret;
         _region = region;
-        if (config.Remotes.Count > 0)
-        {
-            _home.Connected += () => _wanted.Writer.TryWrite(null);
-            _home.WatchFired += OnWatchFired;
-        }
+        _loop = new Loop(FollowAsync, e => logger.OwnersNotFollowed(e.Message), RetryPause, time);
+        _home.Connected += OnConnected;
+        _home.WatchFired += OnWatchFired;
     }
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _run = Task.Run(RunAsync, CancellationToken.None);
+        if (_config.Remotes.Count > 0)
+        {
+            _loop.Start();
+        }
         return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _home.Connected -= OnConnected;
+        _home.WatchFired -= OnWatchFired;
+        return _loop.DisposeAsync();
+    }
+
+    private void OnConnected()
+    {
+        lock (_lock)
+        {
+            _isBlind = true;
+        }
+        _loop.Ring();
     }
 
     private void OnWatchFired(WatchNotification e)
     {
-        if (e.Path.Length > RemoteSessionRecord.Folder.Length && e.Path.StartsWith(RemoteSessionRecord.Folder + "/", StringComparison.Ordinal))
+        if (SessionRecord.TryParse(e.Path, _config, out _, out _))
         {
-            _wanted.Writer.TryWrite(e.Path[(RemoteSessionRecord.Folder.Length + 1)..]);
+            lock (_lock)
+            {
+                _changed.Add(e.Path);
+            }
+            _loop.Ring();
         }
     }
 
-    private async Task RunAsync()
+    private async Task<TimeSpan> FollowAsync(CancellationToken cancellationToken)
     {
-        await foreach (var name in _wanted.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
+        HashSet<string> changed;
+        bool isBlind;
+        lock (_lock)
         {
+            (changed, _changed) = (_changed, new(StringComparer.Ordinal));
+            (isBlind, _isBlind) = (_isBlind, false);
+        }
+        try
+        {
+            if (isBlind)
+            {
+                await ListAsync(changed, cancellationToken);
+            }
+            foreach (var some in changed.Chunk(AtOnce))
+            {
+                await Task.WhenAll(some.Select(path => ReadAsync(path, cancellationToken)));
+            }
+        }
+        catch (ClusterUnreachableException)
+        {
+            // All is read again when home is back, which announces itself.
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.Unimplemented)
+        {
+            // A server before 3.6.
+        }
+        catch
+        {
+            OnConnected();
+            throw;
+        }
+        return Loop.UntilRung;
+    }
+
+    /// <summary>Arms the watch, and finds what there is to read and what is gone.</summary>
+    private async Task ListAsync(HashSet<string> changed, CancellationToken cancellationToken)
+    {
+        await _home.CallAsync(c => c.AddWatchAsync(ZooNetTree.Sessions, AddWatchMode.PersistentRecursive), cancellationToken);
+        var folders = await Task.WhenAll(Enumerable.Range(0, SessionRecord.Folders).Select(async number =>
+        {
+            var folder = SessionRecord.FolderOf(number);
             try
             {
-                if (name is not null)
-                {
-                    await ReadAsync(name).ConfigureAwait(false);
-                    continue;
-                }
-                await _home.CallAsync(c => c.AddWatchAsync(RemoteSessionRecord.Folder, AddWatchMode.PersistentRecursive), _stop.Token).ConfigureAwait(false);
-                var names = (await _home.CallAsync(c => c.GetChildrenAsync(RemoteSessionRecord.Folder), _stop.Token).ConfigureAwait(false)).Names;
-                foreach (var gone in _records.Keys.Except(names).ToList())
-                {
-                    Forget(gone);
-                }
-                foreach (var child in names)
-                {
-                    await ReadAsync(child).ConfigureAwait(false);
-                }
+                var names = (await _home.CallAsync(c => c.GetChildrenAsync(folder), cancellationToken)).Names;
+                return names.Select(name => $"{folder}/{name}");
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
             {
-                // The folder is not made yet: its creation fires the watch above on the first record.
+                return [];
             }
-            catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
-            {
-                // Read again when home is back, which announces itself.
-            }
-        }
+        }));
+        changed.UnionWith(folders.SelectMany(paths => paths));
+        // What is gone meanwhile is read, too, and forgotten then.
+        changed.UnionWith(_records.Keys);
     }
 
-    private async Task ReadAsync(string name)
+    private async Task ReadAsync(string path, CancellationToken cancellationToken)
     {
-        if (!TryParse(name, out var homeSession, out var cluster))
+        if (!SessionRecord.TryParse(path, _config, out var homeSession, out var cluster))
         {
             return;
         }
         try
         {
-            var data = (await _home.CallAsync(c => c.GetDataAsync($"{RemoteSessionRecord.Folder}/{name}"), _stop.Token).ConfigureAwait(false)).Data;
-            if (RemoteSessionRecord.Decode(cluster, data) is not { } record)
+            var data = (await _home.CallAsync(c => c.GetDataAsync(path), cancellationToken)).Data;
+            if (SessionRecord.Open(data, _secret, _config, homeSession, cluster) is not { } record)
             {
                 return;
             }
-            if (_records.TryGetValue(name, out var before) && before != (cluster, record.SessionId))
+            lock (_lock)
             {
-                _region.Owners.Remove(before.Cluster, before.RemoteSession);
+                var now = (cluster.Ordinal, record.Remote.SessionId);
+                if (_records.TryGetValue(path, out var before) && before != now)
+                {
+                    _region.Owners.Remove(before.Cluster, before.RemoteSession);
+                }
+                _records[path] = now;
+                _region.Owners.Add(cluster.Ordinal, record.Remote.SessionId, homeSession);
             }
-            _records[name] = (cluster, record.SessionId);
-            _region.Owners.Add(cluster, record.SessionId, homeSession);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
-            Forget(name);
+            lock (_lock)
+            {
+                if (_records.Remove(path, out var gone))
+                {
+                    _region.Owners.Remove(gone.Cluster, gone.RemoteSession);
+                }
+            }
         }
-    }
-
-    private void Forget(string name)
-    {
-        if (_records.TryRemove(name, out var gone))
-        {
-            _region.Owners.Remove(gone.Cluster, gone.RemoteSession);
-        }
-    }
-
-    private bool TryParse(string name, out long homeSession, out int cluster)
-    {
-        cluster = -1;
-        homeSession = 0;
-        var at = name.IndexOf('@', StringComparison.Ordinal);
-        if (at < 0 || !long.TryParse(name.AsSpan(0, at), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out homeSession))
-        {
-            return false;
-        }
-        cluster = _config.FindCluster(name[(at + 1)..])?.Ordinal ?? -1;
-        return cluster > 0;
     }
 }

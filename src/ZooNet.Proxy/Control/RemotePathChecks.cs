@@ -13,8 +13,8 @@ internal static class RemotePathChecks
     {
         var name = remote.Cluster.Name;
         // An observer may lag; what the admin made a moment ago must be found.
-        await remote.CallAsync(c => c.SyncAsync("/", cancellationToken), cancellationToken).ConfigureAwait(false);
-        foreach (var record in await RecordsAsync(remote, cancellationToken).ConfigureAwait(false))
+        await remote.CallAsync(c => c.SyncAsync("/", cancellationToken), cancellationToken);
+        foreach (var record in await RecordsAsync(remote, cancellationToken))
         {
             var point = ZooNetTree.MountPointOf(record);
             if (ZnodePath.IsAtOrUnder(path, point))
@@ -25,7 +25,7 @@ internal static class RemotePathChecks
         }
         try
         {
-            if ((await remote.CallAsync(c => c.ExistsAsync(path), cancellationToken).ConfigureAwait(false)).Exists)
+            if ((await remote.CallAsync(c => c.ExistsAsync(path), cancellationToken)).Exists)
             {
                 return null;
             }
@@ -33,7 +33,7 @@ internal static class RemotePathChecks
             {
                 return MountOutcome.Refused(RefusalKind.NotFound, $"the cluster '{name}' has no znode {path}; create it there, or mount with -o create");
             }
-            await CreateAllAsync(remote, path, cancellationToken).ConfigureAwait(false);
+            await CreateAllAsync(remote, path, cancellationToken);
             return null;
         }
         catch (KeeperException e)
@@ -52,7 +52,7 @@ internal static class RemotePathChecks
             {
                 try
                 {
-                    await cluster.CallAsync(c => c.CreateAsync(part, []), cancellationToken).ConfigureAwait(false);
+                    await cluster.CallAsync(c => c.CreateAsync(part, []), cancellationToken);
                 }
                 catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
                 {
@@ -73,7 +73,7 @@ internal static class RemotePathChecks
     {
         try
         {
-            return (await remote.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts), cancellationToken).ConfigureAwait(false)).Names;
+            return (await remote.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts), cancellationToken)).Names;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {

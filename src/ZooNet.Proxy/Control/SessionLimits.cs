@@ -2,7 +2,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
-using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Proxy.Control;
@@ -51,7 +50,7 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
     public Task StopAsync(CancellationToken cancellationToken) => _stop.CancelAsync();
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await _stop.CancelAsync().ConfigureAwait(false);
+    public async ValueTask DisposeAsync() => await _stop.CancelAsync();
 
     private void Ask(int ordinal)
     {
@@ -68,12 +67,12 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
         limit.CancelAfter(Patience);
         try
         {
-            var first = await ZooKeeperClient.ConnectAsync(OptionsFor(ordinal, TimeSpan.Zero), limit.Token).ConfigureAwait(false);
+            var first = await ZooKeeperClient.ConnectAsync(OptionsFor(ordinal, TimeSpan.Zero), limit.Token);
             var shortest = first.SessionTimeout;
             var (id, password) = (first.SessionId, first.SessionPassword);
-            await first.DetachAsync().ConfigureAwait(false);
+            await first.DetachAsync();
             await using var second = await ZooKeeperClient.ConnectAsync(
-                OptionsFor(ordinal, Longest) with { SessionId = id, SessionPassword = password }, limit.Token).ConfigureAwait(false);
+                OptionsFor(ordinal, Longest) with { SessionId = id, SessionPassword = password }, limit.Token);
             Learn(ordinal, (int)shortest.TotalMilliseconds, (int)second.SessionTimeout.TotalMilliseconds);
         }
         catch (Exception e) when (e is KeeperException or OperationCanceledException)

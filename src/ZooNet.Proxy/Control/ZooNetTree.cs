@@ -1,7 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-using ZooNet.Protocol;
-
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
@@ -22,27 +18,8 @@ public static class ZooNetTree
     /// <summary>One child per view (region) of the federation, as far as it has become known in the cluster.</summary>
     public const string Views = Root + "/views";
 
-    /// <summary>One ephemeral child per client session that has remote sessions, made by that session itself.</summary>
+    /// <summary>Folders with the records of clients' sessions in other clusters.</summary>
     public const string Sessions = Root + "/sessions";
-
-    /// <summary>The identity of a secret in an ACL (source: <c>DigestAuthenticationProvider.generateDigest</c>).</summary>
-    /// <param name="secret"><c>user:password</c>.</param>
-    public static string DigestOf(string secret)
-    {
-        var user = secret[..secret.IndexOf(':')];
-#pragma warning disable CA5350 // ZooKeeper's digest scheme is SHA-1 on every server.
-        return $"{user}:{Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(secret)))}";
-#pragma warning restore CA5350
-    }
-
-    /// <summary>Everything to the holder of the secret, and something to everybody.</summary>
-    /// <param name="secret"><c>user:password</c>.</param>
-    /// <param name="world">What everybody may do: a sum of <see cref="Permissions"/>, 0 for nothing.</param>
-    public static IReadOnlyList<Acl> AclOf(string secret, int world)
-    {
-        var owner = new Acl(Permissions.All, "digest", DigestOf(secret));
-        return world == 0 ? [owner] : [owner, new Acl(world, "world", "anyone")];
-    }
 
     /// <summary>The znode of a view's record.</summary>
     public static string ViewOf(string view) => $"{Views}/{view}";

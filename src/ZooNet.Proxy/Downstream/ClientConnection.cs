@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
@@ -142,7 +141,7 @@ internal sealed class ClientConnection : ISessionHost
             _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
             _path.CountClose(CloseReason.DownstreamClosed);
             Guarded(static session => session.ClientClosed());
-            Finish();
+            Finish(CloseReason.DownstreamClosed);
             FlushAll();
         }
     }
@@ -189,7 +188,7 @@ internal sealed class ClientConnection : ISessionHost
             else
             {
                 _client.Send(Encoding.UTF8.GetBytes(answer));
-                Finish();
+                Finish(CloseReason.DownstreamClosed);
             }
             FlushAll();
         }
@@ -237,12 +236,13 @@ internal sealed class ClientConnection : ISessionHost
         _path.Log.ClientClosed(Address, Session.SessionId, reason, detail);
         _path.CountClose(reason);
         WasDropped = reason is not CloseReason.SessionClosed;
-        Finish();
+        Finish(reason);
     }
 
-    private void Finish()
+    private void Finish(CloseReason reason)
     {
         _isClosed = true;
+        _path.Records.Ended(this, Session.SessionId, over: reason == CloseReason.SessionClosed);
         _closed?.Cancel();
         _client.Close();
         _clientReady?.TrySetResult();
@@ -252,10 +252,10 @@ internal sealed class ClientConnection : ISessionHost
     // ------------------------------------------------------------ back-pressure
 
     /// <summary>Waits until the session takes frames again.</summary>
-    public Task WaitForSessionAsync() => WaitWhile(static c => c.MustPauseClient, ref _sessionReady);
+    public Task WaitForSessionAsync() => WaitWhileAsync(static c => c.MustPauseClient, ref _sessionReady);
 
     /// <summary>Waits until the client has taken what is queued for it.</summary>
-    public Task WaitForClientAsync() => WaitWhile(static c => c.IsClientSlow, ref _clientReady);
+    public Task WaitForClientAsync() => WaitWhileAsync(static c => c.IsClientSlow, ref _clientReady);
 
     /// <summary>A slow peer has caught up.</summary>
     public void OnBacklogSent()
@@ -267,7 +267,7 @@ internal sealed class ClientConnection : ISessionHost
         }
     }
 
-    private Task WaitWhile(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
+    private Task WaitWhileAsync(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
     {
         lock (Gate)
         {
@@ -358,8 +358,8 @@ internal sealed class ClientConnection : ISessionHost
         try
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
-            await _path.TableRead.WaitAsync(cancellationToken).ConfigureAwait(false);
-            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken).ConfigureAwait(false);
+            await _path.TableRead.WaitAsync(cancellationToken);
+            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
             if (!Attach(connection, new SocketWire(socket), server))
             {
                 return;
@@ -370,7 +370,7 @@ internal sealed class ClientConnection : ISessionHost
             OnLinkDown(connection, e.Message);
             return;
         }
-        await connection.ReadAsync().ConfigureAwait(false);
+        await connection.ReadAsync();
     }
 
     private bool Attach(UpstreamConnection connection, Wire wire, UpstreamServer server)
@@ -479,32 +479,43 @@ internal sealed class ClientConnection : ISessionHost
     public void ServerFailed(UpstreamServer server) => _path.Pools[server.Cluster].Distrust(server);
 
     /// <inheritdoc/>
-    public void FindRecords(long sessionId) => _ = FindRecordsAsync(sessionId);
+    public void FindRecords(HomeSession session) => _ = FindRecordsAsync(session);
 
-    private async Task FindRecordsAsync(long sessionId)
+    private async Task FindRecordsAsync(HomeSession session)
     {
         await Task.Yield();
-        var records = await _path.Records.FindAsync(sessionId, _closed!.Token).ConfigureAwait(false);
+        var records = await _path.Records.FindAsync(this, session, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;
             Guarded(records, static (session, found) => session.RecordsFound(found));
+            LeaveRecordsIfClosed();
             FlushAll();
         }
     }
 
     /// <inheritdoc/>
-    public void ReplaceRecord(long sessionId, int cluster, byte[] data) => _ = ReplaceRecordAsync(sessionId, cluster, data);
+    public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _ = SaveRecordAsync(session, record);
 
-    private async Task ReplaceRecordAsync(long sessionId, int cluster, byte[] data)
+    private async Task SaveRecordAsync(HomeSession session, RemoteSessionRecord record)
     {
         await Task.Yield();
-        var saved = await _path.Records.ReplaceAsync(sessionId, cluster, data, _closed!.Token).ConfigureAwait(false);
+        var saved = await _path.Records.SaveAsync(this, session, record, _closed!.Token);
         lock (Gate)
         {
             _now = _path.NowMs;
-            Guarded((cluster, saved), static (session, done) => session.RecordSaved(done.cluster, done.saved));
+            Guarded((record.Cluster, saved), static (session, done) => session.RecordSaved(done.Cluster, done.saved));
+            LeaveRecordsIfClosed();
             FlushAll();
+        }
+    }
+
+    /// <summary>The connection may have ended while its records were read or written.</summary>
+    private void LeaveRecordsIfClosed()
+    {
+        if (_isClosed)
+        {
+            _path.Records.Ended(this, Session.SessionId, over: false);
         }
     }
 

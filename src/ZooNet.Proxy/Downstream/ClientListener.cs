@@ -20,7 +20,7 @@ internal sealed class ClientListener(DataPath path) : ConnectionHandler
         try
         {
             Wire wire = connection is RawConnection raw ? new SocketWire(raw.TakeSocket()) : new PipeWire(connection.Transport, connection.Abort);
-            await client.RunAsync(wire).ConfigureAwait(false);
+            await client.RunAsync(wire);
         }
         finally
         {

@@ -140,10 +140,10 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <summary>Drains: no new clients, outstanding requests are finished, bounded by the drain timeout; then all are closed.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await DrainAsync().ConfigureAwait(false);
+        await DrainAsync();
         if (_ticks is { } ticks)
         {
-            await ticks.DisposeAsync().ConfigureAwait(false);
+            await ticks.DisposeAsync();
         }
     }
 
@@ -181,7 +181,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             {
                 return;
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(10), Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Time, cancellationToken);
         }
     }
 
@@ -201,7 +201,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         var deadline = Time.GetTimestamp() + (long)(_config.DrainTimeout.TotalSeconds * Time.TimestampFrequency);
         while (!_clients.IsEmpty && Time.GetTimestamp() < deadline)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), Time).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), Time);
         }
         foreach (var client in _clients.Keys)
         {

@@ -3,8 +3,6 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -100,7 +98,7 @@ public sealed class ProxyHost : IAsyncDisposable
     /// <exception cref="IOException">An address can't be listened on.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
-        await _app.StartAsync(cancellationToken).ConfigureAwait(false);
+        await _app.StartAsync(cancellationToken);
         _started = true;
         Path.Log.Listening(string.Join(", ", ClientEndPoints));
         Path.Log.AdminListening(AdminEndPoint.ToString());
@@ -109,8 +107,8 @@ public sealed class ProxyHost : IAsyncDisposable
     /// <summary>Runs until SIGTERM, SIGINT or the token; drains before it returns.</summary>
     public async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        await StartAsync(cancellationToken).ConfigureAwait(false);
-        await _app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        await StartAsync(cancellationToken);
+        await _app.WaitForShutdownAsync(cancellationToken);
     }
 
     /// <summary>Drains and stops.</summary>
@@ -119,9 +117,9 @@ public sealed class ProxyHost : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _app.StopAsync().ConfigureAwait(false);
-        await _app.Services.GetRequiredService<BarrierChannels>().DisposeAsync().ConfigureAwait(false);
-        await _app.DisposeAsync().ConfigureAwait(false);
+        await _app.StopAsync();
+        await _app.Services.GetRequiredService<BarrierChannels>().DisposeAsync();
+        await _app.DisposeAsync();
     }
 
     private static void LogToStandardError(ILoggingBuilder logging)

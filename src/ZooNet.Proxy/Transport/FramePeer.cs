@@ -129,7 +129,7 @@ internal abstract class FramePeer(Lock gate)
         {
             while (true)
             {
-                var received = await wire.ReceiveAsync(buffer.AsMemory(length)).ConfigureAwait(false);
+                var received = await wire.ReceiveAsync(buffer.AsMemory(length));
                 if (received == 0)
                 {
                     why = length == 0 ? "closed by the other end" : "closed by the other end in the middle of a frame";
@@ -165,7 +165,7 @@ internal abstract class FramePeer(Lock gate)
                 }
                 while (MustPause)
                 {
-                    await WaitAsync().ConfigureAwait(false);
+                    await WaitAsync();
                     if (!OnBytes(buffer.AsSpan(0, length), out consumed, out _))
                     {
                         return;
@@ -234,7 +234,7 @@ internal abstract class FramePeer(Lock gate)
                 }
                 try
                 {
-                    await wire.SendAsync(batch.AsMemory(0, length)).ConfigureAwait(false);
+                    await wire.SendAsync(batch.AsMemory(0, length));
                 }
                 finally
                 {
@@ -272,7 +272,7 @@ internal abstract class FramePeer(Lock gate)
 
     private async Task CloseAfterLingerAsync(Wire wire)
     {
-        await Task.Delay(Linger, Time).ConfigureAwait(false);
+        await Task.Delay(Linger, Time);
         wire.Close();
     }
 

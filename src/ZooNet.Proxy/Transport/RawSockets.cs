@@ -48,7 +48,7 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
             {
                 try
                 {
-                    var socket = await listening.AcceptAsync(_unbound.Token).ConfigureAwait(false);
+                    var socket = await listening.AcceptAsync(_unbound.Token);
                     socket.NoDelay = true;
                     socket.Blocking = false;
                     return new RawConnection(socket);
@@ -68,11 +68,10 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
             }
         }
 
-        public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            _unbound.Cancel();
+            await _unbound.CancelAsync();
             listening.Dispose();
-            return default;
         }
 
         public ValueTask DisposeAsync()
@@ -132,7 +131,7 @@ internal sealed class RawConnection(Socket socket) : ConnectionContext
         {
             socket.Dispose();
         }
-        return default;
+        return base.DisposeAsync();
     }
 
     private sealed class StreamPipe(Stream stream) : IDuplexPipe

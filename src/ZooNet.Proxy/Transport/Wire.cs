@@ -41,7 +41,7 @@ internal sealed class SocketWire(Socket socket) : Wire
     {
         while (bytes.Length > 0)
         {
-            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None).ConfigureAwait(false)..];
+            bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None)..];
         }
     }
 
@@ -71,7 +71,7 @@ internal sealed class PipeWire(IDuplexPipe pipe, Action abort) : Wire
 
     public override int TrySend(ReadOnlySpan<byte> bytes) => 0;
 
-    public override async Task SendAsync(ReadOnlyMemory<byte> bytes) => await pipe.Output.WriteAsync(bytes).ConfigureAwait(false);
+    public override async Task SendAsync(ReadOnlyMemory<byte> bytes) => await pipe.Output.WriteAsync(bytes);
 
     public override void Close() => _ = CloseAsync();
 
@@ -79,10 +79,10 @@ internal sealed class PipeWire(IDuplexPipe pipe, Action abort) : Wire
     {
         try
         {
-            await pipe.Output.CompleteAsync().ConfigureAwait(false);
+            await pipe.Output.CompleteAsync();
             // The reader ends, and with it the connection: TLS then sends what it still has and says goodbye.
             pipe.Input.CancelPendingRead();
-            await Task.Delay(Linger).ConfigureAwait(false);
+            await Task.Delay(Linger);
         }
         finally
         {

@@ -33,7 +33,7 @@ public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogg
         {
             if (channel.IsValueCreated)
             {
-                await channel.Value.DetachAsync().ConfigureAwait(false);
+                await channel.Value.DetachAsync();
             }
         }
     }
@@ -50,20 +50,20 @@ public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogg
                 var client = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s))).Value;
                 try
                 {
-                    await client.WaitConnectedAsync(deadline.Token).ConfigureAwait(false);
-                    var zxid = await BarrierAsync(client, deadline.Token).ConfigureAwait(false);
+                    await client.WaitConnectedAsync(deadline.Token);
+                    var zxid = await BarrierAsync(client, deadline.Token);
                     Region?.Learn(server, zxid);
                     succeeded = true;
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)
                 {
                     _channels.TryRemove(server, out _);
-                    await client.DetachAsync().ConfigureAwait(false);
+                    await client.DetachAsync();
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.ConnectionLoss)
                 {
                     // A barrier may be repeated: it only begins later then.
-                    await Task.Delay(TimeSpan.FromMilliseconds(20), time, deadline.Token).ConfigureAwait(false);
+                    await Task.Delay(TimeSpan.FromMilliseconds(20), time, deadline.Token);
                 }
             }
         }
@@ -81,14 +81,14 @@ public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogg
         {
             try
             {
-                return await client.QuorumBarrierAsync(cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+                return await client.QuorumBarrierAsync(cancellationToken).WaitAsync(cancellationToken);
             }
             catch (KeeperException e) when (config.Barrier == BarrierMode.Auto && e.Code is ErrorCode.Unimplemented or ErrorCode.NoAuth or ErrorCode.BadArguments)
             {
                 // The cluster does not take our multi; its sync has to do.
             }
         }
-        return await client.SyncAsync("/", cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await client.SyncAsync("/", cancellationToken).WaitAsync(cancellationToken);
     }
 
     private ZooKeeperClient Open(UpstreamServer server)

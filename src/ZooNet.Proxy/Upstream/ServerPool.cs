@@ -57,7 +57,7 @@ public sealed class ServerPool
 
     /// <summary>The addresses of the cluster's servers, in order of preference. Names are resolved anew.</summary>
     public async Task<IReadOnlyList<string>> AddressesAsync(CancellationToken cancellationToken) =>
-        [.. (await ResolveAsync(cancellationToken).ConfigureAwait(false)).Select(e => e.ToString())];
+        [.. (await ResolveAsync(cancellationToken)).Select(e => e.ToString())];
 
     /// <summary>Whether a server takes a connection.</summary>
     public async Task<bool> AnswersAsync(string address, CancellationToken cancellationToken)
@@ -71,7 +71,7 @@ public sealed class ServerPool
         timeout.CancelAfter(_connectTimeout);
         try
         {
-            await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+            await socket.ConnectAsync(endpoint, timeout.Token);
             return true;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -89,7 +89,7 @@ public sealed class ServerPool
             // Every server failed a moment ago: a client must not wait for the same again.
             throw new UpstreamUnavailableException(_lastError ?? "no server answered");
         }
-        var endpoints = await ResolveAsync(cancellationToken).ConfigureAwait(false);
+        var endpoints = await ResolveAsync(cancellationToken);
         if (_cluster.IsHome && endpoints.Count > 1)
         {
             var first = (int)((uint)Interlocked.Increment(ref _turn) % endpoints.Count);
@@ -105,7 +105,7 @@ public sealed class ServerPool
             {
                 using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 timeout.CancelAfter(_connectTimeout);
-                await socket.ConnectAsync(endpoint, timeout.Token).ConfigureAwait(false);
+                await socket.ConnectAsync(endpoint, timeout.Token);
                 socket.Blocking = false;
                 _lastError = null;
                 var server = _servers.GetOrAdd(endpoint, _make);
@@ -191,7 +191,7 @@ public sealed class ServerPool
             }
             try
             {
-                var addresses = await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+                var addresses = await Dns.GetHostAddressesAsync(host, cancellationToken);
                 // Resolvers rotate their answers; in a fixed order all sessions read through the same server.
                 foreach (var address in addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal))
                 {

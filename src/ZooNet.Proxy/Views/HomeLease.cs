@@ -11,7 +11,7 @@ namespace ZooNet.Proxy.Views;
 /// is good for 2/3 of that session's timeout: until then the others still count this proxy as live and wait for its acknowledgement.
 /// Assumes a session timeout of at least three ticks of home. Thread-safe.
 /// </summary>
-internal sealed class HomeLease
+internal sealed class HomeLease : IDisposable
 {
     private readonly ClusterControl _home;
     private readonly Registration _registration;
@@ -60,6 +60,9 @@ internal sealed class HomeLease
 
     private long NowMs => _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
 
+    /// <inheritdoc/>
+    public void Dispose() => _wake.Dispose();
+
     /// <summary>From now on no mount may be used.</summary>
     public void Hold(string why)
     {
@@ -105,7 +108,7 @@ internal sealed class HomeLease
                 var began = NowMs;
                 try
                 {
-                    var timeout = await _home.CallAsync(c => BarrierAsync(c, cancellationToken), cancellationToken).ConfigureAwait(false);
+                    var timeout = await _home.CallAsync(c => BarrierAsync(c, cancellationToken), cancellationToken);
                     pause = timeout / 6;
                     lock (_lock)
                     {
@@ -130,7 +133,7 @@ internal sealed class HomeLease
         {
             throw new KeeperException(ErrorCode.SessionExpired, OpCode.Multi, ZooNetTree.Proxies);
         }
-        await client.QuorumBarrierAsync(cancellationToken).ConfigureAwait(false);
+        await client.QuorumBarrierAsync(cancellationToken);
         return client.SessionTimeout;
     }
 }

@@ -95,7 +95,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         }
         if (following is not null)
         {
-            await following.Stop.CancelAsync().ConfigureAwait(false);
+            await following.Stop.CancelAsync();
             await following.Run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -114,7 +114,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             using var deadline = new CancellationTokenSource(RefreshTimeout, time);
             try
             {
-                await link.Client.SyncAsync("/", deadline.Token).ConfigureAwait(false);
+                await link.Client.SyncAsync("/", deadline.Token);
                 succeeded = true;
             }
             catch (Exception e) when (e is KeeperException or OperationCanceledException)
@@ -133,7 +133,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             string why;
             try
             {
-                why = await WatchAsync(following, () => pause = ShortestPause).ConfigureAwait(false);
+                why = await WatchAsync(following, () => pause = ShortestPause);
             }
             catch (OperationCanceledException) when (following.Stop.IsCancellationRequested)
             {
@@ -152,7 +152,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             logger.InterestNotWatched(why);
             try
             {
-                await Task.Delay(pause, time, following.Stop.Token).ConfigureAwait(false);
+                await Task.Delay(pause, time, following.Stop.Token);
             }
             catch (OperationCanceledException)
             {
@@ -178,23 +178,23 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         var link = new Link(client, following.Watermark);
         try
         {
-            await client.WaitConnectedAsync(following.Stop.Token).ConfigureAwait(false);
+            await client.WaitConnectedAsync(following.Stop.Token);
             link.Use();
             foreach (var path in following.Paths)
             {
-                await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Stop.Token).ConfigureAwait(false);
+                await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Stop.Token);
             }
-            await TryOutAsync(link, following.Stop.Token).ConfigureAwait(false);
+            await TryOutAsync(link, following.Stop.Token);
             // Only replies to what is sent from here on show a position: all watches were armed before.
             link.Armed = true;
-            await client.SyncAsync("/", following.Stop.Token).ConfigureAwait(false);
+            await client.SyncAsync("/", following.Stop.Token);
             var server = client.Server?.ToString() ?? "home";
             following.Link = link;
             following.Watermark.Watcher = new UpstreamServer(region, 0, server, this);
             following.State = $"watched at {server}";
             logger.InterestWatched(string.Join(", ", following.Paths), server);
             armed();
-            return await link.Lost.WaitAsync(following.Stop.Token).ConfigureAwait(false);
+            return await link.Lost.WaitAsync(following.Stop.Token);
         }
         finally
         {
@@ -203,11 +203,11 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             link.Lose("given up");
             if (client.State == SessionState.Connected)
             {
-                await client.CloseAsync().ConfigureAwait(false);
+                await client.CloseAsync();
             }
             else
             {
-                await client.DetachAsync().ConfigureAwait(false);
+                await client.DetachAsync();
             }
         }
     }
@@ -218,11 +218,11 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
     {
         var path = $"{ZooNetTree.Root}/watch-{link.Client.SessionId:x16}";
         link.TryOut = path;
-        await link.Client.AddWatchAsync(path, AddWatchMode.Persistent, cancellationToken).ConfigureAwait(false);
+        await link.Client.AddWatchAsync(path, AddWatchMode.Persistent, cancellationToken);
         try
         {
             // An id that is no digest of anything: nobody may read it but the super user.
-            await link.Client.CreateAsync(path, [], CreateFlags.Ephemeral, [new Acl(Permissions.All, "digest", "nobody:-")], cancellationToken: cancellationToken).ConfigureAwait(false);
+            await link.Client.CreateAsync(path, [], CreateFlags.Ephemeral, [new Acl(Permissions.All, "digest", "nobody:-")], cancellationToken: cancellationToken);
         }
         catch (KeeperException e) when (e.Code is ErrorCode.NoAuth or ErrorCode.InvalidAcl)
         {
@@ -230,7 +230,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         }
         // Events come before the reply of what causes them.
         var told = link.WasToldOfTryOut;
-        await link.Client.DeleteAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await link.Client.DeleteAsync(path, cancellationToken: cancellationToken);
         if (!told)
         {
             throw new CannotWatchException("the server does not tell of znodes that the proxy may not read; make the proxies' 'secret' the super user's");

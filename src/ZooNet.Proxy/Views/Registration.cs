@@ -13,7 +13,7 @@ namespace ZooNet.Proxy.Views;
 /// This proxy's entry in the list of the region's live proxies: a znode of its control session in home, gone with that session.
 /// A proxy that comes back after its session has expired registers under another id. Not thread-safe: one driver.
 /// </summary>
-internal sealed class Registration(ClusterControl home, ProxyConfig config)
+internal sealed class Registration(ClusterControl home, ProxyConfig config, ProxySecret secret)
 {
     private readonly string _name = new([.. config.ProxyId.Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.').Take(80)]);
     private readonly ProxyProcess _self = ProxyProcess.Current();
@@ -29,7 +29,7 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
     /// <returns>True where the id is a new one.</returns>
     public async Task<bool> EnsureAsync(CancellationToken cancellationToken)
     {
-        var session = await home.CallAsync(c => Task.FromResult(c.SessionId), cancellationToken).ConfigureAwait(false);
+        var session = await home.CallAsync(c => Task.FromResult(c.SessionId), cancellationToken);
         if (session == _session)
         {
             return false;
@@ -37,14 +37,14 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
         var id = $"{_name}-{session:x}";
         try
         {
-            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
         {
         }
         await home.CallAsync(c => c.SessionId == session
-            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken)
-            : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken).ConfigureAwait(false);
+            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, secret.Acl, cancellationToken: cancellationToken)
+            : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken);
         _session = session;
         Id = id;
         return true;
@@ -56,11 +56,11 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
     /// </summary>
     public async Task<IReadOnlyList<string>> LiveAsync(CancellationToken cancellationToken)
     {
-        var names = (await home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken).ConfigureAwait(false)).Names;
+        var names = (await home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken)).Names;
         var live = new List<string>();
         foreach (var name in names.Where(ViewRecordJson.IsName))
         {
-            if (name == Id || !await IsDeadAsync(name, cancellationToken).ConfigureAwait(false))
+            if (name == Id || !await IsDeadAsync(name, cancellationToken))
             {
                 live.Add(name);
             }
@@ -73,7 +73,7 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
     {
         if (Id.Length > 0)
         {
-            await home.CallAsync(c => c.DeleteAsync($"{ZooNetTree.Proxies}/{Id}", cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+            await home.CallAsync(c => c.DeleteAsync($"{ZooNetTree.Proxies}/{Id}", cancellationToken: cancellationToken), cancellationToken);
         }
     }
 
@@ -82,12 +82,12 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config)
         var path = $"{ZooNetTree.Proxies}/{name}";
         try
         {
-            var data = (await home.CallAsync(c => c.GetDataAsync(path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false)).Data;
+            var data = (await home.CallAsync(c => c.GetDataAsync(path, cancellationToken: cancellationToken), cancellationToken)).Data;
             if (!_self.KnowsDead(ProxyProcess.TryParse(data)))
             {
                 return false;
             }
-            await home.CallAsync(c => c.DeleteAsync(path, cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+            await home.CallAsync(c => c.DeleteAsync(path, cancellationToken: cancellationToken), cancellationToken);
             return true;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)

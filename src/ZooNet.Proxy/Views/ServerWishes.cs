@@ -91,12 +91,12 @@ public sealed class ServerWishes
             choice.BetterSince = null;
             MoveTo(choice, reached);
         }
-        choice.Server ??= choice.Addresses.FirstOrDefault();
+        choice.Server ??= choice.Best;
         if (choice.Server is null)
         {
             AskAfter(choice, ordinal, choice.AskedAt is null ? TimeSpan.Zero : AskAgain, choice.AskedAt ?? 0);
         }
-        else if (!alone && choice.Server != choice.Addresses.FirstOrDefault())
+        else if (!alone && choice.Server != choice.Best)
         {
             AskAfter(choice, ordinal, choice.TryBetterAfter, Math.Max(choice.MovedAt, choice.AskedAt ?? 0));
         }
@@ -128,10 +128,10 @@ public sealed class ServerWishes
     /// <summary>The addresses, and the first of those before a server that takes a connection.</summary>
     private async Task<(IReadOnlyList<string> Addresses, string? Better)> FindAsync(int ordinal, string than)
     {
-        var addresses = await _servers.AddressesAsync(ordinal, _stop).ConfigureAwait(false);
+        var addresses = await _servers.AddressesAsync(ordinal, _stop);
         foreach (var address in addresses.TakeWhile(a => than.Length > 0 && a != than))
         {
-            if (await _servers.AnswersAsync(ordinal, address, _stop).ConfigureAwait(false))
+            if (await _servers.AnswersAsync(ordinal, address, _stop))
             {
                 return (addresses, address);
             }
@@ -145,6 +145,7 @@ public sealed class ServerWishes
         public string? Reached;
         public string? Server;
         public IReadOnlyList<string> Addresses = [];
+        public string? Best => Addresses is [var first, ..] ? first : null;
         public Task<(IReadOnlyList<string> Addresses, string? Better)>? Asking;
         public long MovedAt;
         public long? AskedAt;

@@ -52,12 +52,13 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="clusters">The control sessions.</param>
     /// <param name="store">The mount table.</param>
     /// <param name="region">What the data path follows.</param>
+    /// <param name="secret">Owns the records.</param>
     /// <param name="time">For pauses and the lease.</param>
     /// <param name="logger">Hears of changes.</param>
     /// <param name="sessions">Tells when requests that were routed by an old table are answered; null where there are no sessions.</param>
     /// <param name="interest">Watches what others can see of home, where that may save barriers; null where it is not watched.</param>
     /// <param name="servers">The servers of the remote clusters; null where the proxies of the region need not agree on any, and then couple everything.</param>
-    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
+    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, ProxySecret secret, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
         InterestWatch? interest = null, IRemoteServers? servers = null)
     {
         _interest = interest;
@@ -73,9 +74,9 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             _wishes = new ServerWishes(region.ClusterCount, servers, time, Wake, _stop.Token);
             region.ServerWanted += _wishes.Reached;
         }
-        _folders = [.. clusters.All.Select(c => new ViewFolder(c, config, logger))];
+        _folders = [.. clusters.All.Select(c => new ViewFolder(c, secret, logger))];
         _work = new Task<Action>?[_folders.Length];
-        _registration = new Registration(clusters.Home, config);
+        _registration = new Registration(clusters.Home, config, secret);
         _lease = new HomeLease(clusters.Home, _registration, region, time, logger);
         _activation = new MountActivation(config.Region, config.Region, config.Home.Name, "", config.Consistency == ConsistencyMode.Ordered);
         _homeHasSeveralServers = config.Home.Servers.Count > 1 || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));
@@ -117,12 +118,12 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <summary>Stops, and takes this proxy from the list of live ones: nobody need wait for it. The data path has stopped by then.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await DisposeAsync().ConfigureAwait(false);
+        await DisposeAsync();
         _region.MountsUsableUntilMs = 0;
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2), _time);
         try
         {
-            await SignOffAsync(limit.Token).ConfigureAwait(false);
+            await SignOffAsync(limit.Token);
         }
         catch (Exception e) when (e is KeeperException or ClusterUnreachableException or OperationCanceledException)
         {
@@ -137,9 +138,10 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             return;
         }
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _leasing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _lease.Dispose();
         _first.TrySetCanceled();
         _routed.TrySetCanceled();
     }
@@ -160,7 +162,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             {
                 return;
             }
-            await routed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await routed.WaitAsync(cancellationToken);
         }
     }
 
@@ -218,8 +220,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
 
     private async Task RunAsync()
     {
-        await _store.FirstRead.WaitAsync(_stop.Token).ConfigureAwait(false);
-        await FollowAsync(_store.Current).ConfigureAwait(false);
+        await _store.FirstRead.WaitAsync(_stop.Token);
+        await FollowAsync(_store.Current);
         _first.TrySetResult();
         string? lastFailure = null;
         while (!_stop.IsCancellationRequested)
@@ -227,7 +229,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             var again = false;
             try
             {
-                again = await TurnAsync(_stop.Token).ConfigureAwait(false);
+                again = await TurnAsync(_stop.Token);
                 lastFailure = null;
             }
             catch (Exception e) when (!_stop.IsCancellationRequested)
@@ -239,7 +241,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                     lastFailure = e.Message;
                 }
                 // What another proxy of the region has changed is followed as far as the store can read it.
-                await FollowAsync(_store.Current).ConfigureAwait(false);
+                await FollowAsync(_store.Current);
             }
             if (again)
             {
@@ -262,7 +264,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <returns>True where something was changed that the next round has to look at.</returns>
     private async Task<bool> TurnAsync(CancellationToken cancellationToken)
     {
-        if (await _registration.EnsureAsync(cancellationToken).ConfigureAwait(false))
+        if (await _registration.EnsureAsync(cancellationToken))
         {
             _logger.Registered(_registration.Id);
             _lease.Hold("other proxies of the region have to take note of this one");
@@ -271,29 +273,29 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         }
         var home = _folders[0];
         var look = _activation.BeginLook(_config.Home.Name);
-        await home.BarrierAsync(cancellationToken).ConfigureAwait(false);
+        await home.BarrierAsync(cancellationToken);
         // The table before the record: a mount that is active there has been published before.
-        var table = await _store.RefreshAsync(cancellationToken).ConfigureAwait(false);
-        var live = await _registration.LiveAsync(cancellationToken).ConfigureAwait(false);
-        var records = await home.ReadAsync(cancellationToken).ConfigureAwait(false);
+        var table = await _store.RefreshAsync(cancellationToken);
+        var live = await _registration.LiveAsync(cancellationToken);
+        var records = await home.ReadAsync(cancellationToken);
         _activation.EndLook(look, records);
         var own = records.FirstOrDefault(r => r.View == _config.Region);
-        var again = await DemoteAsync(table, own, cancellationToken).ConfigureAwait(false);
+        var again = await DemoteAsync(table, own, cancellationToken);
 
         again |= WorkBeside();
         foreach (var record in _activation.ToStore(_config.Home.Name))
         {
             again = true;
-            if (await home.WriteAsync(record, cancellationToken).ConfigureAwait(false))
+            if (await home.WriteAsync(record, cancellationToken))
             {
                 _activation.Stored(_config.Home.Name, record);
             }
         }
-        await FollowAsync(table).ConfigureAwait(false);
+        await FollowAsync(table);
         if (_activation.Propose(look, own, live, Published(table)) is { } proposed)
         {
             again = true;
-            if (await home.WriteAsync(proposed, cancellationToken).ConfigureAwait(false))
+            if (await home.WriteAsync(proposed, cancellationToken))
             {
                 _activation.Stored(_config.Home.Name, proposed);
             }
@@ -352,15 +354,15 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         void Begin(int ordinal, Task<Action> work)
         {
             _work[ordinal] = work;
-            work.ContinueWith(_ => Wake(), TaskScheduler.Default);
+            _ = work.ContinueWith(_ => Wake(), TaskScheduler.Default);
         }
     }
 
     private async Task<Action> LookAsync(ViewFolder folder, Look look)
     {
-        await folder.BarrierAsync(_stop.Token).ConfigureAwait(false);
-        var records = await folder.ReadAsync(_stop.Token).ConfigureAwait(false);
-        var live = await folder.ReadLiveAsync(_stop.Token).ConfigureAwait(false);
+        await folder.BarrierAsync(_stop.Token);
+        var records = await folder.ReadAsync(_stop.Token);
+        var live = await folder.ReadLiveAsync(_stop.Token);
         return () => _activation.EndLook(look, records, live);
     }
 
@@ -369,7 +371,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         var written = new List<ViewRecord>();
         foreach (var record in records)
         {
-            if (await folder.WriteAsync(record, _stop.Token).ConfigureAwait(false))
+            if (await folder.WriteAsync(record, _stop.Token))
             {
                 written.Add(record);
             }
@@ -410,7 +412,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             // Those that are not usable only because this proxy is not admitted wait for the lease; the others by themselves.
             .Concat(active.Where(m => m.Options.Barriers && standing.Blocked.Contains((m.ClusterName, m.RemotePath))).Select(m => _activation.IsAdmitted ? HeldOf(m) : m))
             .Concat(table.Entries.Where(e => e is { State: MountState.Joining, Mount: not null, Record.Held: true }).Select(e => HeldOf(e.Mount!)));
-        await RouteAsync([.. routed], table.Version).ConfigureAwait(false);
+        await RouteAsync([.. routed], table.Version);
         _activation.Applied(standing);
         _progress = _progress with { Why = standing.Why, Graph = standing.Graph, Views = [.. _activation.Known] };
         if (_activation.IsAdmitted && _registration.Id.Length > 0)
@@ -428,7 +430,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             _region.Mounts = new MountTable(mounts, version);
             if (_sessions is not null && before.Mounts.Any(old => mounts.All(m => !m.IsSameAs(old))))
             {
-                await _sessions.RequestsAnsweredAsync(_stop.Token).ConfigureAwait(false);
+                await _sessions.RequestsAnsweredAsync(_stop.Token);
             }
         }
         Volatile.Write(ref _routedVersion, version);
@@ -503,7 +505,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 [
                     MultiOp.SetData(ZooNetTree.Mounts, []),
                     MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = MountState.Joining, Held = true }).ToJson(), entry.Version),
-                ], cancellationToken), cancellationToken).ConfigureAwait(false);
+                ], cancellationToken), cancellationToken);
             }
             catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NoNode)
             {
@@ -560,15 +562,15 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <summary>Takes this proxy off the lists, so that nobody waits for its acknowledgement.</summary>
     private async Task SignOffAsync(CancellationToken cancellationToken)
     {
-        await _registration.RemoveAsync(cancellationToken).ConfigureAwait(false);
+        await _registration.RemoveAsync(cancellationToken);
         var look = _activation.BeginLook(_config.Home.Name);
-        await _folders[0].BarrierAsync(cancellationToken).ConfigureAwait(false);
-        var live = await _registration.LiveAsync(cancellationToken).ConfigureAwait(false);
-        var records = await _folders[0].ReadAsync(cancellationToken).ConfigureAwait(false);
+        await _folders[0].BarrierAsync(cancellationToken);
+        var live = await _registration.LiveAsync(cancellationToken);
+        var records = await _folders[0].ReadAsync(cancellationToken);
         _activation.EndLook(look, records);
         var own = records.FirstOrDefault(r => r.View == _config.Region);
         if (own is null || _activation.Propose(look, own, live, Published(_store.Current)) is not { } proposed
-            || !await _folders[0].WriteAsync(proposed, cancellationToken).ConfigureAwait(false))
+            || !await _folders[0].WriteAsync(proposed, cancellationToken))
         {
             return;
         }
@@ -577,14 +579,14 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             try
             {
-                await _folders[cluster!.Ordinal].ReadAsync(cancellationToken).ConfigureAwait(false);
-                await _folders[cluster.Ordinal].WriteAsync(proposed, cancellationToken).ConfigureAwait(false);
+                await _folders[cluster!.Ordinal].ReadAsync(cancellationToken);
+                await _folders[cluster.Ordinal].WriteAsync(proposed, cancellationToken);
             }
             catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
             {
                 // Then whoever comes next in this region does it, or an operator forces what waits.
             }
-        })).ConfigureAwait(false);
+        }));
     }
 
     private void Wake()

@@ -2,7 +2,6 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Interest;
 using ZooNet.Protocol;
-using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 
 namespace ZooNet.Proxy.Views;
@@ -11,7 +10,7 @@ namespace ZooNet.Proxy.Views;
 /// The folder of view records in one cluster (docs/consistency.md, "Changing the graph"): read behind a barrier, watched, and written
 /// by compare-and-set. Not thread-safe: one driver.
 /// </summary>
-internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILogger logger)
+internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILogger logger)
 {
     private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
     private Dictionary<string, int> _versions = new(StringComparer.Ordinal);
@@ -34,7 +33,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
     public async Task BarrierAsync(CancellationToken cancellationToken)
     {
         IsDirty = false;
-        await cluster.CallAsync(c => c.QuorumBarrierAsync(cancellationToken), cancellationToken).ConfigureAwait(false);
+        await cluster.CallAsync(c => c.QuorumBarrierAsync(cancellationToken), cancellationToken);
     }
 
     /// <summary>Reads all records, and sets watches on them. A bad one is reported once and left out.</summary>
@@ -42,9 +41,9 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
     /// <exception cref="KeeperException">The cluster refused it.</exception>
     public async Task<IReadOnlyList<ViewRecord>> ReadAsync(CancellationToken cancellationToken)
     {
-        await MakeTreeAsync(cancellationToken).ConfigureAwait(false);
-        var children = await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Views, watch: true, cancellationToken), cancellationToken).ConfigureAwait(false);
-        var found = await Task.WhenAll(children.Names.Select(ReadOneAsync)).ConfigureAwait(false);
+        await MakeTreeAsync(cancellationToken);
+        var children = await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Views, watch: true, cancellationToken), cancellationToken);
+        var found = await Task.WhenAll(children.Names.Select(ReadOneAsync));
         var versions = new Dictionary<string, int>(StringComparer.Ordinal);
         var records = new List<ViewRecord>();
         foreach (var (name, result) in found.Where(f => f.Result is not null))
@@ -66,7 +65,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
         {
             try
             {
-                return (name, await cluster.CallAsync(c => c.GetDataAsync(ZooNetTree.ViewOf(name), watch: true, cancellationToken), cancellationToken).ConfigureAwait(false));
+                return (name, await cluster.CallAsync(c => c.GetDataAsync(ZooNetTree.ViewOf(name), watch: true, cancellationToken), cancellationToken));
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
             {
@@ -82,7 +81,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
     {
         try
         {
-            return (await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken).ConfigureAwait(false)).Names;
+            return (await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken)).Names;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
@@ -104,12 +103,12 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
         {
             if (_versions.TryGetValue(record.View, out var version))
             {
-                var result = await cluster.CallAsync(c => c.SetDataAsync(path, json, version, cancellationToken), cancellationToken).ConfigureAwait(false);
+                var result = await cluster.CallAsync(c => c.SetDataAsync(path, json, version, cancellationToken), cancellationToken);
                 _versions[record.View] = result.Stat.Version;
             }
             else
             {
-                await cluster.CallAsync(c => c.CreateAsync(path, json, acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+                await cluster.CallAsync(c => c.CreateAsync(path, json, acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
                 _versions[record.View] = 0;
             }
             return true;
@@ -131,7 +130,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxyConfig config, ILo
         {
             try
             {
-                await cluster.CallAsync(c => c.CreateAsync(path, [], acl: ZooNetTree.AclOf(config.Secret, Permissions.Read), cancellationToken: cancellationToken), cancellationToken).ConfigureAwait(false);
+                await cluster.CallAsync(c => c.CreateAsync(path, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {

@@ -1,6 +1,5 @@
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
-using ZooNet.Server.Requests;
 using ZooNet.Tree.Requests;
 using ZooNet.Tree.Transactions;
 

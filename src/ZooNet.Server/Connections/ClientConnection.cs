@@ -1,11 +1,9 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using ZooNet.Protocol;
 using ZooNet.Protocol.FourLetterWords;
-using ZooNet.Server.Requests;
 using ZooNet.Tree;
 using ZooNet.Tree.Requests;
 
@@ -218,10 +216,10 @@ internal sealed class ClientConnection : IWatcher
         var flush = FlushAsync();
         if (!flush.IsCompletedSuccessfully)
         {
-            _ = Observe(flush.AsTask());
+            _ = ObserveAsync(flush.AsTask());
         }
 
-        async Task Observe(Task task)
+        async Task ObserveAsync(Task task)
         {
             try
             {
@@ -238,7 +236,7 @@ internal sealed class ClientConnection : IWatcher
     }
 
     /// <summary>Reads at once no further than replies are taken. Under the gate.</summary>
-    private Task? WaitForRoom() => _sending && _output.Length > OutputHighWater && State != ConnectionState.Closed
+    private Task? WaitForRoomAsync() => _sending && _output.Length > OutputHighWater && State != ConnectionState.Closed
         ? (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task
         : null;
 
@@ -293,7 +291,7 @@ internal sealed class ClientConnection : IWatcher
         var consumed = 0;
         while (State != ConnectionState.Closed)
         {
-            pause = Paused?.Task ?? WaitForRoom();
+            pause = Paused?.Task ?? WaitForRoomAsync();
             if (pause is not null)
             {
                 break;

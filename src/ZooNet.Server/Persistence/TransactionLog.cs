@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
 using ZooNet.Tree;
@@ -179,7 +178,9 @@ internal sealed class TransactionLog : IDisposable
             Monitor.Pulse(_guard);
         }
         _writer.Join();
+#pragma warning disable VSTHRD002 // Disposing waits for the thread that writes; this waits for a snapshot under way.
         _saving.Wait();
+#pragma warning restore VSTHRD002
         lock (_guard)
         {
             // What comes now was never acknowledged and never will be.

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
-using ZooNet.Tree.Requests;
 using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Quorum;

@@ -93,7 +93,7 @@ internal sealed class QuorumStream(Stream stream) : IAsyncDisposable
             if (_unsent.Length > MaxUnsent)
             {
                 _failure = new IOException($"the leader has not read {_unsent.Length} bytes");
-                _ = stream.DisposeAsync();
+                stream.Dispose();
                 return;
             }
             if (_isSending)

@@ -1,5 +1,4 @@
 using ZooNet.Protocol;
-using ZooNet.Tree;
 
 namespace ZooNet.Tree.Requests;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using ZooNet.Protocol;
-using ZooNet.Tree;
 using ZooNet.Tree.Membership;
 using ZooNet.Tree.Transactions;
 

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using ZooNet.Client;
 using ZooNet.Protocol;
 
 namespace ZooNet.Bench;
@@ -244,7 +243,7 @@ internal sealed class LoadGenerator
 
     private void Begin(LoadClient client) => client.Opening = Task.Run(async () =>
     {
-        await Task.Delay(Reopen, _time).ConfigureAwait(false);
+        await Task.Delay(Reopen, _time);
         return client.Open();
     });
 

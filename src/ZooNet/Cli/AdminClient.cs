@@ -65,13 +65,13 @@ internal sealed class AdminClient : IDisposable
         try
         {
             using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body, options: Json) };
-            using var response = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            using var response = await _http.SendAsync(request, cancellationToken);
             if (response.IsSuccessStatusCode)
             {
-                return await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken).ConfigureAwait(false)
+                return await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken)
                     ?? throw new CommandFailedException($"the answer of {_url} is empty; is it a proxy's admin endpoint?");
             }
-            var problem = await ReadProblemAsync(response, cancellationToken).ConfigureAwait(false);
+            var problem = await ReadProblemAsync(response, cancellationToken);
             throw new CommandFailedException(
                 problem ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?",
                 response.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.BadUsage : ExitCodes.Failed);
@@ -94,7 +94,7 @@ internal sealed class AdminClient : IDisposable
     {
         try
         {
-            var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken).ConfigureAwait(false);
+            var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
             return problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
         }
         catch (JsonException)

@@ -34,22 +34,22 @@ public static class CommandLine
             var name = NameOf(parsed.CommandResult.Command, root);
             foreach (var error in parsed.Errors)
             {
-                await Console.Error.WriteLineAsync($"zoonet: {error.Message.TrimEnd('.')}; see '{name} --help'").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"zoonet: {error.Message.TrimEnd('.')}; see '{name} --help'");
             }
             return ExitCodes.BadUsage;
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TerminationLimit }).ConfigureAwait(false);
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TerminationLimit });
         }
         catch (CommandFailedException e)
         {
-            await Console.Error.WriteLineAsync($"zoonet: {e.Message}").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"zoonet: {e.Message}");
             return e.ExitCode;
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("zoonet: interrupted").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync("zoonet: interrupted");
             return ExitCodes.Failed;
         }
     }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using ZooNet.Cli;
-using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Control;

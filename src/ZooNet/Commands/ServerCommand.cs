@@ -27,12 +27,12 @@ public static class ServerCommand
         {
             if (!IPEndPoint.TryParse(result.GetValue(listen)!, out var address))
             {
-                await Console.Error.WriteLineAsync($"--listen {result.GetValue(listen)}: not an address with a port, such as 127.0.0.1:2181.").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"--listen {result.GetValue(listen)}: not an address with a port, such as 127.0.0.1:2181.");
                 return 2;
             }
             if (result.GetValue(tick) <= 0)
             {
-                await Console.Error.WriteLineAsync("--tick must be positive.").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync("--tick must be positive.");
                 return 2;
             }
             var options = new EmbeddedServerOptions
@@ -44,8 +44,8 @@ public static class ServerCommand
                 ReconfigEnabled = result.GetValue(reconfig),
             };
             return result.GetValue(observe) is { } quorum
-                ? await ObserveAsync(options, quorum, result.GetValue(sid), cancel).ConfigureAwait(false)
-                : await RunAsync(options, cancel).ConfigureAwait(false);
+                ? await ObserveAsync(options, quorum, result.GetValue(sid), cancel)
+                : await RunAsync(options, cancel);
         });
         return command;
     }
@@ -77,7 +77,7 @@ public static class ServerCommand
             await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
             return 1;
         }
-        await using (server.ConfigureAwait(false))
+        await using (server)
         {
             // Scripts read the port from this line.
             Console.WriteLine($"listening on {server.Address}");
@@ -101,24 +101,24 @@ public static class ServerCommand
         EmbeddedServer server;
         try
         {
-            server = await EmbeddedServer.StartAsync(options, cancel).ConfigureAwait(false);
+            server = await EmbeddedServer.StartAsync(options, cancel);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }
-        await using (server.ConfigureAwait(false))
+        await using (server)
         {
             // Scripts read the port from this line.
             Console.WriteLine($"listening on {server.Address}");
             var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             using var byCancel = cancel.Register(stopped.SetResult);
-            await Task.WhenAny(stopped.Task, server.Failure).ConfigureAwait(false);
+            await Task.WhenAny(stopped.Task, server.Failure);
             if (server.Failure.IsCompleted)
             {
-                var failure = await server.Failure.ConfigureAwait(false);
-                await Console.Error.WriteLineAsync($"{options.DataDirectory} can't be written: {failure.Message}").ConfigureAwait(false);
+                var failure = await server.Failure;
+                await Console.Error.WriteLineAsync($"{options.DataDirectory} can't be written: {failure.Message}");
                 return 1;
             }
         }

@@ -42,7 +42,7 @@ public static class WanCommand
         var command = new Command("wan", "Relay TCP like a WAN link: delay, jitter, bandwidth, cut and heal.") { listen, to, rtt, jitter, bandwidth, buffer, admin };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(buffer) is { } given && given.Errors.Count() == 0 && given.GetValueOrDefault<long>() is < 65536 or > int.MaxValue)
+            if (result.GetResult(buffer) is { } given && !given.Errors.Any() && given.GetValueOrDefault<long>() is < 65536 or > int.MaxValue)
             {
                 result.AddError("--buffer must be 64KiB to 2GiB");
             }

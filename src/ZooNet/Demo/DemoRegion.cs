@@ -58,7 +58,7 @@ internal sealed class DemoRegion : IAsyncDisposable
         {
             Leader = new EmbeddedServerOptions { ServerId = (byte)(10 * number), Epoch = number },
             Observers = [new EmbeddedObserverOptions { Delay = rtt / 2 }],
-        }, cancellationToken).ConfigureAwait(false);
+        }, cancellationToken);
         return new DemoRegion(name, cluster, WanRelay.Start(new IPEndPoint(IPAddress.Loopback, 0), cluster.Address, new WanOptions { Rtt = rtt }));
     }
 
@@ -66,7 +66,7 @@ internal sealed class DemoRegion : IAsyncDisposable
     /// <exception cref="IOException">The address can't be listened on.</exception>
     public async Task StartProxyAsync(DemoRegion other, ConsistencyMode mode, HostPort listen, string secret, CancellationToken cancellationToken)
     {
-        await StopProxyAsync().ConfigureAwait(false);
+        await StopProxyAsync();
         var config = new ProxyConfig
         {
             Region = Name,
@@ -79,11 +79,11 @@ internal sealed class DemoRegion : IAsyncDisposable
         };
         // What goes wrong reaches the demo's own clients, and is told there; a log would break the story.
         _proxy = new ProxyHost(config, configureLogging: _ => { });
-        await _proxy.StartAsync(cancellationToken).ConfigureAwait(false);
-        await _proxy.Services.GetRequiredService<MountStore>().FirstRead.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _proxy.StartAsync(cancellationToken);
+        await _proxy.Services.GetRequiredService<MountStore>().FirstRead.WaitAsync(cancellationToken);
         foreach (var control in _proxy.Services.GetRequiredService<ClusterControls>().All)
         {
-            await WaitUntilUpAsync(control, cancellationToken).ConfigureAwait(false);
+            await WaitUntilUpAsync(control, cancellationToken);
         }
     }
 
@@ -91,7 +91,7 @@ internal sealed class DemoRegion : IAsyncDisposable
     public async Task MountAsync(DemoRegion other, CancellationToken cancellationToken)
     {
         var outcome = await Proxy.Services.GetRequiredService<MountService>()
-            .MountAsync(new MountRequest($"{other.Name}:/apps", other.MountPoint), cancellationToken).ConfigureAwait(false);
+            .MountAsync(new MountRequest($"{other.Name}:/apps", other.MountPoint), cancellationToken);
         if (outcome.Refusal is not null)
         {
             throw new DemoFailedException(outcome.Message);
@@ -108,9 +108,9 @@ internal sealed class DemoRegion : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await StopProxyAsync().ConfigureAwait(false);
-        await _wan.DisposeAsync().ConfigureAwait(false);
-        await _cluster.DisposeAsync().ConfigureAwait(false);
+        await StopProxyAsync();
+        await _wan.DisposeAsync();
+        await _cluster.DisposeAsync();
     }
 
     private async Task StopProxyAsync()
@@ -118,7 +118,7 @@ internal sealed class DemoRegion : IAsyncDisposable
         if (_proxy is { } proxy)
         {
             _proxy = null;
-            await proxy.DisposeAsync().ConfigureAwait(false);
+            await proxy.DisposeAsync();
         }
     }
 
@@ -130,7 +130,7 @@ internal sealed class DemoRegion : IAsyncDisposable
         try
         {
             Look();
-            await up.Task.WaitAsync(StartLimit, cancellationToken).ConfigureAwait(false);
+            await up.Task.WaitAsync(StartLimit, cancellationToken);
         }
         catch (TimeoutException)
         {

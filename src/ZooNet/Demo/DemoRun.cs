@@ -2,9 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using ZooNet.Bench;
-using ZooNet.Client;
 using ZooNet.Federation.Freshness;
-using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Demo;
 

@@ -14,11 +14,11 @@ internal static class DirectClient
     /// <summary>Measures reads and writes of both connections, one after the other.</summary>
     public static async Task<IReadOnlyDictionary<OperationKind, LatencyHistogram>> MeasureAsync(DemoRegion home, DemoRegion other, CancellationToken cancellationToken)
     {
-        await using var near = await DemoRegion.ConnectAsync(home.Server, cancellationToken).ConfigureAwait(false);
-        await using var far = await DemoRegion.ConnectAsync(other.ServerAcrossWan, cancellationToken).ConfigureAwait(false);
-        await MeasureAsync(near, Near, cancellationToken).ConfigureAwait(false);
-        var (homeReads, homeWrites) = await MeasureAsync(near, Near, cancellationToken).ConfigureAwait(false);
-        var (farReads, farWrites) = await MeasureAsync(far, Far, cancellationToken).ConfigureAwait(false);
+        await using var near = await DemoRegion.ConnectAsync(home.Server, cancellationToken);
+        await using var far = await DemoRegion.ConnectAsync(other.ServerAcrossWan, cancellationToken);
+        await MeasureAsync(near, Near, cancellationToken);
+        var (homeReads, homeWrites) = await MeasureAsync(near, Near, cancellationToken);
+        var (farReads, farWrites) = await MeasureAsync(far, Far, cancellationToken);
         return new Dictionary<OperationKind, LatencyHistogram>
         {
             [OperationKind.HomeRead] = homeReads,
@@ -34,10 +34,10 @@ internal static class DirectClient
         for (var i = 0; i < count; i++)
         {
             var began = Stopwatch.GetTimestamp();
-            await client.SetDataAsync("/apps/k0", new byte[100], cancellationToken: cancellationToken).ConfigureAwait(false);
+            await client.SetDataAsync("/apps/k0", new byte[100], cancellationToken: cancellationToken);
             writes.Record(Stopwatch.GetElapsedTime(began));
             began = Stopwatch.GetTimestamp();
-            await client.GetDataAsync("/apps/k0", cancellationToken: cancellationToken).ConfigureAwait(false);
+            await client.GetDataAsync("/apps/k0", cancellationToken: cancellationToken);
             reads.Record(Stopwatch.GetElapsedTime(began));
         }
         return (reads, writes);

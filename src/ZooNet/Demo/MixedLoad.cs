@@ -29,14 +29,14 @@ internal sealed class MixedLoad(DemoRegion us, DemoRegion eu, DemoOptions option
     {
         foreach (var client in (ZooKeeperClient[])[usClient, euClient])
         {
-            await client.CreateAsync("/private").ConfigureAwait(false);
+            await client.CreateAsync("/private");
             for (var key = 0; key < SharedKeys; key++)
             {
-                await client.CreateAsync($"/apps/k{key}", Data).ConfigureAwait(false);
+                await client.CreateAsync($"/apps/k{key}", Data);
             }
             for (var number = 0; number < options.ClientsPerRegion; number++)
             {
-                await client.CreateAsync($"/private/{number}", Data).ConfigureAwait(false);
+                await client.CreateAsync($"/private/{number}", Data);
             }
         }
     }
@@ -50,12 +50,12 @@ internal sealed class MixedLoad(DemoRegion us, DemoRegion eu, DemoOptions option
             for (var i = 0; i < 2 * options.ClientsPerRegion; i++)
             {
                 var (home, other) = i % 2 == 0 ? (us, eu) : (eu, us);
-                clients.Add(new LoadClient(i, i / 2, home, other, await home.ConnectAsync(cancellationToken).ConfigureAwait(false)));
+                clients.Add(new LoadClient(i, i / 2, home, other, await home.ConnectAsync(cancellationToken)));
             }
             var before = BarrierCounts.Of(us, eu);
             var began = Stopwatch.GetTimestamp();
             var perClient = Math.Max(1, options.Operations / clients.Count);
-            await Task.WhenAll(clients.Select(c => c.RunAsync(perClient, new Random(options.Seed * 1000 + c.Session), cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(clients.Select(c => c.RunAsync(perClient, new Random(options.Seed * 1000 + c.Session), cancellationToken)));
             var elapsed = Stopwatch.GetElapsedTime(began);
             var latencies = Enum.GetValues<OperationKind>().ToDictionary(kind => kind, kind => Merge(clients.Select(c => c.Latencies[(int)kind])));
             Operation[] history = [.. clients.SelectMany(c => c.History)];
@@ -65,7 +65,7 @@ internal sealed class MixedLoad(DemoRegion us, DemoRegion eu, DemoOptions option
         {
             foreach (var client in clients)
             {
-                await client.Connection.DisposeAsync().ConfigureAwait(false);
+                await client.Connection.DisposeAsync();
             }
         }
     }
@@ -103,8 +103,8 @@ internal sealed class MixedLoad(DemoRegion us, DemoRegion eu, DemoOptions option
                 var isWrite = kind is OperationKind.HomeWrite or OperationKind.MountedWrite;
                 var began = Stopwatch.GetTimestamp();
                 var stat = isWrite
-                    ? (await connection.SetDataAsync(path, Data, cancellationToken: cancellationToken).ConfigureAwait(false)).Stat
-                    : (await connection.GetDataAsync(path, cancellationToken: cancellationToken).ConfigureAwait(false)).Stat;
+                    ? (await connection.SetDataAsync(path, Data, cancellationToken: cancellationToken)).Stat
+                    : (await connection.GetDataAsync(path, cancellationToken: cancellationToken)).Stat;
                 Latencies[(int)kind].Record(Stopwatch.GetElapsedTime(began));
                 History.Add(new Operation(session, name, isWrite, stat.Mzxid));
             }

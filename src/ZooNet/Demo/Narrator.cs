@@ -59,13 +59,13 @@ internal sealed class Narrator(IAnsiConsole console)
 
     /// <summary>Does something that takes a while: a terminal shows that it does.</summary>
     public async Task<T> WhileAsync<T>(string what, Func<Task<T>> work) => console.Profile.Capabilities.Interactive && console.Profile.Capabilities.Ansi
-        ? await console.Status().Spinner(Spinner.Known.Dots).StartAsync(Markup.Escape(what), _ => work()).ConfigureAwait(false)
-        : await work().ConfigureAwait(false);
+        ? await console.Status().Spinner(Spinner.Known.Dots).StartAsync(Markup.Escape(what), _ => work())
+        : await work();
 
     /// <inheritdoc cref="WhileAsync{T}"/>
     public Task WhileAsync(string what, Func<Task> work) => WhileAsync(what, async () =>
     {
-        await work().ConfigureAwait(false);
+        await work();
         return true;
     });
 }

@@ -18,8 +18,8 @@ internal sealed class TwoWriters(DemoRegion us, DemoRegion eu, DemoOptions optio
     {
         for (var pair = 0; pair < options.Pairs; pair++)
         {
-            await usClient.CreateAsync($"/apps/x{pair}", "0"u8.ToArray()).ConfigureAwait(false);
-            await euClient.CreateAsync($"/apps/y{pair}", "0"u8.ToArray()).ConfigureAwait(false);
+            await usClient.CreateAsync($"/apps/x{pair}", "0"u8.ToArray());
+            await euClient.CreateAsync($"/apps/y{pair}", "0"u8.ToArray());
         }
     }
 
@@ -29,14 +29,14 @@ internal sealed class TwoWriters(DemoRegion us, DemoRegion eu, DemoOptions optio
         var first = _round + 1;
         _round += options.Rounds;
         var pairs = Enumerable.Range(0, options.Pairs).Select(pair => PlayAsync(pair, first, cancellationToken)).ToArray();
-        var bothOld = await Task.WhenAll(pairs).ConfigureAwait(false);
+        var bothOld = await Task.WhenAll(pairs);
         return new TwoWritersResult(options.Rounds * options.Pairs, bothOld.Sum());
     }
 
     private async Task<int> PlayAsync(int pair, int first, CancellationToken cancellationToken)
     {
-        await using var alice = await us.ConnectAsync(cancellationToken).ConfigureAwait(false);
-        await using var bob = await eu.ConnectAsync(cancellationToken).ConfigureAwait(false);
+        await using var alice = await us.ConnectAsync(cancellationToken);
+        await using var bob = await eu.ConnectAsync(cancellationToken);
         var random = new Random(options.Seed * 1000 + pair);
         var bothOld = 0;
         for (var round = first; round < first + options.Rounds; round++)
@@ -46,7 +46,7 @@ internal sealed class TwoWriters(DemoRegion us, DemoRegion eu, DemoOptions optio
             var aliceLeads = random.Next(2) == 0;
             var reads = await Task.WhenAll(
                 StepAsync(alice, $"/apps/x{pair}", $"{eu.MountPoint}/y{pair}", round, aliceLeads ? TimeSpan.Zero : lead, cancellationToken),
-                StepAsync(bob, $"/apps/y{pair}", $"{us.MountPoint}/x{pair}", round, aliceLeads ? lead : TimeSpan.Zero, cancellationToken)).ConfigureAwait(false);
+                StepAsync(bob, $"/apps/y{pair}", $"{us.MountPoint}/x{pair}", round, aliceLeads ? lead : TimeSpan.Zero, cancellationToken));
             if (reads[0] < round && reads[1] < round)
             {
                 bothOld++;
@@ -57,9 +57,9 @@ internal sealed class TwoWriters(DemoRegion us, DemoRegion eu, DemoOptions optio
 
     private static async Task<int> StepAsync(ZooKeeperClient client, string own, string others, int round, TimeSpan wait, CancellationToken cancellationToken)
     {
-        await Task.Delay(wait, cancellationToken).ConfigureAwait(false);
-        await client.SetDataAsync(own, Encoding.ASCII.GetBytes(round.ToString(CultureInfo.InvariantCulture)), cancellationToken: cancellationToken).ConfigureAwait(false);
-        var read = await client.GetDataAsync(others, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await Task.Delay(wait, cancellationToken);
+        await client.SetDataAsync(own, Encoding.ASCII.GetBytes(round.ToString(CultureInfo.InvariantCulture)), cancellationToken: cancellationToken);
+        var read = await client.GetDataAsync(others, cancellationToken: cancellationToken);
         return int.Parse(Encoding.ASCII.GetString(read.Data!), CultureInfo.InvariantCulture);
     }
 }

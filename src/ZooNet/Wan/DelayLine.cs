@@ -27,7 +27,7 @@ internal sealed class DelayLine(Socket from, Socket to, WanDirection direction, 
         var reading = ReadAsync(cancellationToken);
         try
         {
-            await WriteAsync(cancellationToken).ConfigureAwait(false);
+            await WriteAsync(cancellationToken);
         }
         finally
         {
@@ -52,7 +52,7 @@ internal sealed class DelayLine(Socket from, Socket to, WanDirection direction, 
         {
             while (true)
             {
-                var read = await from.ReceiveAsync(buffer.AsMemory(), SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                var read = await from.ReceiveAsync(buffer.AsMemory(), SocketFlags.None, cancellationToken);
                 // The end of the stream travels like a byte. Jitter must not let a piece overtake the one before it.
                 last = Math.Max(last, direction.Enter(read));
                 byte[]? bytes = null;
@@ -70,7 +70,7 @@ internal sealed class DelayLine(Socket from, Socket to, WanDirection direction, 
                 }
                 while (Interlocked.Read(ref _buffered) >= options.BufferBytes)
                 {
-                    await _room.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+                    await _room.Reader.ReadAsync(cancellationToken);
                 }
             }
         }
@@ -84,15 +84,15 @@ internal sealed class DelayLine(Socket from, Socket to, WanDirection direction, 
     private async Task WriteAsync(CancellationToken cancellationToken)
     {
         var time = options.TimeProvider;
-        while (await _queue.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        while (await _queue.Reader.WaitToReadAsync(cancellationToken))
         {
             while (_queue.Reader.TryPeek(out var next))
             {
                 for (var left = time.GetElapsedTime(time.GetTimestamp(), next.Due); left > Slack; left = time.GetElapsedTime(time.GetTimestamp(), next.Due))
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(1, Math.Floor(left.TotalMilliseconds))), time, cancellationToken).ConfigureAwait(false);
+                    await Task.Delay(TimeSpan.FromMilliseconds(Math.Max(1, Math.Floor(left.TotalMilliseconds))), time, cancellationToken);
                 }
-                await gate.PassAsync(cancellationToken).ConfigureAwait(false);
+                await gate.PassAsync(cancellationToken);
                 _queue.Reader.TryRead(out var piece);
                 if (piece.Bytes is null)
                 {
@@ -104,7 +104,7 @@ internal sealed class DelayLine(Socket from, Socket to, WanDirection direction, 
                 {
                     for (var sent = 0; sent < piece.Length;)
                     {
-                        sent += await to.SendAsync(piece.Bytes.AsMemory(sent, piece.Length - sent), SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                        sent += await to.SendAsync(piece.Bytes.AsMemory(sent, piece.Length - sent), SocketFlags.None, cancellationToken);
                     }
                     delivered = true;
                 }

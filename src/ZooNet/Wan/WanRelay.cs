@@ -109,7 +109,7 @@ public sealed class WanRelay : IAsyncDisposable
         {
             return;
         }
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await _stop.CancelAsync();
         _listener.Dispose();
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Cut();
@@ -128,12 +128,12 @@ public sealed class WanRelay : IAsyncDisposable
             Socket client;
             try
             {
-                client = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                client = await _listener.AcceptAsync(_stop.Token);
             }
             catch (SocketException) when (!_stop.IsCancellationRequested)
             {
                 // The peer was gone before it was accepted, or descriptors ran out: the next one may do.
-                await Task.Delay(TimeSpan.FromMilliseconds(10), _options.TimeProvider, _stop.Token).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMilliseconds(10), _options.TimeProvider, _stop.Token);
                 continue;
             }
             var begin = new TaskCompletionSource();
@@ -164,14 +164,14 @@ public sealed class WanRelay : IAsyncDisposable
             {
                 _connections[client] = (target, _connections[client].Task);
             }
-            await target.ConnectAsync(_target, _stop.Token).ConfigureAwait(false);
+            await target.ConnectAsync(_target, _stop.Token);
             client.NoDelay = target.NoDelay = true;
             var there = new DelayLine(client, target, _out, _gate, _options, established + (long)(_options.Rtt.TotalSeconds / 2 * time.TimestampFrequency));
             var back = new DelayLine(target, client, _back, _gate, _options, established);
             Task[] lines = [there.RunAsync(_stop.Token), back.RunAsync(_stop.Token)];
             // A direction that ended in order leaves the other open: half-closed connections are legal. One that failed takes both down.
-            await (await Task.WhenAny(lines).ConfigureAwait(false)).ConfigureAwait(false);
-            await Task.WhenAll(lines).ConfigureAwait(false);
+            await (await Task.WhenAny(lines));
+            await Task.WhenAll(lines);
             client.Dispose();
             target.Dispose();
         }

@@ -61,7 +61,7 @@ public sealed class InterestGraphTests
             {
                 var reached = new HashSet<int> { view };
                 while (distinct.Where(edge => reached.Contains(edge.View)).SelectMany(edge => distinct.Where(other => other.Cluster == edge.Cluster))
-                    .Count(edge => reached.Add(edge.View)) > 0)
+                    .ToList().FindAll(edge => reached.Add(edge.View)).Count > 0)
                 {
                 }
                 return graph.ComponentOf($"v{view}").ToHashSet().SetEquals(reached.Select(number => $"v{number}"));

@@ -1,5 +1,4 @@
 using ZooNet.Federation.Mounts;
-using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Tests.Sessions;

@@ -103,12 +103,12 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
         return Links[^1];
     }
 
-    void ISessionHost.FindRecords(long sessionId)
+    void ISessionHost.FindRecords(HomeSession session)
     {
         // The test says when they are found.
     }
 
-    void ISessionHost.ReplaceRecord(long sessionId, int cluster, byte[] data)
+    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record)
     {
         // The test says when it is written.
     }

@@ -27,7 +27,7 @@ public sealed partial class KazooSuiteTests(ClientsFixture regions)
         try
         {
             var direct = await RunAsync(folder, "direct", regions.Direct, "/");
-            Assert.Equal(PassedDirectly, File.ReadLines(direct).Count(line => line.StartsWith("passed\t", StringComparison.Ordinal)));
+            Assert.Equal(PassedDirectly, (await File.ReadAllLinesAsync(direct)).Count(line => line.StartsWith("passed\t", StringComparison.Ordinal)));
             await Compare.RunAsync(direct, await RunAsync(folder, "home", regions.Proxied, "/"));
             await Compare.RunAsync(direct, await RunAsync(folder, "mount", regions.Proxied, ClientsFixture.Mount));
             await using var server = ChildProcess.Start(Path.Combine(folder, "server"), Zoonet.Program,

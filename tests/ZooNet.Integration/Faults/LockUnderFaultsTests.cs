@@ -3,7 +3,6 @@ using System.Globalization;
 using Xunit.Abstractions;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
-using ZooNet.Protocol;
 
 namespace ZooNet.Integration.Faults;
 

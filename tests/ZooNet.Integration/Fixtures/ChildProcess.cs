@@ -66,7 +66,9 @@ public sealed class ChildProcess : IAsyncDisposable
                 started.SetException(e);
             }
         });
+#pragma warning disable VSTHRD002 // The thread above completes it, and takes no time.
         return new ChildProcess(started.Task.GetAwaiter().GetResult(), outputFile);
+#pragma warning restore VSTHRD002
     }
 
     /// <summary>Sends a signal by name: STOP, CONT, TERM, …</summary>

@@ -1,6 +1,5 @@
 using System.Net;
 using ZooNet.Client;
-using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Hosting;
 using ZooNet.Wan;

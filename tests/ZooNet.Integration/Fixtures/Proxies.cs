@@ -1,6 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using ZooNet.Client;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;

@@ -170,7 +170,9 @@ internal sealed class HistoryRun : IAsyncDisposable
 /// Adds up what proxies count of a mount and of home. A proxy that is killed takes its counters along, so they are read again and again;
 /// what was counted between the last look and a kill is missing.
 /// </summary>
+#pragma warning disable CA1001 // StopAsync ends it, and it is used to the end.
 internal sealed class BarrierWatch
+#pragma warning restore CA1001
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
     private readonly Dictionary<string, Counted> _byProxy = [];

@@ -2,7 +2,6 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Proxy.Tests.Admin;

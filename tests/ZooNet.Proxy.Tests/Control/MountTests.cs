@@ -272,15 +272,23 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Equal(["/good"], _proxy.Host.Path.Region.Mounts.Mounts.Select(m => m.Path));
     }
 
-    [Fact]
-    public async Task The_table_is_not_writable_without_the_secret_and_the_sessions_are_not_readable()
+    [Theory]
+    [InlineData(ZooNetTree.Root)]
+    [InlineData(ZooNetTree.Mounts)]
+    [InlineData(ZooNetTree.Proxies)]
+    [InlineData(ZooNetTree.Views)]
+    [InlineData(ZooNetTree.Sessions)]
+    public async Task What_the_proxies_keep_is_writable_with_the_secret_only_and_readable_by_everybody(string folder)
     {
-        var noMount = await Assert.ThrowsAsync<KeeperException>(() => _us.CreateAsync("/zookeeper/zoonet/mounts/x", "{}"u8.ToArray()));
-        Assert.Equal(ErrorCode.NoAuth, noMount.Code);
-        var noList = await Assert.ThrowsAsync<KeeperException>(() => _us.GetChildrenAsync(ZooNetTree.Sessions));
-        Assert.Equal(ErrorCode.NoAuth, noList.Code);
-        // Any client's own session makes its record there.
-        await _us.CreateAsync($"{ZooNetTree.Sessions}/1", flags: CreateFlags.Ephemeral);
+        await _proxy.MountAsync("eu:/apps", "/mnt/eu");
+
+        var refused = await Assert.ThrowsAsync<KeeperException>(() => _us.CreateAsync($"{folder}/x", "{}"u8.ToArray()));
+
+        Assert.Equal(ErrorCode.NoAuth, refused.Code);
+        Assert.Equal(ErrorCode.NoAuth, (await Assert.ThrowsAsync<KeeperException>(() => _us.SetDataAsync(folder, []))).Code);
+        Assert.Equal(ErrorCode.NoAuth, (await Assert.ThrowsAsync<KeeperException>(() => _us.SetAclAsync(folder, Acl.Open))).Code);
+        await _us.GetDataAsync(folder);
+        await _us.GetChildrenAsync(folder);
     }
 
     [Fact]

@@ -18,13 +18,6 @@ public sealed class TextTests
         Assert.Equal(path, ZooNetTree.MountPointOf(name));
     }
 
-    [Fact]
-    public void The_digest_of_a_secret_is_ZooKeepers()
-    {
-        // As zkCli shows it after `addauth digest super:test` and `setAcl / auth::cdrwa`; the same value is in ZooKeeper's documentation.
-        Assert.Equal("super:D/InIHSb7yEEbrWz8b9l71RjZJU=", ZooNetTree.DigestOf("super:test"));
-    }
-
     [Theory]
     [InlineData(null, "rw")]
     [InlineData("", "rw")]

@@ -108,7 +108,7 @@ public sealed class InterestWatchTests : IAsyncLifetime
 
     private async Task StartHomeAsync(IPEndPoint address, int epoch)
     {
-        _home = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { Listen = address, Epoch = epoch, Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ZooNetTree.DigestOf(Secret) });
+        _home = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { Listen = address, Epoch = epoch, Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ProxySecret.DigestOf(Secret) });
         _client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = [new ServerAddress("127.0.0.1", _home.Address.Port)] });
         foreach (var path in new[] { "/apps", "/apps/x", "/private", ZooNetTree.Root })
         {

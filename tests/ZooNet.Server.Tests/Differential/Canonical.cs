@@ -9,7 +9,7 @@ namespace ZooNet.Server.Tests.Differential;
 /// </summary>
 internal sealed class Canonical(long baseZxid, Func<long, string> sessionName)
 {
-    public string Event(byte[] frame)
+    public static string Event(byte[] frame)
     {
         var reader = new JuteReader(frame);
         var header = ReplyHeader.Read(ref reader);

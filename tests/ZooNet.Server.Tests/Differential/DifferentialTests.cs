@@ -1,6 +1,5 @@
 using System.Globalization;
 using ZooNet.Integration.Fixtures;
-using ZooNet.Protocol;
 
 namespace ZooNet.Server.Tests.Differential;
 

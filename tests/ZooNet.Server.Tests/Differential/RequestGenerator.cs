@@ -295,7 +295,7 @@ internal sealed class RequestGenerator(Random random)
             : new Request(OpCode.Exists, $"exists {own.Path} watch", (w, _) => new PathWatchRequest(own.Path, true).Write(w));
     }
 
-    private Request Reconfig() => new(OpCode.Reconfig, "reconfig", (w, _) => new ReconfigRequest("server.1=x", null, null, -1).Write(w));
+    private static Request Reconfig() => new(OpCode.Reconfig, "reconfig", (w, _) => new ReconfigRequest("server.1=x", null, null, -1).Write(w));
 
     private static string Show(Acl[]? list) => list is null ? "null" : string.Join(',', list.Select(a => $"{a.Perms}:{a.Scheme}:{a.Id}"));
 }

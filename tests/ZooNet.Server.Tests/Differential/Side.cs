@@ -85,7 +85,7 @@ internal sealed class Side(string name, IPEndPoint address)
                 var header = ReplyHeader.Read(frame);
                 if (header.Xid == Xids.Notification)
                 {
-                    lines.Add(_canonical!.Event(frame));
+                    lines.Add(Canonical.Event(frame));
                     continue;
                 }
                 if (header.Zxid > 0)

@@ -1,5 +1,4 @@
 using ZooNet.Client;
-using ZooNet.Protocol;
 using static ZooNet.Server.Tests.EmbeddedServerTests;
 
 namespace ZooNet.Server.Tests.Persistence;

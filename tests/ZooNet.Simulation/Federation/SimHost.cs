@@ -59,9 +59,9 @@ internal sealed class SimHost : ISessionHost
         return connection;
     }
 
-    public void FindRecords(long sessionId) => _world.Soon(() => Session.RecordsFound([]));
+    public void FindRecords(HomeSession session) => _world.Soon(() => Session.RecordsFound([]));
 
-    public void ReplaceRecord(long sessionId, int cluster, byte[] data) => _world.Soon(() => Session.RecordSaved(cluster, true));
+    public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _world.Soon(() => Session.RecordSaved(record.Cluster, true));
 
     public void BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Interest;
 using ZooNet.Federation.Mounts;
