@@ -74,7 +74,7 @@ public sealed class ShellTests
         Assert.Equal(["Reset", "Reset"], (await StatusAsync(http))!.Value.EnumerateArray().Select(link => link.GetProperty("cut").GetString()));
         await http.PostAsync("/heal", null);
         Assert.Equal("again", await PassAsync(second, ports[1], "again"));
-        await wan.DisposeAsync();
+        await wan.KillAsync();
         Directory.Delete(folder, recursive: true);
     }
 
@@ -100,7 +100,7 @@ public sealed class ShellTests
 
         Assert.Equal((1, ""), (result!.ExitCode, result.Output));
         Assert.Matches("proxy .* is not ready: home cluster us is down", result.Error);
-        await proxy.DisposeAsync();
+        await proxy.KillAsync();
         Directory.Delete(folder, recursive: true);
     }
 
