@@ -9,7 +9,7 @@ namespace ZooNet.Proxy.Upstream;
 /// <summary>
 /// Chooses the server of a cluster for a link and connects to it. Home servers take turns; a remote cluster is read through one
 /// server, the first that answers in the configured order, observers first: the others stand by. Names are resolved at each
-/// connect, and every address behind a name is a server of its own. Thread-safe.
+/// connect (see <see cref="HostNames"/>), and every address behind a name is a server of its own. Thread-safe.
 /// </summary>
 public sealed class ServerPool
 {
@@ -20,6 +20,7 @@ public sealed class ServerPool
     private readonly ClusterConfig _cluster;
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _time;
+    private readonly HostNames _names;
     private int _turn;
     private long _downUntil;
     private long _stayUntil;
@@ -40,6 +41,7 @@ public sealed class ServerPool
         _cluster = cluster;
         _connectTimeout = connectTimeout;
         _time = time;
+        _names = new HostNames(time);
         _make = endpoint => new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
     }
 
@@ -170,37 +172,20 @@ public sealed class ServerPool
 
     private async Task<List<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
     {
+        var servers = _cluster.InOrder.ToList();
+        // All at once: one name that the resolver is slow about delays no other.
+        var found = await Task.WhenAll(servers.Select(server => _names.ResolveAsync(server.Host, cancellationToken)));
         var endpoints = new List<IPEndPoint>();
-        void Add(IPAddress address, int port, bool near)
+        for (var i = 0; i < servers.Count; i++)
         {
-            var endpoint = new IPEndPoint(address, port);
-            endpoints.Add(endpoint);
-            if (near)
+            foreach (var address in found[i])
             {
-                _near[endpoint] = true;
-            }
-        }
-        var place = 0;
-        foreach (var (host, port) in _cluster.InOrder)
-        {
-            var near = _cluster.IsHome || place++ < _cluster.Observers.Count;
-            if (IPAddress.TryParse(host, out var literal))
-            {
-                Add(literal, port, near);
-                continue;
-            }
-            try
-            {
-                var addresses = await Dns.GetHostAddressesAsync(host, cancellationToken);
-                // Resolvers rotate their answers; in a fixed order all sessions read through the same server.
-                foreach (var address in addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal))
+                var endpoint = new IPEndPoint(address, servers[i].Port);
+                endpoints.Add(endpoint);
+                if (_cluster.IsHome || i < _cluster.Observers.Count)
                 {
-                    Add(address, port, near);
+                    _near[endpoint] = true;
                 }
-            }
-            catch (SocketException)
-            {
-                // A name that is not known now may be at the next connect; the others are tried meanwhile.
             }
         }
         return endpoints;

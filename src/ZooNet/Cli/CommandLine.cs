@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using ZooNet.Commands;
 
 namespace ZooNet.Cli;
 
@@ -18,6 +19,8 @@ public static class CommandLine
         {
             root.Subcommands.Add(command);
         }
+        root.Subcommands.Add(CompletionCommand.Create(root));
+        root.Subcommands.Add(ManCommand.Create(root));
         root.WithExamples("""
             Examples:
               zoonet proxy --config us.json          serve the region that us.json describes

@@ -17,6 +17,9 @@ internal static class HelpExamples
         return command;
     }
 
+    /// <summary>A command's examples and notes; null if it has none.</summary>
+    public static string? Of(Command command) => Texts.TryGetValue(command, out var text) ? text : null;
+
     /// <summary>Makes the help of all commands below print them.</summary>
     public static void Install(RootCommand root)
     {

@@ -100,7 +100,9 @@ public static class ProxyCommand
             // For whoever started us with port 0: the addresses, one line each.
             Console.WriteLine($"clients: {string.Join(',', proxy.ClientEndPoints)}");
             Console.WriteLine($"admin: http://{proxy.AdminEndPoint}");
+            await using var manager = ServiceManager.Ready();
             await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            manager.Stopping();
             await proxy.StopAsync(CancellationToken.None);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)

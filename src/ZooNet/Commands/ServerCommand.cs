@@ -57,24 +57,24 @@ public static class ServerCommand
         {
             if (!HostPort.TryParse(part, defaultPort: 2888, out var address))
             {
-                await Console.Error.WriteLineAsync($"--observe {part}: not a host and a port, such as eu1:2888.").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"--observe {part}: not a host and a port, such as eu1:2888.");
                 return 2;
             }
             addresses.Add(new DnsEndPoint(address.Host, address.Port));
         }
         if (addresses.Count == 0 || sid is < 1 or > 255)
         {
-            await Console.Error.WriteLineAsync(addresses.Count == 0 ? "--observe needs addresses, such as eu1:2888,eu2:2888,eu3:2888." : "--sid must be 1 to 255.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(addresses.Count == 0 ? "--observe needs addresses, such as eu1:2888,eu2:2888,eu3:2888." : "--sid must be 1 to 255.");
             return 2;
         }
         LearningServer server;
         try
         {
-            server = await LearningServer.StartAsync(options, new LearnerOptions { Quorum = addresses, ServerId = (byte)sid }, cancel).ConfigureAwait(false);
+            server = await LearningServer.StartAsync(options, new LearnerOptions { Quorum = addresses, ServerId = (byte)sid }, cancel);
         }
         catch (IOException e)
         {
-            await Console.Error.WriteLineAsync(e.Message).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(e.Message);
             return 1;
         }
         await using (server)

@@ -12,12 +12,19 @@ public static class StatusCommand
     public static Command Create()
     {
         var json = new Option<bool>("--json") { Description = "Print JSON." };
+        var ready = new Option<bool>("--ready") { Description = "Print nothing, and end with 1 unless the proxy serves clients: for health checks." };
         var admin = AdminClient.AdminOption();
-        var command = new Command("status", "Show a proxy: its clusters, what is down, its mounts and their barriers.") { json, admin };
+        var command = new Command("status", "Show a proxy: its clusters, what is down, its mounts and their barriers.") { json, ready, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
             var status = await client.GetAsync<StatusReply>("/api/v1/status", cancellationToken);
+            if (parsed.GetValue(ready))
+            {
+                return status.Ready && !status.Draining
+                    ? ExitCodes.Ok
+                    : throw new CommandFailedException($"proxy {status.ProxyId} is not ready: {WhyNot(status)}");
+            }
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(AdminClient.ToJson(status));
@@ -35,6 +42,11 @@ public static class StatusCommand
 
             """);
     }
+
+    private static string WhyNot(StatusReply status) =>
+        status.Draining ? "it drains"
+        : status.Clusters.FirstOrDefault(cluster => cluster.Home && !cluster.Up) is { } home ? $"home cluster {home.Name} is down: {home.LastError}"
+        : "it has not read the mount table yet";
 
     private static void Write(StatusReply status)
     {

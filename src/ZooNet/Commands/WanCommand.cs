@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using Spectre.Console;
+using ZooNet.Cli;
 using ZooNet.Client;
 using ZooNet.Wan;
 
@@ -13,13 +14,18 @@ public static class WanCommand
     /// <summary>Builds the command.</summary>
     public static Command Create()
     {
-        var listen = new Option<ServerAddress>("--listen")
+        var listen = new Option<ServerAddress[]>("--listen")
         {
-            Description = "Where to listen, host:port.",
+            Description = "Where to listen, host:port. Given several times, the first leads to the first --to, and so on.",
             Required = true,
-            CustomParser = Parsing.Of(ServerAddress.Parse),
+            CustomParser = Parsing.All(ServerAddress.Parse),
         };
-        var to = new Option<ServerAddress>("--to") { Description = "Where the link leads, host:port.", Required = true, CustomParser = Parsing.Of(ServerAddress.Parse) };
+        var to = new Option<ServerAddress[]>("--to")
+        {
+            Description = "Where the link leads, host:port; resolved again for every connection.",
+            Required = true,
+            CustomParser = Parsing.All(ServerAddress.Parse),
+        };
         var rtt = new Option<TimeSpan>("--rtt")
         {
             Description = "Round-trip time; each direction delays by half. For example 100ms.",
@@ -46,27 +52,43 @@ public static class WanCommand
             {
                 result.AddError("--buffer must be 64KiB to 2GiB");
             }
+            if (result.GetResult(listen)?.Tokens.Count != result.GetResult(to)?.Tokens.Count)
+            {
+                result.AddError("--listen and --to must be given equally often, one --to for each --listen");
+            }
         });
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(listen), parsed.GetValue(to), parsed.GetValue(admin), new WanOptions
+        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(listen)!, parsed.GetValue(to)!, parsed.GetValue(admin), new WanOptions
         {
             Rtt = parsed.GetValue(rtt),
             Jitter = parsed.GetValue(jitter),
             Bandwidth = parsed.GetValue(bandwidth),
             BufferBytes = (int)parsed.GetValue(buffer),
         }, cancellationToken));
-        return command;
+        return command.WithExamples("""
+            All links of one process are cut and healed together.
+
+            Examples:
+              zoonet wan --listen 127.0.0.1:3181 --to 127.0.0.1:2181 --rtt 90ms
+              zoonet wan --listen 127.0.0.1:2888 --to zk1.eu:2888 --listen 127.0.0.1:3888 --to zk1.eu:3888 --admin 127.0.0.1:9191
+              curl -X POST http://127.0.0.1:9191/cut?silent=true
+
+            """);
     }
 
-    private static async Task<int> RunAsync(ServerAddress listen, ServerAddress to, ServerAddress? admin, WanOptions options, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(ServerAddress[] listen, ServerAddress[] to, ServerAddress? admin, WanOptions options, CancellationToken cancellationToken)
     {
+        var relays = new List<WanRelay>();
         try
         {
-            EndPoint target = IPAddress.TryParse(to.Host, out var address) ? new IPEndPoint(address, to.Port) : new DnsEndPoint(to.Host, to.Port);
-            await using var relay = WanRelay.Start(await ResolveAsync(listen, cancellationToken), target, options);
-            AnsiConsole.MarkupLineInterpolated($"[bold]{listen}[/] → [bold]{to}[/], round trip {options.Rtt.TotalMilliseconds} ms");
+            foreach (var (from, target) in listen.Zip(to))
+            {
+                EndPoint end = IPAddress.TryParse(target.Host, out var address) ? new IPEndPoint(address, target.Port) : new DnsEndPoint(target.Host, target.Port);
+                relays.Add(WanRelay.Start(await ResolveAsync(from, cancellationToken), end, options));
+                AnsiConsole.MarkupLineInterpolated($"[bold]{from}[/] → [bold]{target}[/], round trip {options.Rtt.TotalMilliseconds} ms");
+            }
             if (admin is { } at)
             {
-                await using var app = WanAdmin.Build(relay, await ResolveAsync(at, cancellationToken));
+                await using var app = WanAdmin.Build(relays, await ResolveAsync(at, cancellationToken));
                 await app.StartAsync(cancellationToken);
                 AnsiConsole.MarkupLineInterpolated($"admin: http://{at}/status, POST /cut, /cut?silent=true, /heal");
                 await Task.Delay(Timeout.Infinite, cancellationToken);
@@ -81,6 +103,13 @@ public static class WanCommand
         {
             await Console.Error.WriteLineAsync($"zoonet wan: {e.Message}");
             return 1;
+        }
+        finally
+        {
+            foreach (var relay in relays)
+            {
+                await relay.DisposeAsync();
+            }
         }
         return 0;
     }

@@ -18,4 +18,18 @@ internal static class Parsing
             return default;
         }
     };
+
+    /// <summary>A parser of an option that may be given several times.</summary>
+    public static Func<ArgumentResult, T[]?> All<T>(Func<string, T> parse) => result =>
+    {
+        try
+        {
+            return [.. result.Tokens.Select(token => parse(token.Value))];
+        }
+        catch (FormatException e)
+        {
+            result.AddError(e.Message);
+            return null;
+        }
+    };
 }
