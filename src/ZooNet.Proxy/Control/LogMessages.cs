@@ -41,12 +41,17 @@ internal static partial class LogMessages
     [LoggerMessage(EventId = 2205, EventName = "DefaultSecret", Level = LogLevel.Warning, Message = "No 'secret' is configured: whoever knows the default one can change mounts through ZooKeeper")]
     public static partial void DefaultSecret(this ILogger logger);
 
-    [LoggerMessage(EventId = 2206, EventName = "SessionLimitsUnknown", Level = LogLevel.Warning, Message = "The session timeouts that '{Cluster}' grants are not known yet: {Error}")]
-    public static partial void SessionLimitsUnknown(this ILogger logger, string cluster, string error);
+    [LoggerMessage(EventId = 2206, EventName = "SessionLimitsUnknown", Level = LogLevel.Warning,
+        Message = "The session timeouts that a cluster grants are not known yet: {Error}")]
+    public static partial void SessionLimitsUnknown(this ILogger logger, string error);
 
     [LoggerMessage(EventId = 2207, EventName = "SessionLimitsDisjoint", Level = LogLevel.Warning, Message = "No session timeout is granted by every cluster: one demands at least {MinMs} ms, another grants at most {MaxMs} ms")]
     public static partial void SessionLimitsDisjoint(this ILogger logger, int minMs, int maxMs);
 
     [LoggerMessage(EventId = 2208, EventName = "OwnersNotFollowed", Level = LogLevel.Warning, Message = "Owners of ephemeral znodes that are clients of other proxies are not followed for now: {Error}")]
     public static partial void OwnersNotFollowed(this ILogger logger, string error);
+
+    [LoggerMessage(EventId = 2209, EventName = "StepsFailed", Level = LogLevel.Error,
+        Message = "Mounts that are on their way are not seen through for now: {Error}")]
+    public static partial void StepsFailed(this ILogger logger, string error);
 }

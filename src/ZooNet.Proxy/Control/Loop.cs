@@ -4,6 +4,10 @@ namespace ZooNet.Proxy.Control;
 /// A loop with one bell. It takes a turn when the bell has been rung, or when the pause is over that its last turn asked for. A ring is never lost:
 /// one that comes during a turn starts another turn after it. Whatever a turn throws, the loop goes on. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Ring whenever there may be something to do: what is due is for the turn to decide, not for who rings. A turn that asks for
+/// <see cref="UntilRung"/> relies on that.
+/// </remarks>
 internal sealed class Loop : IAsyncDisposable
 {
     /// <summary>What a turn asks for when only the bell is to start the next one.</summary>
@@ -12,6 +16,7 @@ internal sealed class Loop : IAsyncDisposable
     private readonly Func<CancellationToken, Task<TimeSpan>> _turn;
     private readonly Action<Exception> _failed;
     private readonly TimeSpan _retryPause;
+    private readonly TimeSpan _longestPause;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -22,13 +27,16 @@ internal sealed class Loop : IAsyncDisposable
     /// <summary>Makes a loop; it does nothing before <see cref="Start"/>.</summary>
     /// <param name="turn">Does what there is to do, and returns after which pause it wants to be called again though nobody rings.</param>
     /// <param name="failed">Told of what a turn has thrown: once, as long as the message stays the same and no turn has succeeded.</param>
-    /// <param name="retryPause">The pause after a turn that has thrown; a ring cuts it short.</param>
+    /// <param name="retryPause">The pause after a turn that has thrown. It doubles as long as turns throw; a ring cuts it short.</param>
+    /// <param name="longestPause">What the pause doubles up to.</param>
     /// <param name="time">The clock of the pauses.</param>
-    public Loop(Func<CancellationToken, Task<TimeSpan>> turn, Action<Exception> failed, TimeSpan retryPause, TimeProvider time)
+    public Loop(Func<CancellationToken, Task<TimeSpan>> turn, Action<Exception> failed,
+        TimeSpan retryPause, TimeSpan longestPause, TimeProvider time)
     {
         _turn = turn;
         _failed = failed;
         _retryPause = retryPause;
+        _longestPause = longestPause;
         _time = time;
     }
 
@@ -62,6 +70,7 @@ internal sealed class Loop : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        var retryPause = _retryPause;
         while (!_stop.IsCancellationRequested)
         {
             TimeSpan pause;
@@ -69,10 +78,12 @@ internal sealed class Loop : IAsyncDisposable
             {
                 pause = await _turn(_stop.Token);
                 Failure = null;
+                retryPause = _retryPause;
             }
             catch (Exception e) when (!_stop.IsCancellationRequested)
             {
-                pause = _retryPause;
+                pause = retryPause;
+                retryPause = retryPause * 2 < _longestPause ? retryPause * 2 : _longestPause;
                 if (e.Message != Failure)
                 {
                     Failure = e.Message;

@@ -25,12 +25,10 @@ public sealed class MountService : IAsyncDisposable
     private readonly IMountActivation _activation;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Loop _loop;
     private readonly SemaphoreSlim _oneStep = new(1, 1);
-    private readonly CancellationTokenSource _stop = new();
     private volatile IReadOnlyDictionary<string, IReadOnlyList<string>> _waiting = new Dictionary<string, IReadOnlyList<string>>();
-    private Task _run = Task.CompletedTask;
-    private int _disposed;
+    private string _reported = "";
 
     /// <summary>Makes a service. Commands work at once; mounts of others are seen through after <see cref="Start"/>.</summary>
     /// <param name="config">Names the clusters.</param>
@@ -50,12 +48,13 @@ public sealed class MountService : IAsyncDisposable
         _activation = activation;
         _time = time;
         _logger = logger;
+        _loop = new Loop(SeeThroughAllAsync, e => logger.StepsFailed(e.Message), StepInterval, StepInterval, time);
         _store.Changed += OnChanged;
-        _activation.Changed += Wake;
+        _activation.Changed += _loop.Ring;
     }
 
     /// <summary>Begins to see mounts through that are on their way, whoever began them.</summary>
-    public void Start() => _run = Task.Run(RunAsync);
+    public void Start() => _loop.Start();
 
     /// <summary>Who has not acknowledged a mount that is joining or leaving; empty where nobody is waited for.</summary>
     public IReadOnlyList<string> WaitingFor(string path) => _waiting.GetValueOrDefault(path) ?? [];
@@ -92,15 +91,9 @@ public sealed class MountService : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            return;
-        }
         _store.Changed -= OnChanged;
-        _activation.Changed -= Wake;
-        await _stop.CancelAsync();
-        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _stop.Dispose();
+        _activation.Changed -= _loop.Ring;
+        await _loop.DisposeAsync();
     }
 
     private async Task<MountOutcome> DoMountAsync(MountRequest request, CancellationToken cancellationToken)
@@ -383,38 +376,29 @@ public sealed class MountService : IAsyncDisposable
     }
 
     /// <summary>Sees through what others have begun: records written by hand, and commands whose proxy has died.</summary>
-    private async Task RunAsync()
+    private async Task<TimeSpan> SeeThroughAllAsync(CancellationToken cancellationToken)
     {
-        var reported = "";
-        while (!_stop.IsCancellationRequested)
+        var pending = _store.Current.Entries.Where(e => e.Mount is not null && e.State != MountState.Active).ToList();
+        foreach (var entry in pending)
         {
-            var pending = _store.Current.Entries.Where(e => e.Mount is not null && e.State != MountState.Active).ToList();
-            foreach (var entry in pending)
+            try
             {
-                try
+                if (await StepAsync(entry, force: false, cancellationToken))
                 {
-                    if (await StepAsync(entry, force: false, _stop.Token))
-                    {
-                        await _store.RefreshAsync(_stop.Token);
-                    }
-                }
-                catch (Exception e) when (e is KeeperException or ClusterUnreachableException or MountRefusedException)
-                {
-                    SetWaiting(entry.Path, new ActivationProgress([e.Message]));
-                    if (reported != e.Message)
-                    {
-                        _logger.StepFailed(entry.Path, entry.State, e.Message);
-                        reported = e.Message;
-                    }
+                    await _store.RefreshAsync(cancellationToken);
                 }
             }
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            if (pending.Count > 0)
+            catch (Exception e) when (e is KeeperException or ClusterUnreachableException or MountRefusedException)
             {
-                limit.CancelAfter(StepInterval);
+                SetWaiting(entry.Path, new ActivationProgress([e.Message]));
+                if (_reported != e.Message)
+                {
+                    _logger.StepFailed(entry.Path, entry.State, e.Message);
+                    _reported = e.Message;
+                }
             }
-            await _wake.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        return pending.Count > 0 ? StepInterval : Loop.UntilRung;
     }
 
     private void OnChanged(MountSnapshot snapshot)
@@ -424,23 +408,11 @@ public sealed class MountService : IAsyncDisposable
         {
             _waiting = _waiting.Where(w => !gone.Contains(w.Key)).ToDictionary();
         }
-        Wake();
+        _loop.Ring();
     }
 
     private void SetWaiting(string path, ActivationProgress progress) =>
         _waiting = new Dictionary<string, IReadOnlyList<string>>(_waiting) { [path] = progress.Waiting };
-
-    private void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It is awake already.
-        }
-    }
 
     private static bool SameMount(MountRecord a, MountRecord b) => a.Cluster == b.Cluster && a.RemotePath == b.RemotePath && a.Options == b.Options;
 

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Protocol;
@@ -13,20 +12,18 @@ namespace ZooNet.Proxy.Control;
 public sealed class MountStore : IAsyncDisposable
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan ForbiddenPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
     private readonly ProxySecret _secret;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Channel<TaskCompletionSource?> _wanted = Channel.CreateUnbounded<TaskCompletionSource?>(new() { SingleReader = true });
+    private readonly Loop _loop;
     private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CancellationTokenSource _stop = new();
-    private Task _run = Task.CompletedTask;
-    private int _disposed;
+    private readonly Lock _lock = new();
+    private List<TaskCompletionSource> _waiting = [];
+    private bool _disposed;
     private volatile MountSnapshot _current = MountSnapshot.Empty;
-    private int _signalled;
     private bool _treeMade;
 
     /// <summary>Makes a store. It does nothing before <see cref="Start"/>.</summary>
@@ -40,9 +37,9 @@ public sealed class MountStore : IAsyncDisposable
         _home = home;
         _config = config;
         _secret = secret;
-        _time = time;
         _logger = logger;
-        _home.Connected += Signal;
+        _loop = new Loop(ReadAsync, Report, RetryPause, LongestPause, time);
+        _home.Connected += _loop.Ring;
         _home.WatchFired += OnWatchFired;
     }
 
@@ -59,14 +56,20 @@ public sealed class MountStore : IAsyncDisposable
     public Task FirstRead => _first.Task;
 
     /// <summary>Begins to read and to watch.</summary>
-    public void Start() => _run = Task.Run(RunAsync);
+    public void Start() => _loop.Start();
 
     /// <summary>Waits for a reading that begins after this call, so that it shows what the control session has written before.</summary>
     /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    /// <exception cref="KeeperException">Home refused it.</exception>
     public async Task<MountSnapshot> RefreshAsync(CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _wanted.Writer.TryWrite(done);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _waiting.Add(done);
+        }
+        _loop.Ring();
         await done.Task.WaitAsync(cancellationToken);
         return _current;
     }
@@ -74,117 +77,80 @@ public sealed class MountStore : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        lock (_lock)
         {
-            return;
+            if (_disposed)
+            {
+                return;
+            }
+            _disposed = true;
         }
-        _home.Connected -= Signal;
+        _home.Connected -= _loop.Ring;
         _home.WatchFired -= OnWatchFired;
-        await _stop.CancelAsync();
-        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _loop.DisposeAsync();
         _first.TrySetCanceled();
-        _stop.Dispose();
+        TakeWaiting().ForEach(w => w.TrySetCanceled());
     }
 
     private void OnWatchFired(WatchNotification e)
     {
         if (e.Path.StartsWith(ZooNetTree.Mounts, StringComparison.Ordinal))
         {
-            Signal();
+            _loop.Ring();
         }
     }
 
-    private void Signal()
+    private List<TaskCompletionSource> TakeWaiting()
     {
-        // However many events come while a reading is due, one more reading shows them all.
-        if (Interlocked.Exchange(ref _signalled, 1) == 0)
+        lock (_lock)
         {
-            _wanted.Writer.TryWrite(null);
+            var waiting = _waiting;
+            _waiting = [];
+            return waiting;
         }
     }
 
-    private async Task RunAsync()
+    private void Report(Exception e)
     {
-        var waiting = new List<TaskCompletionSource>();
-        string? lastFailure = null;
+        // That home is away is told already.
+        if (e is not ClusterUnreachableException)
+        {
+            _logger.TableNotRead(e.Message);
+        }
+    }
+
+    private async Task<TimeSpan> ReadAsync(CancellationToken cancellationToken)
+    {
+        var waiting = TakeWaiting();
         try
         {
-            while (await _wanted.Reader.WaitToReadAsync(_stop.Token))
-            {
-                Interlocked.Exchange(ref _signalled, 0);
-                while (_wanted.Reader.TryRead(out var done))
-                {
-                    if (done is not null)
-                    {
-                        waiting.Add(done);
-                    }
-                }
-                Exception? failure = null;
-                try
-                {
-                    await ReadAsync();
-                }
-                catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
-                {
-                    failure = e;
-                }
-                foreach (var done in waiting)
-                {
-                    if (failure is null)
-                    {
-                        done.TrySetResult();
-                    }
-                    else
-                    {
-                        done.TrySetException(failure);
-                    }
-                }
-                waiting.Clear();
-                lastFailure = failure is null ? null : lastFailure;
-                if (failure is not null)
-                {
-                    if (failure.Message != lastFailure)
-                    {
-                        _logger.TableNotRead(failure.Message);
-                        lastFailure = failure.Message;
-                    }
-                    // A cluster that is back announces itself; a table that went away under the reading does not.
-                    var forbidden = failure is KeeperException { Code: ErrorCode.NoAuth };
-                    if (forbidden)
-                    {
-                        // We may not mount here, so there are no mounts: home can be served all the same.
-                        _first.TrySetResult();
-                    }
-                    await Task.Delay(forbidden ? ForbiddenPause : RetryPause, _time, _stop.Token);
-                    if (failure is KeeperException)
-                    {
-                        Signal();
-                    }
-                }
-            }
+            await ReadTableAsync(cancellationToken);
+            waiting.ForEach(w => w.TrySetResult());
+            return Loop.UntilRung;
         }
-        finally
+        catch (Exception e)
         {
-            _wanted.Writer.TryComplete();
-            while (_wanted.Reader.TryRead(out var done))
+            if (e is KeeperException { Code: ErrorCode.NoAuth })
             {
-                done?.TrySetCanceled();
+                // We may not mount here, so there are no mounts: home can be served all the same.
+                _first.TrySetResult();
             }
-            waiting.ForEach(w => w.TrySetCanceled());
+            waiting.ForEach(w => w.TrySetException(e));
+            throw;
         }
     }
 
-    private async Task ReadAsync()
+    private async Task ReadTableAsync(CancellationToken cancellationToken)
     {
         if (!_treeMade)
         {
-            await MakeTreeAsync();
+            await MakeTreeAsync(cancellationToken);
             _treeMade = true;
         }
         ChildrenResult children;
         try
         {
-            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), _stop.Token);
+            children = await _home.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts, watch: true), cancellationToken);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
@@ -196,7 +162,7 @@ public sealed class MountStore : IAsyncDisposable
         {
             try
             {
-                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), _stop.Token);
+                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), cancellationToken);
                 records.Add(new RawRecord(name, result.Data, result.Stat));
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
@@ -229,13 +195,13 @@ public sealed class MountStore : IAsyncDisposable
     /// <summary>
     /// Makes the znodes that all proxies of the region share. Whoever comes first makes them; others find them.
     /// </summary>
-    private async Task MakeTreeAsync()
+    private async Task MakeTreeAsync(CancellationToken cancellationToken)
     {
         foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Mounts, ZooNetTree.Sessions })
         {
             try
             {
-                await _home.CallAsync(c => c.CreateAsync(path, [], acl: _secret.Acl), _stop.Token);
+                await _home.CallAsync(c => c.CreateAsync(path, [], acl: _secret.Acl), cancellationToken);
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
             {

@@ -17,7 +17,8 @@ namespace ZooNet.Proxy.Control;
 public sealed class OwnersWatch : IHostedService, IAsyncDisposable
 {
     private const int AtOnce = 64;
-    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
@@ -36,9 +37,18 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
         _config = config;
         _secret = secret;
         _region = region;
-        _loop = new Loop(FollowAsync, e => logger.OwnersNotFollowed(e.Message), RetryPause, time);
+        _loop = new Loop(FollowAsync, Report, RetryPause, LongestPause, time);
         _home.Connected += OnConnected;
         _home.WatchFired += OnWatchFired;
+
+        void Report(Exception e)
+        {
+            // That home is away is told already.
+            if (e is not ClusterUnreachableException)
+            {
+                logger.OwnersNotFollowed(e.Message);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -64,11 +74,16 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
 
     private void OnConnected()
     {
+        LookAgain();
+        _loop.Ring();
+    }
+
+    private void LookAgain()
+    {
         lock (_lock)
         {
             _isBlind = true;
         }
-        _loop.Ring();
     }
 
     private void OnWatchFired(WatchNotification e)
@@ -103,17 +118,13 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
                 await Task.WhenAll(some.Select(path => ReadAsync(path, cancellationToken)));
             }
         }
-        catch (ClusterUnreachableException)
-        {
-            // All is read again when home is back, which announces itself.
-        }
         catch (KeeperException e) when (e.Code == ErrorCode.Unimplemented)
         {
             // A server before 3.6.
         }
         catch
         {
-            OnConnected();
+            LookAgain();
             throw;
         }
         return Loop.UntilRung;

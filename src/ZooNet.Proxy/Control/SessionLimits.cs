@@ -15,6 +15,8 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(int.MaxValue);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
 
     private readonly ClusterControls _clusters;
     private readonly ProxyConfig _config;
@@ -22,8 +24,7 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly (int MinMs, int MaxMs)?[] _known;
-    private readonly int[] _asking;
-    private readonly CancellationTokenSource _stop = new();
+    private readonly Loop _loop;
     private readonly Lock _lock = new();
 
     /// <summary>Makes it; nothing is asked before a cluster is reached.</summary>
@@ -35,35 +36,44 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
         _time = time;
         _logger = logger;
         _known = new (int, int)?[clusters.All.Count];
-        _asking = new int[clusters.All.Count];
-        for (var i = 0; i < clusters.All.Count; i++)
+        _loop = new Loop(AskAsync, e => logger.SessionLimitsUnknown(e.Message), RetryPause, LongestPause, time);
+        foreach (var control in clusters.All)
         {
-            var ordinal = i;
-            clusters[i].Connected += () => Ask(ordinal);
+            control.HealthChanged += _loop.Ring;
         }
     }
 
     /// <inheritdoc/>
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => _stop.CancelAsync();
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync() => await _stop.CancelAsync();
-
-    private void Ask(int ordinal)
+    public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (_known[ordinal] is null && !_stop.IsCancellationRequested && Interlocked.Exchange(ref _asking[ordinal], 1) == 0)
-        {
-            _ = AskAsync(ordinal);
-        }
+        _loop.Start();
+        return Task.CompletedTask;
     }
 
-    private async Task AskAsync(int ordinal)
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => DisposeAsync().AsTask();
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
     {
-        await Task.Yield();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        foreach (var control in _clusters.All)
+        {
+            control.HealthChanged -= _loop.Ring;
+        }
+        return _loop.DisposeAsync();
+    }
+
+    /// <summary>Asks all clusters that are up and not known. One that comes up rings; one that did not answer is asked again.</summary>
+    private async Task<TimeSpan> AskAsync(CancellationToken cancellationToken)
+    {
+        var unknown = _clusters.All.Where(c => c.Health.IsUp && _known[c.Cluster.Ordinal] is null);
+        await Task.WhenAll(unknown.Select(c => AskAsync(c.Cluster.Ordinal, cancellationToken)));
+        return Loop.UntilRung;
+    }
+
+    private async Task AskAsync(int ordinal, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
         try
         {
@@ -77,12 +87,8 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
         }
         catch (Exception e) when (e is KeeperException or OperationCanceledException)
         {
-            // Asked again when the cluster is next reached; until then it clamps by itself.
-            _logger.SessionLimitsUnknown(_region.ClusterNames[ordinal], e.Message);
-        }
-        finally
-        {
-            Volatile.Write(ref _asking[ordinal], 0);
+            // Until it is known the cluster clamps by itself.
+            throw new ClusterUnreachableException($"{_region.ClusterNames[ordinal]}: {e.Message}", e);
         }
     }
 

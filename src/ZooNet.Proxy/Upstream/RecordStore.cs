@@ -20,6 +20,7 @@ public sealed class RecordStore : IAsyncDisposable
 {
     private const int AtOnce = 64;
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly ProxyConfig _config;
     private readonly ClusterControl _home;
@@ -40,7 +41,7 @@ public sealed class RecordStore : IAsyncDisposable
         _self = self;
         _time = time;
         _logger = logger;
-        _loop = new Loop(RemoveAsync, e => logger.RecordsNotRemoved(e.Message), RetryPause, time);
+        _loop = new Loop(RemoveAsync, e => logger.RecordsNotRemoved(e.Message), RetryPause, LongestPause, time);
         _home.Connected += OnConnected;
         _loop.Start();
     }

@@ -1,7 +1,5 @@
 using Microsoft.Extensions.Logging;
-using ZooNet.Client;
 using ZooNet.Federation.Freshness;
-using ZooNet.Protocol;
 using ZooNet.Proxy.Control;
 
 namespace ZooNet.Proxy.Views;
@@ -11,26 +9,35 @@ namespace ZooNet.Proxy.Views;
 /// is good for 2/3 of that session's timeout: until then the others still count this proxy as live and wait for its acknowledgement.
 /// Assumes a session timeout of at least three ticks of home. Thread-safe.
 /// </summary>
-internal sealed class HomeLease : IDisposable
+internal sealed class HomeLease : IAsyncDisposable
 {
-    private readonly ClusterControl _home;
-    private readonly Registration _registration;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private readonly Func<CancellationToken, Task<TimeSpan>> _write;
     private readonly Region _region;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Loop _loop;
     private string? _held = "the proxy has not registered yet";
+    private long _holds;
+    private long _renewAtMs;
     private bool _isLogged;
 
     /// <summary>Makes a lease that is held back; mounts can't be used.</summary>
-    public HomeLease(ClusterControl home, Registration registration, Region region, TimeProvider time, ILogger logger)
+    /// <param name="write">Writes something in home with the session that holds the registration; returns its timeout.</param>
+    /// <param name="region">What the lease is for.</param>
+    /// <param name="time">The clock that the region is read by.</param>
+    /// <param name="logger">Hears of what is held back.</param>
+    public HomeLease(Func<CancellationToken, Task<TimeSpan>> write, Region region, TimeProvider time, ILogger logger)
     {
-        _home = home;
-        _registration = registration;
+        _write = write;
         _region = region;
         _time = time;
         _logger = logger;
+        // One that is not renewed runs out, unless a later attempt comes in time: that is told by WhyNot.
+        _loop = new Loop(RenewAsync, _ => { }, RetryPause, LongestPause, time);
         region.MountsUsableUntilMs = 0;
     }
 
@@ -60,8 +67,11 @@ internal sealed class HomeLease : IDisposable
 
     private long NowMs => _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
 
+    /// <summary>Begins to renew; while nothing is mounted home is left alone.</summary>
+    public void Start() => _loop.Start();
+
     /// <inheritdoc/>
-    public void Dispose() => _wake.Dispose();
+    public ValueTask DisposeAsync() => _loop.DisposeAsync();
 
     /// <summary>From now on no mount may be used.</summary>
     public void Hold(string why)
@@ -69,6 +79,8 @@ internal sealed class HomeLease : IDisposable
         lock (_lock)
         {
             _held = why;
+            _holds++;
+            _renewAtMs = 0;
             _region.MountsUsableUntilMs = 0;
             if (!_region.Mounts.IsEmpty && !_isLogged)
             {
@@ -89,51 +101,37 @@ internal sealed class HomeLease : IDisposable
                 _isLogged = false;
                 _logger.MountsServed();
             }
-            if (!_region.Mounts.IsEmpty && _region.MountsUsableUntilMs < NowMs && _wake.CurrentCount == 0)
-            {
-                _wake.Release();
-            }
         }
+        _loop.Ring();
     }
 
-    /// <summary>Renews until it is stopped; where nothing is mounted home is left alone.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    private async Task<TimeSpan> RenewAsync(CancellationToken cancellationToken)
     {
-        while (!cancellationToken.IsCancellationRequested)
+        var began = NowMs;
+        long holds;
+        lock (_lock)
         {
-            var pause = Timeout.InfiniteTimeSpan;
-            if (!IsHeld && !_region.Mounts.IsEmpty)
+            if (_held is not null || _region.Mounts.IsEmpty)
             {
-                pause = TimeSpan.FromMilliseconds(100);
-                var began = NowMs;
-                try
-                {
-                    var timeout = await _home.CallAsync(c => BarrierAsync(c, cancellationToken), cancellationToken);
-                    pause = timeout / 6;
-                    lock (_lock)
-                    {
-                        if (_held is null)
-                        {
-                            _region.MountsUsableUntilMs = began + (long)(timeout.TotalMilliseconds * 2 / 3);
-                        }
-                    }
-                }
-                catch (Exception) when (!cancellationToken.IsCancellationRequested)
-                {
-                    // Not renewed: it runs out unless the next attempt comes in time.
-                }
+                return Loop.UntilRung;
             }
-            await ((Task)_wake.WaitAsync(pause, cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_renewAtMs > began)
+            {
+                return TimeSpan.FromMilliseconds(_renewAtMs - began);
+            }
+            holds = _holds;
         }
-    }
-
-    private async Task<TimeSpan> BarrierAsync(ZooKeeperClient client, CancellationToken cancellationToken)
-    {
-        if (!_registration.IsOf(client))
+        var timeout = await _write(cancellationToken);
+        lock (_lock)
         {
-            throw new KeeperException(ErrorCode.SessionExpired, OpCode.Multi, ZooNetTree.Proxies);
+            if (holds != _holds)
+            {
+                // What was written came before what the lease has been held back for.
+                return TimeSpan.Zero;
+            }
+            _region.MountsUsableUntilMs = began + (long)(timeout.TotalMilliseconds * 2 / 3);
+            _renewAtMs = began + (long)(timeout.TotalMilliseconds / 6);
         }
-        await client.QuorumBarrierAsync(cancellationToken);
-        return client.SessionTimeout;
+        return timeout / 6;
     }
 }

@@ -65,7 +65,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             }
             _paths = paths;
             region.HomeInterest = null;
-            _ = _following?.Stop.CancelAsync();
+            _ = _following?.StopAsync();
             _following = null;
             _off = paths.Length == 0 ? "off" : "off: others can see all of home";
             if (paths.Length == 0 || paths.Contains("/"))
@@ -75,7 +75,9 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             var following = new Following(paths);
             _following = following;
             region.HomeInterest = following.Watermark;
-            following.Run = Task.Run(() => RunAsync(following));
+            following.Loop = new Loop(_ => WatchOnceAsync(following), e => logger.InterestNotWatched(e.Message),
+                ShortestPause, LongestPause, time);
+            following.Loop.Start();
         }
     }
 
@@ -95,8 +97,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         }
         if (following is not null)
         {
-            await following.Stop.CancelAsync();
-            await following.Run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await following.StopAsync();
         }
     }
 
@@ -125,46 +126,39 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         server.BarrierDone(ticket, succeeded);
     }
 
-    private async Task RunAsync(Following following)
+    private async Task<TimeSpan> WatchOnceAsync(Following following)
     {
-        var pause = ShortestPause;
-        while (!following.Stop.IsCancellationRequested)
+        try
         {
-            string why;
-            try
-            {
-                why = await WatchAsync(following, () => pause = ShortestPause);
-            }
-            catch (OperationCanceledException) when (following.Stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (e is KeeperException or OperationCanceledException or CannotWatchException)
-            {
-                why = e is KeeperException { Code: ErrorCode.Unimplemented } ? "the server has no persistent watches (ZooKeeper has them from 3.6 on)" : e.Message;
-                if (e is CannotWatchException or KeeperException { Code: ErrorCode.Unimplemented })
-                {
-                    // It will not be otherwise soon; maybe the server is replaced.
-                    pause = LongestPause;
-                }
-            }
+            Report(await WatchAsync(following));
+            return ShortestPause;
+        }
+        catch (Exception e) when (e is CannotWatchException or KeeperException { Code: ErrorCode.Unimplemented })
+        {
+            Report(e is CannotWatchException ? e.Message : "the server has no persistent watches (ZooKeeper has them from 3.6 on)");
+            // It will not be otherwise soon; maybe the server is replaced.
+            return LongestPause;
+        }
+        catch (Exception e)
+        {
+            following.State = $"not available: {e.Message}";
+            throw;
+        }
+
+        void Report(string why)
+        {
             following.State = $"not available: {why}";
-            logger.InterestNotWatched(why);
-            try
+            if (following.Reported != why)
             {
-                await Task.Delay(pause, time, following.Stop.Token);
+                following.Reported = why;
+                logger.InterestNotWatched(why);
             }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
 
     /// <summary>Watches on one connection until it is lost.</summary>
     /// <returns>Why it ended.</returns>
-    private async Task<string> WatchAsync(Following following, Action armed)
+    private async Task<string> WatchAsync(Following following)
     {
         following.State = "connecting";
         var client = new ZooKeeperClient(new ZooKeeperClientOptions
@@ -178,23 +172,23 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
         var link = new Link(client, following.Watermark);
         try
         {
-            await client.WaitConnectedAsync(following.Stop.Token);
+            await client.WaitConnectedAsync(following.Loop.Stopping);
             link.Use();
             foreach (var path in following.Paths)
             {
-                await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Stop.Token);
+                await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Loop.Stopping);
             }
-            await TryOutAsync(link, following.Stop.Token);
+            await TryOutAsync(link, following.Loop.Stopping);
             // Only replies to what is sent from here on show a position: all watches were armed before.
             link.Armed = true;
-            await client.SyncAsync("/", following.Stop.Token);
+            await client.SyncAsync("/", following.Loop.Stopping);
             var server = client.Server?.ToString() ?? "home";
             following.Link = link;
             following.Watermark.Watcher = new UpstreamServer(region, 0, server, this);
             following.State = $"watched at {server}";
             logger.InterestWatched(string.Join(", ", following.Paths), server);
-            armed();
-            return await link.Lost.WaitAsync(following.Stop.Token);
+            following.Reported = "";
+            return await link.Lost.WaitAsync(following.Loop.Stopping);
         }
         finally
         {
@@ -246,10 +240,14 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
     {
         public string[] Paths { get; } = paths;
         public InterestWatermark Watermark { get; } = new();
-        public CancellationTokenSource Stop { get; } = new();
-        public Task Run { get; set; } = Task.CompletedTask;
+        public Loop Loop { get; set; } = null!;
+
+        /// <summary>Why it was last said to be off; empty while it is on.</summary>
+        public string Reported { get; set; } = "";
         public volatile Link? Link;
         public volatile string State = "connecting";
+
+        public Task StopAsync() => Loop.DisposeAsync().AsTask();
     }
 
     /// <summary>

@@ -22,9 +22,6 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
     /// <summary>The id; empty before the first registration.</summary>
     public string Id { get; private set; } = "";
 
-    /// <summary>True where this session of the control is the one that holds the registration.</summary>
-    public bool IsOf(ZooKeeperClient client) => _session != 0 && client.SessionId == _session;
-
     /// <summary>Registers where the control session is another one than at the last call.</summary>
     /// <returns>True where the id is a new one.</returns>
     public async Task<bool> EnsureAsync(CancellationToken cancellationToken)
@@ -67,6 +64,20 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
         }
         return live;
     }
+
+    /// <summary>Writes nothing, by a vote in home, with the session that holds the registration: home has not ended it then.</summary>
+    /// <returns>The session's timeout.</returns>
+    /// <exception cref="KeeperException">The session is another one by now, or the write was refused.</exception>
+    /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    public Task<TimeSpan> WriteAsync(CancellationToken cancellationToken) => home.CallAsync(async client =>
+    {
+        if (_session == 0 || client.SessionId != _session)
+        {
+            throw new KeeperException(ErrorCode.SessionExpired, OpCode.Multi, ZooNetTree.Proxies);
+        }
+        await client.QuorumBarrierAsync(cancellationToken);
+        return client.SessionTimeout;
+    }, cancellationToken);
 
     /// <summary>Takes the entry away, on the way out.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)

@@ -20,6 +20,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
 {
     private static readonly TimeSpan PendingPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(8);
 
     private readonly ProxyConfig _config;
     private readonly ClusterControls _clusters;
@@ -34,7 +35,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private readonly HomeLease _lease;
     private readonly MountActivation _activation;
     private readonly bool _homeHasSeveralServers;
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Loop _loop;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _routed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,8 +44,6 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private readonly ServerWishes? _wishes;
     private bool _choosesServers = true;
     private volatile Progress _progress = Progress.None;
-    private Task _run = Task.CompletedTask;
-    private Task _leasing = Task.CompletedTask;
     private int _disposed;
 
     /// <summary>Makes a driver; it does nothing before it is started.</summary>
@@ -69,15 +68,16 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         _sessions = sessions;
         _time = time;
         _logger = logger;
+        _loop = new Loop(TurnAsync, Report, RetryPause, LongestPause, time);
         if (servers is not null)
         {
-            _wishes = new ServerWishes(region.ClusterCount, servers, time, Wake, _stop.Token);
+            _wishes = new ServerWishes(region.ClusterCount, servers, time, _loop.Ring, _stop.Token);
             region.ServerWanted += _wishes.Reached;
         }
         _folders = [.. clusters.All.Select(c => new ViewFolder(c, secret, logger))];
         _work = new Task<Action>?[_folders.Length];
         _registration = new Registration(clusters.Home, config, secret);
-        _lease = new HomeLease(clusters.Home, _registration, region, time, logger);
+        _lease = new HomeLease(_registration.WriteAsync, region, time, logger);
         _activation = new MountActivation(config.Region, config.Region, config.Home.Name, "", config.Consistency == ConsistencyMode.Ordered);
         _homeHasSeveralServers = config.Home.Servers.Count > 1 || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));
         _region.Coupling = Coupling.Conservative(region.ClusterNames, "the graph has not been read yet");
@@ -87,18 +87,18 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             control.Connected += () =>
             {
                 folder.IsDirty = true;
-                Wake();
+                _loop.Ring();
             };
             control.WatchFired += e =>
             {
                 if (e.Path.StartsWith(ZooNetTree.Views, StringComparison.Ordinal) || e.Path.StartsWith(ZooNetTree.Proxies, StringComparison.Ordinal))
                 {
                     folder.IsDirty = true;
-                    Wake();
+                    _loop.Ring();
                 }
             };
         }
-        store.Changed += _ => Wake();
+        store.Changed += _ => _loop.Ring();
     }
 
     /// <inheritdoc/>
@@ -110,8 +110,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _run = Task.Run(RunAsync, CancellationToken.None);
-        _leasing = Task.Run(() => _lease.RunAsync(_stop.Token), CancellationToken.None);
+        _loop.Start();
+        _lease.Start();
         return Task.CompletedTask;
     }
 
@@ -139,9 +139,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             return;
         }
         await _stop.CancelAsync();
-        await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _leasing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _lease.Dispose();
+        await _loop.DisposeAsync();
+        await _lease.DisposeAsync();
         _first.TrySetCanceled();
         _routed.TrySetCanceled();
     }
@@ -212,57 +211,42 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             return new ActivationProgress(waiting);
         }
-        Wake();
+        _loop.Ring();
         return new ActivationProgress([$"proxy {_config.ProxyId} of region {_config.Region}"]);
     }
 
     // ---------------------------------------------------------------- the loop
 
-    private async Task RunAsync()
+    private async Task<TimeSpan> TurnAsync(CancellationToken cancellationToken)
     {
-        await _store.FirstRead.WaitAsync(_stop.Token);
-        await FollowAsync(_store.Current);
-        _first.TrySetResult();
-        string? lastFailure = null;
-        while (!_stop.IsCancellationRequested)
+        if (!_first.Task.IsCompleted)
         {
-            var again = false;
-            try
-            {
-                again = await TurnAsync(_stop.Token);
-                lastFailure = null;
-            }
-            catch (Exception e) when (!_stop.IsCancellationRequested)
-            {
-                // Whatever it is, the loop goes on: without it this proxy would follow nothing any more.
-                if (e.Message != lastFailure)
-                {
-                    _logger.ViewsNotRead(_config.Home.Name, e is KeeperException or ClusterUnreachableException ? e.Message : e.ToString());
-                    lastFailure = e.Message;
-                }
-                // What another proxy of the region has changed is followed as far as the store can read it.
-                await FollowAsync(_store.Current);
-            }
-            if (again)
-            {
-                continue;
-            }
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-            if (lastFailure is not null || _progress.IsPending || _lease.IsHeld)
-            {
-                limit.CancelAfter(lastFailure is null ? PendingPause : RetryPause);
-            }
-            else if (_wishes?.LookAgain is { } later)
-            {
-                limit.CancelAfter(later);
-            }
-            await _wake.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _store.FirstRead.WaitAsync(cancellationToken);
+            await FollowAsync(_store.Current);
+            _first.TrySetResult();
         }
+        try
+        {
+            if (await RoundAsync(cancellationToken))
+            {
+                return TimeSpan.Zero;
+            }
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // What another proxy of the region has changed is followed as far as the store can read it.
+            await FollowAsync(_store.Current);
+            throw;
+        }
+        return _progress.IsPending || _lease.IsHeld ? PendingPause : _wishes?.LookAgain ?? Loop.UntilRung;
     }
+
+    private void Report(Exception e) =>
+        _logger.ViewsNotRead(_config.Home.Name, e is KeeperException or ClusterUnreachableException ? e.Message : e.ToString());
 
     /// <summary>One round: look, write, follow, acknowledge.</summary>
     /// <returns>True where something was changed that the next round has to look at.</returns>
-    private async Task<bool> TurnAsync(CancellationToken cancellationToken)
+    private async Task<bool> RoundAsync(CancellationToken cancellationToken)
     {
         if (await _registration.EnsureAsync(cancellationToken))
         {
@@ -354,7 +338,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         void Begin(int ordinal, Task<Action> work)
         {
             _work[ordinal] = work;
-            _ = work.ContinueWith(_ => Wake(), TaskScheduler.Default);
+            _ = work.ContinueWith(_ => _loop.Ring(), TaskScheduler.Default);
         }
     }
 
@@ -587,18 +571,6 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 // Then whoever comes next in this region does it, or an operator forces what waits.
             }
         }));
-    }
-
-    private void Wake()
-    {
-        try
-        {
-            _wake.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // It is awake already.
-        }
     }
 
     /// <summary>What the last round came to. Immutable.</summary>

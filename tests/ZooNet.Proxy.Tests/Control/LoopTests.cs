@@ -78,6 +78,23 @@ public sealed class LoopTests : IDisposable
     }
 
     [Fact]
+    public async Task The_pause_doubles_with_each_failure_up_to_the_longest_and_begins_anew_after_a_success()
+    {
+        await using var loop = Make(turn => turn is 6 ? TimeSpan.FromSeconds(1) : throw new InvalidOperationException("no"));
+        await TurnAsync();
+        foreach (var seconds in new[] { 1, 2, 4, 4 })
+        {
+            await AdvanceUntilTurnAsync(TimeSpan.FromMilliseconds(500), least: 2 * seconds);
+        }
+        loop.Ring();
+        await TurnAsync();
+
+        await AdvanceUntilTurnAsync(TimeSpan.FromMilliseconds(500), least: 2);
+        var steps = await AdvanceUntilTurnAsync(TimeSpan.FromMilliseconds(500), least: 2);
+        Assert.True(steps < 8, $"{steps} steps: the pause did not begin anew");
+    }
+
+    [Fact]
     public async Task It_stops_while_it_waits_and_while_it_takes_a_turn()
     {
         var waits = Make(_ => Loop.UntilRung);
@@ -90,7 +107,7 @@ public sealed class LoopTests : IDisposable
             began.SetResult();
             await Task.Delay(Timeout.Infinite, token);
             return Loop.UntilRung;
-        }, _ => { }, TimeSpan.FromSeconds(1), _time);
+        }, _ => { }, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), _time);
         works.Start();
         await began.Task;
         await works.DisposeAsync();
@@ -103,7 +120,7 @@ public sealed class LoopTests : IDisposable
             var number = ++_count;
             _turns.Release();
             return Task.FromResult(turn(number));
-        }, e => _failures.Add(e.Message), TimeSpan.FromSeconds(1), _time);
+        }, e => _failures.Add(e.Message), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), _time);
         if (start)
         {
             loop.Start();
@@ -114,14 +131,14 @@ public sealed class LoopTests : IDisposable
     private async Task TurnAsync() => Assert.True(await _turns.WaitAsync(TimeSpan.FromSeconds(30)));
 
     /// <summary>Moves the clock by steps until a turn is taken. The loop may begin to wait between two steps, so it can be more of them, and never fewer.</summary>
-    private async Task AdvanceUntilTurnAsync(TimeSpan step, int least)
+    private async Task<int> AdvanceUntilTurnAsync(TimeSpan step, int least)
     {
         for (var steps = 0; ; steps++)
         {
             if (await _turns.WaitAsync(20))
             {
                 Assert.True(steps >= least, $"{steps} steps of {step}");
-                return;
+                return steps;
             }
             Assert.True(steps < 100);
             _time.Advance(step);

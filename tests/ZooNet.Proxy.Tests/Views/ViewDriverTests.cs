@@ -202,6 +202,25 @@ public sealed class ViewDriverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_mount_that_is_taken_away_and_made_again_is_kept_usable()
+    {
+        await MountAsync(_us, "eu:/apps", "/mnt/eu");
+        await TwoRegions.Eventually(async () => (await GraphAsync(_us)).MountsHeld is null);
+
+        Assert.Equal(200, (await _us.UnmountAsync("/mnt/eu")).Status);
+        // The lease has seen that there are no mounts when it has not been renewed for a while.
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        await MountAsync(_us, "eu:/apps", "/mnt/eu");
+
+        var region = _us.Host.Path.Region;
+        for (var renewals = 0; renewals < 5; renewals++)
+        {
+            var before = region.MountsUsableUntilMs;
+            await TwoRegions.Eventually(() => Task.FromResult(region.MountsUsableUntilMs > before));
+        }
+    }
+
+    [Fact]
     public async Task With_consistency_none_there_is_no_graph()
     {
         var proxy = await _regions.StartProxyAsync(c => c with { Consistency = ConsistencyMode.None });
