@@ -38,8 +38,6 @@ internal enum Mutation
     CopiesNotAgreed,
     /// <summary>A proxy leaves the server that it has agreed on with the others before they know.</summary>
     CopiesChangedAtOnce,
-    /// <summary>A proxy that is about to leave a server says so before it couples everything.</summary>
-    CopiesLeftUnawares,
     /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
     AbsenceDatedByCreation,
 }

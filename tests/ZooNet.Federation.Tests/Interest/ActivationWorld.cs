@@ -8,6 +8,8 @@ namespace ZooNet.Federation.Tests.Interest;
 /// </summary>
 internal sealed class ActivationWorld
 {
+    private static readonly string[] Servers = ["s0:2181", "s1:2181"];
+
     private readonly Random _random;
     private readonly string[] _clusters;
     private readonly Dictionary<string, Dictionary<string, ViewRecord>> _folders;
@@ -38,9 +40,18 @@ internal sealed class ActivationWorld
         AcknowledgeBeforeApplying,
         OwnPairsOnly,
         UseBeforeAdmitted,
+        TrustCopies,
+        ReadAtOnce,
+        PublishAtOnce,
     }
 
     public Mutation Broken { get; init; }
+
+    /// <summary>Whether proxies read each mounted cluster through one of two servers, and leave it for the other, or for none, whenever they like.</summary>
+    public bool ChoosesServers { get; init; }
+
+    /// <summary>How often several proxies of a region read mounts without coupling everything, for they read one copy.</summary>
+    public int SharedCopies { get; private set; }
 
     /// <summary>Mounts that went into use.</summary>
     public int Activations { get; private set; }
@@ -93,11 +104,11 @@ internal sealed class ActivationWorld
     private string? Step(bool changes)
     {
         var region = _regions[_random.Next(_regions.Count)];
-        if (changes && _random.Next(40) == 0)
+        if (changes && _random.Next(ChoosesServers ? 400 : 40) == 0)
         {
             Command(region);
         }
-        else if (changes && _random.Next(60) == 0)
+        else if (changes && _random.Next(ChoosesServers ? 600 : 60) == 0)
         {
             if (region.Proxies.Count > 1 || _random.Next(2) == 0)
             {
@@ -110,7 +121,15 @@ internal sealed class ActivationWorld
         }
         else if (region.Proxies.Count > 0)
         {
-            return Turn(region.Proxies[_random.Next(region.Proxies.Count)]);
+            var proxy = region.Proxies[_random.Next(region.Proxies.Count)];
+            if (changes && ChoosesServers && _random.Next(60) == 0)
+            {
+                var cluster = _clusters[_random.Next(_clusters.Length)];
+                proxy.Wanted[cluster] = _random.Next(4) == 0 ? "" : Servers[_random.Next(2)];
+            }
+            // Now and then one takes ages to go on.
+            proxy.Stalled = proxy.Stalled > 0 ? proxy.Stalled - 1 : _random.Next(100) == 0 ? _random.Next(100) : 0;
+            return changes && ChoosesServers && proxy.Stalled > 0 ? null : Turn(proxy);
         }
         return null;
     }
@@ -184,6 +203,15 @@ internal sealed class ActivationWorld
                 }
                 break;
             case 4:
+                if (ChoosesServers)
+                {
+                    machine.TrustsCopies = Broken == Mutation.TrustCopies;
+                    machine.ReadsAtOnce = Broken == Mutation.ReadAtOnce;
+                    machine.PublishesAtOnce = Broken == Mutation.PublishAtOnce;
+                    proxy.Wishes = _clusters.Where(c => c != region.Home).Select(c => (Cluster: c, Server: proxy.Wanted.GetValueOrDefault(c, Servers[0])))
+                        .Where(wish => wish.Server.Length > 0).ToDictionary(wish => wish.Cluster, wish => wish.Server);
+                    machine.WantToRead(proxy.Wishes);
+                }
                 proxy.Standing = machine.TakeUp(region.Table.Where(entry => entry.Value == TableState.Active).Select(entry => (entry.Key, "/x")));
                 if (Broken == Mutation.AcknowledgeBeforeApplying)
                 {
@@ -225,6 +253,7 @@ internal sealed class ActivationWorld
         var standing = proxy.Standing!;
         var joins = standing.Usable.Select(u => u.Cluster).Any(c => !proxy.InUse.Contains(c));
         proxy.Coupled = standing.Coupled;
+        proxy.Heard = standing.Servers ?? proxy.Wishes;
         proxy.InUse.Clear();
         proxy.InUse.UnionWith((Broken == Mutation.UseBeforeAdmitted ? standing.Usable.Concat(standing.Blocked) : standing.Usable).Select(u => u.Cluster));
         proxy.Machine.Applied(standing);
@@ -300,6 +329,15 @@ internal sealed class ActivationWorld
             var users = region.Proxies.FindAll(p => p.InUse.Count > 0);
             if (users.Count > 1 && users.Find(p => !p.Coupled) is { } alone)
             {
+                if (ChoosesServers)
+                {
+                    if (users.Find(p => Differ(p, alone)) is { } other)
+                    {
+                        return $"{alone.Id} of {region.Name} is not coupled, and {other.Id} reads another copy of what it reads";
+                    }
+                    SharedCopies++;
+                    continue;
+                }
                 return $"{alone.Id} of {region.Name} reads as if it were alone, and {users.Count} proxies read through mounts";
             }
             if (graph.IsOnCycle(region.Name) && region.Proxies.Find(p => !p.Coupled) is { } free)
@@ -309,6 +347,9 @@ internal sealed class ActivationWorld
         }
         return null;
     }
+
+    private static bool Differ(Proxy one, Proxy other) => one.InUse.Intersect(other.InUse)
+        .Any(c => one.Heard.GetValueOrDefault(c, "") is { Length: > 0 } its && other.Heard.GetValueOrDefault(c, "") is { Length: > 0 } others && its != others);
 
     private static ViewRecord Used(Region region, IEnumerable<string> clusters) => Views.View(region.Name, region.Home, [.. clusters.Distinct()]);
 
@@ -344,5 +385,9 @@ internal sealed class ActivationWorld
         public Standing? Standing { get; set; }
         public bool Coupled { get; set; } = true;
         public HashSet<string> InUse { get; } = [];
+        public Dictionary<string, string> Wanted { get; } = [];
+        public IReadOnlyDictionary<string, string> Wishes { get; set; } = new Dictionary<string, string>();
+        public IReadOnlyDictionary<string, string> Heard { get; set; } = new Dictionary<string, string>();
+        public int Stalled { get; set; }
     }
 }

@@ -60,6 +60,39 @@ public sealed class MountActivationTests
         Assert.Fail("3000 seeds found nothing wrong");
     }
 
+    [Theory]
+    [InlineData(2, 2)]
+    [InlineData(2, 3)]
+    public void Whatever_the_order_of_steps_proxies_that_are_not_coupled_read_one_copy(int regions, int proxies)
+    {
+        var shared = 0;
+        for (var seed = 0; seed < 1000; seed++)
+        {
+            var world = new ActivationWorld(seed, regions, proxies) { ChoosesServers = true };
+            var error = world.Run(3000);
+            Assert.True(error is null, $"seed {seed}, {error}");
+            shared += world.SharedCopies;
+        }
+        Assert.True(shared > 0);
+    }
+
+    [Theory]
+    [InlineData(nameof(Mutation.TrustCopies))]
+    [InlineData(nameof(Mutation.ReadAtOnce))]
+    [InlineData(nameof(Mutation.PublishAtOnce))]
+    public void Each_ingredient_of_the_agreement_on_one_copy_is_needed(string removed)
+    {
+        var mutation = Enum.Parse<Mutation>(removed);
+        for (var seed = 0; seed < 3000; seed++)
+        {
+            if (new ActivationWorld(seed, 2, 2) { ChoosesServers = true, Broken = mutation }.Run(3000) is not null)
+            {
+                return;
+            }
+        }
+        Assert.Fail("3000 seeds found nothing wrong");
+    }
+
     [Fact]
     public void A_record_is_not_believed_before_what_it_acknowledges_is_known()
     {

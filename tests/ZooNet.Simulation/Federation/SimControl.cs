@@ -55,7 +55,6 @@ internal sealed class SimControl
         _activation = new MountActivation(_view, _view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
         _activation.TrustsCopies = world.Scenario.Mutation == Mutation.CopiesNotAgreed;
         _activation.ReadsAtOnce = world.Scenario.Mutation == Mutation.CopiesChangedAtOnce;
-        _activation.PublishesAtOnce = world.Scenario.Mutation == Mutation.CopiesLeftUnawares;
         proxy.Region.ServerWanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
         _driver = Drive().GetEnumerator();
         _keeper = Keep().GetEnumerator();
