@@ -22,12 +22,16 @@ internal sealed class ClientConnection : ISessionHost
     /// <summary>Bytes for a slow server beyond which the client is read no more.</summary>
     private const int SlowServerBytes = 1024 * 1024;
 
+    /// <summary>How long a client that ended its stream is kept for the replies that it may still read, in milliseconds.</summary>
+    private const int EndedClientMs = 30_000;
+
     private readonly DataPath _path;
     private readonly DownstreamPeer _client;
     private readonly List<FramePeer> _dirty = new(2);
     private CancellationTokenSource? _closed;
     private TaskCompletionSource? _clientReady;
     private TaskCompletionSource? _sessionReady;
+    private TaskCompletionSource? _over;
     private long _now;
     private long _bytesReceived;
     private long _bytesSent;
@@ -36,6 +40,8 @@ internal sealed class ClientConnection : ISessionHost
     private int _slowLinks;
     private bool _hasBegun;
     private bool _answering;
+    private string? _ended;
+    private long _endedMs;
     private bool _isClosed;
     private bool _draining;
 
@@ -85,9 +91,31 @@ internal sealed class ClientConnection : ISessionHost
     /// <summary>True while nothing more is to be read from the client.</summary>
     public bool MustPauseClient => (!Session.WantsClientFrames || _draining || _slowLinks > 0) && !_isClosed;
 
+    /// <summary>True when the connection needs <see cref="Tick"/>.</summary>
+    public bool NeedsTicks => _ended is not null || Session.NeedsTicks;
+
+    /// <summary>
+    /// Completes when the connection is closed: later than <see cref="RunAsync"/> if the client ended its stream and still waits for replies.
+    /// </summary>
+    public Task Over
+    {
+        get
+        {
+            lock (Gate)
+            {
+                if (_isClosed)
+                {
+                    return Task.CompletedTask;
+                }
+                _over ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                return _over.Task;
+            }
+        }
+    }
+
     // ------------------------------------------------------------ downstream
 
-    /// <summary>Reads the client's frames until the connection ends.</summary>
+    /// <summary>Reads the client's frames until they end.</summary>
     public Task RunAsync(Wire wire)
     {
         lock (Gate)
@@ -129,8 +157,10 @@ internal sealed class ClientConnection : ISessionHost
         }
     }
 
-    /// <summary>The client's connection has ended.</summary>
-    public void OnClientEnd(string why)
+    /// <summary>Nothing more comes from the client.</summary>
+    /// <param name="why">How the stream ended.</param>
+    /// <param name="lost">True if the connection is lost, so that nothing can be sent either. Else the client may still read.</param>
+    public void OnClientEnd(string why, bool lost)
     {
         lock (Gate)
         {
@@ -138,12 +168,25 @@ internal sealed class ClientConnection : ISessionHost
             {
                 return;
             }
-            _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
-            _path.CountClose(CloseReason.DownstreamClosed);
-            Guarded(static session => session.ClientClosed());
-            Finish(CloseReason.DownstreamClosed);
+            _now = _path.NowMs;
+            (_ended, _endedMs) = (why, _now);
+            if (lost || !IsOwedReplies)
+            {
+                EndClient(why);
+            }
             FlushAll();
         }
+    }
+
+    /// <summary>True while a client that ended its stream along with its last request waits for what it asked for.</summary>
+    private bool IsOwedReplies => _answering || (!Session.IsClosed && _hasBegun && (Session.HasOutstanding || !Session.IsEstablished));
+
+    private void EndClient(string why)
+    {
+        _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
+        _path.CountClose(CloseReason.DownstreamClosed);
+        Guarded(static session => session.ClientClosed());
+        Finish(CloseReason.DownstreamClosed);
     }
 
     /// <summary>A connection that begins with a four-letter word gets its answer; any other is a session.</summary>
@@ -247,6 +290,7 @@ internal sealed class ClientConnection : ISessionHost
         _client.Close();
         _clientReady?.TrySetResult();
         _sessionReady?.TrySetResult();
+        _over?.TrySetResult();
     }
 
     // ------------------------------------------------------------ back-pressure
@@ -264,6 +308,7 @@ internal sealed class ClientConnection : ISessionHost
         {
             CountSlowLinks();
             Wake();
+            FlushAll();
         }
     }
 
@@ -526,6 +571,10 @@ internal sealed class ClientConnection : ISessionHost
         {
             _now = _path.NowMs;
             Guarded(static session => session.Tick());
+            if (_ended is { } why && !_isClosed && _now - _endedMs > EndedClientMs)
+            {
+                EndClient($"{why}, and its requests were not answered in time");
+            }
             FlushAll();
         }
     }
@@ -550,6 +599,10 @@ internal sealed class ClientConnection : ISessionHost
             Session.ClientClosed();
             CloseClient(CloseReason.Draining, "the proxy is shutting down");
         }
+        if (_ended is { } why && !_isClosed && !IsOwedReplies)
+        {
+            EndClient(why);
+        }
         if (HeldSession == 0 && Session.SessionId != 0 && !_isClosed)
         {
             HeldSession = Session.SessionId;
@@ -569,6 +622,11 @@ internal sealed class ClientConnection : ISessionHost
             }
         }
         _dirty.Clear();
+        if (_ended is { } end && !_isClosed && _client.IsClosed)
+        {
+            // Nobody reads any more who would learn of it.
+            EndClient(end);
+        }
         if (_sessionReady is not null || _clientReady is not null)
         {
             Wake();

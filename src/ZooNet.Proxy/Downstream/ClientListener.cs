@@ -21,6 +21,7 @@ internal sealed class ClientListener(DataPath path) : ConnectionHandler
         {
             Wire wire = connection is RawConnection raw ? new SocketWire(raw.TakeSocket()) : new PipeWire(connection.Transport, connection.Abort);
             await client.RunAsync(wire);
+            await client.Over;
         }
         finally
         {

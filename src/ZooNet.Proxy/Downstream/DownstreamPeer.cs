@@ -24,7 +24,7 @@ internal sealed class DownstreamPeer(ClientConnection owner) : FramePeer(owner.G
     protected override bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed) => owner.OnClientBytes(bytes, out consumed, out needed);
 
     /// <inheritdoc/>
-    protected override void OnEnd(string why) => owner.OnClientEnd(why);
+    protected override void OnEnd(string why, bool lost) => owner.OnClientEnd(why, lost);
 
     /// <inheritdoc/>
     protected override Task WaitAsync() => owner.WaitForSessionAsync();

@@ -234,7 +234,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
         foreach (var (client, _) in _clients)
         {
-            if (client.Session.NeedsTicks)
+            if (client.NeedsTicks)
             {
                 client.Tick();
             }

@@ -157,6 +157,7 @@ public sealed class ProxyHost : IAsyncDisposable
         {
             _adminEndpoint = endpoint;
             endpoint.Protocols = HttpProtocols.Http1;
+            endpoint.Use(HalfOpenConnection.Use);
         });
     }
 

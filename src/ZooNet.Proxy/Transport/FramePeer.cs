@@ -125,6 +125,7 @@ internal abstract class FramePeer(Lock gate)
         var length = 0;
         var quiet = 0;
         string why;
+        var lost = false;
         try
         {
             while (true)
@@ -177,13 +178,14 @@ internal abstract class FramePeer(Lock gate)
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException or InvalidOperationException)
         {
+            lost = true;
             why = e is SocketException s ? s.SocketErrorCode.ToString() : "the connection broke";
         }
         finally
         {
             Release(buffer, idle);
         }
-        OnEnd(why);
+        OnEnd(why, lost);
     }
 
     /// <summary>The clock.</summary>
@@ -199,8 +201,10 @@ internal abstract class FramePeer(Lock gate)
     /// <returns>False to read no more.</returns>
     protected abstract bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed);
 
-    /// <summary>The connection has ended.</summary>
-    protected abstract void OnEnd(string why);
+    /// <summary>Nothing more is read.</summary>
+    /// <param name="why">How the stream ended.</param>
+    /// <param name="lost">False if the other end only finished its own direction, and may still read what is sent.</param>
+    protected abstract void OnEnd(string why, bool lost);
 
     /// <summary>Completes when <see cref="MustPause"/> may have become false.</summary>
     protected abstract Task WaitAsync();

@@ -33,7 +33,7 @@ internal sealed class UpstreamConnection(ClientConnection owner, SessionLink lin
     protected override bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed) => owner.OnLinkBytes(this, bytes, out consumed, out needed);
 
     /// <inheritdoc/>
-    protected override void OnEnd(string why) => owner.OnLinkDown(this, why);
+    protected override void OnEnd(string why, bool lost) => owner.OnLinkDown(this, why);
 
     /// <inheritdoc/>
     protected override Task WaitAsync() => owner.WaitForClientAsync();

@@ -30,6 +30,27 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_word_whose_sender_ends_its_TLS_stream_with_it_is_answered()
+    {
+        var tls = WriteCertificate();
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync(c => c with { Tls = tls });
+        for (var i = 0; i < 20; i++)
+        {
+            using var tcp = new TcpClient();
+            await tcp.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+            await using var stream = new SslStream(tcp.GetStream(), false, (_, certificate, _, _) => certificate!.Subject == "CN=proxy");
+            await stream.AuthenticateAsClientAsync("proxy");
+
+            await stream.WriteAsync("ruok"u8.ToArray());
+            await stream.ShutdownAsync();
+
+            using var reader = new StreamReader(stream);
+            Assert.Equal("imok", await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10)));
+        }
+    }
+
+    [Fact]
     public void A_key_that_does_not_belong_to_the_certificate_is_a_configuration_error()
     {
         var tls = WriteCertificate();
