@@ -1,5 +1,6 @@
 using System.Text;
 using ZooNet.Client;
+using ZooNet.Integration.Clients;
 using ZooNet.Integration.Fixtures;
 using ZooNet.Protocol;
 
@@ -52,5 +53,18 @@ public sealed class ProxyTests(RegionsFixture regions)
         await eu.UnmountAsync("/both-mnt");
         var gone = await Assert.ThrowsAsync<KeeperException>(() => clientUs.GetDataAsync("/both-mnt/x"));
         Assert.Equal(ErrorCode.NoNode, gone.Code);
+    }
+
+    [SkippableFact]
+    public async Task Kazoo_reads_the_version_of_homes_server_through_a_proxy_that_is_configured_with_the_defaults()
+    {
+        var kazoo = new ClientProgram("kazoo/server_version.py", ("/usr/lib/python3/dist-packages/kazoo/client.py", "python3-kazoo"));
+        kazoo.Require();
+        await using var proxy = await Proxies.StartAsync(regions.Us, regions.Eu);
+
+        var versions = (await kazoo.RunAsync(regions.Us.Servers[0].Address.ToString(), proxy.Address().ToString())).Split('\n');
+
+        Assert.Matches(@"^\d+\.\d+\.\d+$", versions[0]);
+        Assert.Equal(versions[0], versions[1]);
     }
 }

@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Admin;
 
@@ -26,6 +28,7 @@ public static class AdminApi
         services.AddSingleton<StatusReporter>();
         services.AddSingleton<ProxyMetrics>();
         services.AddSingleton<FourLetterWords>();
+        services.AddSingleton(s => new ServerVersions(s.GetRequiredService<DataPath>().Pools[0], s.GetRequiredService<TimeProvider>()));
         services.ConfigureHttpJsonOptions(o => o.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         return services;
     }
@@ -55,7 +58,8 @@ public static class AdminApi
             : Results.Json(ready, statusCode: StatusCodes.Status503ServiceUnavailable));
         app.MapGet("/metrics", (ProxyMetrics metrics) => Results.Text(metrics.Scrape(), PrometheusExporter.ContentType));
         app.MapGet("/commands", () => Results.Json(FourLetterWords.CommandNames));
-        app.MapGet("/commands/{name}", (string name, FourLetterWords words) => Results.Json(words.Command(name), JsonSerializerOptions.Default));
+        app.MapGet("/commands/{name}", async (string name, FourLetterWords words) =>
+            Results.Json(await words.CommandAsync(name), JsonSerializerOptions.Default));
     }
 
     private static async Task<IResult> MountAsync(MountBody body, MountService service, StatusReporter status, CancellationToken cancellationToken)

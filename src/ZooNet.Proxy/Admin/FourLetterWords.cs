@@ -3,18 +3,25 @@ using System.Text;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
 /// Answers ZooKeeper's four-letter words, and the commands of its AdminServer, for the proxy: its own connections, its own
-/// latency, the mode of the home cluster's server. What a proxy can't know, such as the number of znodes, is left out and not
-/// invented. Thread-safe.
+/// latency. The version is that of the home cluster's server, because clients choose by it what they may ask for. What a proxy can't
+/// know, such as the number of znodes, is left out and not invented. Thread-safe.
 /// </summary>
-public sealed class FourLetterWords(ProxyConfig config, Region region, StatusReporter status, IProxyStatus proxy, MountStore store)
+public sealed class FourLetterWords(
+    ProxyConfig config,
+    Region region,
+    StatusReporter status,
+    IProxyStatus proxy,
+    MountStore store,
+    ServerVersions versions)
 {
-    // What the Java client's own version line looks like; monitors split it at the first comma or dash.
-    private static readonly string VersionLine = $"3.9.3-zoonet-{StatusReporter.Version}, built on 01/01/2026 00:00 UTC";
+    /// <summary>Shown while home's server does not say: a number that clients can read, and that promises them nothing.</summary>
+    private const string UnknownVersion = "0.0.0-unknown, built on 01/01/1970 00:00 GMT";
 
     private static readonly Dictionary<string, string> Aliases = new(StringComparer.Ordinal)
     {
@@ -39,12 +46,12 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
     public static IReadOnlyList<string> CommandNames => [.. Answered.Concat(Aliases.Keys).Order(StringComparer.Ordinal).Select(n => $"/commands/{n}")];
 
     /// <summary>Answers a word as a server does; null for four letters that are no word of ZooKeeper's.</summary>
-    public string? TryAnswer(string word) => ProxyConfigLoader.KnownWords.Contains(word) ? Answer(word) : null;
+    public async Task<string?> TryAnswerAsync(string word) => ProxyConfigLoader.KnownWords.Contains(word) ? await AnswerAsync(word) : null;
 
     /// <summary>Answers a word as a server does.</summary>
     /// <param name="word">Four letters.</param>
     /// <returns>The text to send before the connection is closed.</returns>
-    public string Answer(string word)
+    public async Task<string> AnswerAsync(string word)
     {
         if (!config.FourLetterWords.Contains(word))
         {
@@ -54,17 +61,18 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
         {
             return "This ZooKeeper instance is not currently serving requests\n";
         }
+        var version = word is "srvr" or "stat" or "mntr" or "envi" ? await VersionAsync() : "";
         return word switch
         {
             "ruok" => "imok",
             // Without a newline: clients compare it so.
             "isro" => status.IsReady ? "rw" : "null",
-            "srvr" => Server(),
-            "stat" => Stat(),
-            "mntr" => string.Concat(Monitor().Select(m => $"zk_{m.Name}\t{m.Value}\n")),
+            "srvr" => Server(version),
+            "stat" => Stat(version),
+            "mntr" => string.Concat(Monitor(version).Select(m => $"zk_{m.Name}\t{m.Value}\n")),
             "conf" => string.Concat(Configuration().Select(c => $"{c.Key}={c.Value}\n")),
             "cons" => string.Concat(proxy.Connections.Select(c => $" {Connection(c)}\n")) + "\n",
-            "envi" => "Environment:\n" + string.Concat(Environment_().Select(e => $"{e.Key}={e.Value}\n")),
+            "envi" => "Environment:\n" + string.Concat(Environment_(version).Select(e => $"{e.Key}={e.Value}\n")),
             "srst" => Reset(),
             "wchs" => proxy.Watches is { } watches ? $"{proxy.Sessions} connections watching\nTotal watches:{watches}\n" : "The proxy does not count watches.\n",
             "mnts" => Mounts(),
@@ -73,7 +81,7 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
     }
 
     /// <summary>Answers a command of the AdminServer: snake_case, with <c>command</c> and <c>error</c>, which is null when all is well.</summary>
-    public IReadOnlyDictionary<string, object?> Command(string name)
+    public async Task<IReadOnlyDictionary<string, object?>> CommandAsync(string name)
     {
         var word = Aliases.GetValueOrDefault(name, name);
         var reply = new Dictionary<string, object?> { ["command"] = Aliases.FirstOrDefault(a => a.Value == word).Key ?? word, ["error"] = null };
@@ -88,13 +96,13 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
                 AddAll(reply, Configuration().Select(c => (c.Key, (object?)c.Value)));
                 break;
             case "envi":
-                AddAll(reply, Environment_().Select(e => (e.Key, (object?)e.Value)));
+                AddAll(reply, Environment_(await VersionAsync()).Select(e => (e.Key, (object?)e.Value)));
                 break;
             case "mntr":
-                AddAll(reply, Monitor().Select(m => (m.Name, (object?)m.Value)));
+                AddAll(reply, Monitor(await VersionAsync()).Select(m => (m.Name, (object?)m.Value)));
                 break;
             case "srvr" or "stat":
-                reply["version"] = VersionLine;
+                reply["version"] = await VersionAsync();
                 reply["read_only"] = false;
                 reply["server_stats"] = ServerStats();
                 reply["node_count"] = null;
@@ -123,6 +131,9 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
         return reply;
     }
 
+    /// <summary>Home's version as its server writes it, with ours beside it: clients read the numbers at the start.</summary>
+    private async Task<string> VersionAsync() => $"{await versions.OfHomeAsync() ?? UnknownVersion}, through ZooNet {StatusReporter.Version}";
+
     private static void AddAll(Dictionary<string, object?> reply, IEnumerable<(string Key, object? Value)> values)
     {
         foreach (var (key, value) in values)
@@ -131,12 +142,12 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
         }
     }
 
-    private string Server()
+    private string Server(string version)
     {
         var traffic = proxy.Traffic;
         var latency = traffic.Latency;
         return string.Create(CultureInfo.InvariantCulture, $"""
-            Zookeeper version: {VersionLine}
+            Zookeeper version: {version}
             Latency min/avg/max: {latency.MinMs}/{latency.AverageMs:0.0###}/{latency.MaxMs}
             Received: {traffic.Sums.PacketsReceived}
             Sent: {traffic.Sums.PacketsSent}
@@ -148,19 +159,20 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
             """);
     }
 
-    private string Stat()
+    private string Stat(string version)
     {
-        var server = Server();
+        var server = Server(version);
         var end = server.IndexOf('\n') + 1;
-        return server[..end] + "Clients:\n" + string.Concat(proxy.Connections.Select(c => $" {c.Client}[0](queued={c.Outstanding},recved={c.Received},sent={c.Sent})\n")) + "\n" + server[end..];
+        var clients = proxy.Connections.Select(c => $" {c.Client}[0](queued={c.Outstanding},recved={c.Received},sent={c.Sent})\n");
+        return server[..end] + "Clients:\n" + string.Concat(clients) + "\n" + server[end..];
     }
 
     /// <summary>The gauges of ZooKeeper's mntr that mean something here, then ours.</summary>
-    private IEnumerable<(string Name, string Value)> Monitor()
+    private IEnumerable<(string Name, string Value)> Monitor(string version)
     {
         var traffic = proxy.Traffic;
         var latency = traffic.Latency;
-        yield return ("version", VersionLine);
+        yield return ("version", version);
         yield return ("server_state", "follower");
         yield return ("peer_state", "following - broadcast");
         yield return ("avg_latency", latency.AverageMs.ToString("0.0###", CultureInfo.InvariantCulture));
@@ -207,9 +219,9 @@ public sealed class FourLetterWords(ProxyConfig config, Region region, StatusRep
         yield return new("zoonet.barrier", config.Barrier.ToString().ToLowerInvariant());
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Environment_()
+    private static IEnumerable<KeyValuePair<string, string>> Environment_(string version)
     {
-        yield return new("zookeeper.version", VersionLine);
+        yield return new("zookeeper.version", version);
         yield return new("host.name", Environment.MachineName);
         yield return new("dotnet.version", Environment.Version.ToString());
         yield return new("os.name", Environment.OSVersion.ToString());

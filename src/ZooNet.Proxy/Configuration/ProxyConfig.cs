@@ -19,8 +19,12 @@ public sealed record ProxyConfig
     /// <summary>The secret of a proxy that was given none. Known to everybody: set your own where clients are not trusted.</summary>
     public const string DefaultSecret = "zoonet:zoonet";
 
-    /// <summary>The four-letter words that are answered by default: what the usual monitors ask for.</summary>
-    public static FrozenSet<string> DefaultFourLetterWords { get; } = FrozenSet.Create(StringComparer.Ordinal, "srvr", "ruok", "mntr", "isro", "conf");
+    /// <summary>
+    /// The four-letter words that are answered by default: what the usual monitors, probes and client libraries ask for. Not those that
+    /// list clients (<c>stat</c>, <c>cons</c>) or that change something (<c>srst</c>).
+    /// </summary>
+    public static FrozenSet<string> DefaultFourLetterWords { get; } =
+        FrozenSet.Create(StringComparer.Ordinal, "srvr", "ruok", "mntr", "isro", "conf", "envi");
 
     /// <summary>Name of the region.</summary>
     public required string Region { get; init; }

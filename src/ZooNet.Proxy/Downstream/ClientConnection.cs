@@ -211,7 +211,7 @@ internal sealed class ClientConnection : ISessionHost
         var word = Encoding.ASCII.GetString(bytes[..4]);
         _answering = true;
         // Not under this lock: the answer looks at the other connections, under theirs.
-        _ = Task.Run(() => Answer(words(word)));
+        _ = Task.Run(async () => Answer(await words(word)));
         return false;
     }
 

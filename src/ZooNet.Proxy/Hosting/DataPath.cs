@@ -52,7 +52,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     public IReadOnlyList<ServerPool> Pools { get; }
 
     /// <summary>Answers a four-letter word; null for a word it does not know.</summary>
-    public Func<string, string?>? FourLetterWords { get; set; }
+    public Func<string, Task<string?>>? FourLetterWords { get; set; }
 
     /// <summary>What is counted of the client side.</summary>
     public TrafficCounters Traffic { get; }

@@ -68,7 +68,7 @@ public sealed class ProxyHost : IAsyncDisposable
         var path = Path;
         path.TableRead = _app.Services.GetService<ViewDriver>()?.FirstRouted ?? _app.Services.GetRequiredService<MountStore>().FirstRead;
         var words = _app.Services.GetRequiredService<FourLetterWords>();
-        path.FourLetterWords = words.TryAnswer;
+        path.FourLetterWords = words.TryAnswerAsync;
         var metrics = _app.Services.GetRequiredService<ProxyMetrics>();
         _app.Services.GetRequiredService<BarrierChannels>().Completed += (server, elapsed, succeeded) =>
         {

@@ -31,7 +31,7 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.Equal(ConsistencyMode.Ordered, config.Consistency);
         Assert.Equal(BarrierMode.Quorum, config.Barrier);
         Assert.Equal(0xfffff, config.MaxFrame);
-        Assert.Equal(["conf", "isro", "mntr", "ruok", "srvr"], config.FourLetterWords.Order());
+        Assert.Equal(["conf", "envi", "isro", "mntr", "ruok", "srvr"], config.FourLetterWords.Order());
         Assert.Empty(config.Advertise);
         Assert.Same(config.Remotes[0], config.FindCluster("EU"));
     }
