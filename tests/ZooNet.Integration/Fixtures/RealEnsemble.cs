@@ -70,6 +70,9 @@ public sealed class RealEnsemble : IAsyncDisposable
     /// <summary>Addresses of the voters.</summary>
     public IReadOnlyList<ServerAddress> Addresses => [.. Voters.Select(server => server.Address)];
 
+    /// <summary>The voters' quorum ports.</summary>
+    public IReadOnlyList<DnsEndPoint> QuorumPorts => [.. Voters.Select(server => new DnsEndPoint("127.0.0.1", server.QuorumPort))];
+
     /// <summary>The voters' addresses as a ZooKeeper connection string.</summary>
     public string ConnectString => string.Join(',', Addresses);
 
@@ -187,7 +190,8 @@ public sealed class RealEnsemble : IAsyncDisposable
                 {string.Join('\n', options.Config)}
                 {lines}
                 """);
-            servers.Add(new RealServer(member.Id, member.Observer, member.Client, home, member.Remote ? options.RemoteLauncher : options.Launcher, options.Jvm, relays));
+            var launcher = member.Remote ? options.RemoteLauncher : options.Launcher;
+            servers.Add(new RealServer(member.Id, member.Observer, member.Client, member.Quorum, home, launcher, options.Jvm, relays));
         }
         return new RealEnsemble(name, folder, servers);
     }

@@ -18,12 +18,13 @@ public sealed class RealServer : IAsyncDisposable
     private readonly IReadOnlyList<string> _launcher;
     private ChildProcess? _process;
 
-    internal RealServer(int id, bool isObserver, int clientPort, string folder, IReadOnlyList<string> launcher, IReadOnlyList<string> jvm,
-        IReadOnlyList<WanRelay> relays)
+    internal RealServer(int id, bool isObserver, int clientPort, int quorumPort, string folder, IReadOnlyList<string> launcher,
+        IReadOnlyList<string> jvm, IReadOnlyList<WanRelay> relays)
     {
         Id = id;
         IsObserver = isObserver;
         ClientPort = clientPort;
+        QuorumPort = quorumPort;
         Relays = relays;
         _folder = folder;
         _jvm = jvm;
@@ -38,6 +39,9 @@ public sealed class RealServer : IAsyncDisposable
 
     /// <summary>Where clients connect, on 127.0.0.1.</summary>
     public int ClientPort { get; }
+
+    /// <summary>Where learners connect while it leads, on 127.0.0.1.</summary>
+    public int QuorumPort { get; }
 
     /// <summary>Where clients connect.</summary>
     public ServerAddress Address => new("127.0.0.1", ClientPort);

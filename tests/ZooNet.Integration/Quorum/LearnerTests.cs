@@ -1,0 +1,154 @@
+using System.Collections.Concurrent;
+using ZooNet.Client;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
+using ZooNet.Server;
+using ZooNet.Server.Quorum;
+
+namespace ZooNet.Integration.Quorum;
+
+/// <summary>An observer of ours in a real ensemble: it holds what the others hold, and its clients notice no more of an election than theirs.</summary>
+public sealed class LearnerTests
+{
+    private static readonly RealEnsembleOptions ThreeVoters = new() { Voters = 3 };
+
+    [SkippableTheory]
+    [InlineData(1, 1500)]
+    [InlineData(2, 1500)]
+    public async Task After_random_writes_and_two_elections_every_znode_is_the_same_as_at_a_real_server(int seed, int writes)
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("diff", ThreeVoters);
+        await using var learner = await ObserveAsync(ensemble);
+        await using var here = new RandomWrites(seed, () => ConnectAsync(learner));
+        await using var there = new RandomWrites(seed + 1000, ensemble.ConnectAsync);
+        for (var round = 0; round < 3; round++)
+        {
+            var work = Task.WhenAll(here.DoAsync(writes / 3), there.DoAsync(writes / 3));
+            if (round < 2)
+            {
+                var leader = (await ensemble.LeaderAsync())!;
+                await leader.KillAsync();
+                await work;
+                await leader.RestartAsync();
+            }
+            await work;
+        }
+
+        await using var mine = await ConnectAsync(learner);
+        await using var real = await ensemble.ConnectAsync();
+        await mine.SyncAsync();
+        await real.SyncAsync();
+        var differences = Namespace.Differences(await Namespace.ReadAsync(real), await Namespace.ReadAsync(mine));
+        Assert.True(!differences.Any(), string.Join('\n', differences));
+    }
+
+    [SkippableFact]
+    public async Task A_client_of_the_learner_keeps_its_session_its_ephemerals_and_its_watches_when_the_leader_dies()
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("keep", ThreeVoters);
+        await using var learner = await ObserveAsync(ensemble);
+        await using var client = await ConnectAsync(learner);
+        var fired = new ConcurrentQueue<string>();
+        client.WatchFired += e => fired.Enqueue($"{e.Type} {e.Path}");
+        await client.CreateAsync("/mine", flags: CreateFlags.Ephemeral);
+        await client.ExistsAsync("/awaited", watch: true);
+        var session = client.SessionId;
+
+        for (var i = 0; i < 2; i++)
+        {
+            var leader = (await ensemble.LeaderAsync())!;
+            await leader.KillAsync();
+            Assert.Equal(session, (await AgainAsync(() => client.SetDataAsync("/mine", [1]))).Stat.EphemeralOwner);
+            await leader.RestartAsync();
+        }
+
+        Assert.Equal(session, client.SessionId);
+        await using var direct = await ensemble.ConnectAsync();
+        await direct.CreateAsync("/awaited");
+        await Eventually.Async(() => fired.Contains("Created /awaited"), "the watch that was set before the first leader died");
+        await client.CloseAsync();
+        Assert.False((await direct.ExistsAsync("/mine")).Exists);
+    }
+
+    [SkippableFact]
+    public async Task A_session_moves_from_a_real_server_to_the_learner_and_back_with_what_it_owns()
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("move", new() { Voters = 1 });
+        await using var learner = await ObserveAsync(ensemble);
+        await using var first = await ensemble.ConnectAsync();
+        await first.CreateAsync("/mine", flags: CreateFlags.Ephemeral);
+
+        await first.DetachAsync();
+        await using var second = await ConnectAsync(learner, first);
+        Assert.Equal(first.SessionId, second.SessionId);
+        Assert.Equal(first.SessionId, (await second.SetDataAsync("/mine", [2])).Stat.EphemeralOwner);
+
+        await second.DetachAsync();
+        await using var third = await ZooKeeperClient.ConnectAsync(Of(ensemble.Addresses[0], second));
+        Assert.Equal(first.SessionId, third.SessionId);
+        Assert.Equal([2], (await third.GetDataAsync("/mine")).Data!);
+        await third.CloseAsync();
+        await using var other = await ConnectAsync(learner);
+        await other.SyncAsync();
+        Assert.False((await other.ExistsAsync("/mine")).Exists);
+    }
+
+    [SkippableFact]
+    public async Task While_there_is_no_leader_the_learner_serves_nobody_and_says_why()
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("none", new() { Voters = 1 });
+        await using var learner = await ObserveAsync(ensemble);
+        await using var client = await ConnectAsync(learner);
+        await client.CreateAsync("/x", [1]);
+
+        await ensemble.Servers[0].KillAsync();
+
+        await Eventually.Async(() => learner.State == LearnerState.Looking, "the leader's end was noticed");
+        await Assert.ThrowsAsync<IOException>(() => RawClient.ConnectAsync(new("127.0.0.1", learner.Address.Port), readOnly: false));
+        await Eventually.Async(() => learner.Problem is not null, "it says why");
+        Assert.Contains($"127.0.0.1:{ensemble.Servers[0].QuorumPort}", learner.Problem, StringComparison.Ordinal);
+
+        await ensemble.Servers[0].RestartAsync();
+        Assert.Equal([1], (await AgainAsync(() => client.GetDataAsync("/x"))).Data!);
+    }
+
+    internal static async Task<LearningServer> ObserveAsync(RealEnsemble ensemble)
+    {
+        var learner = await LearningServer.StartAsync(
+            new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500) },
+            new LearnerOptions { Quorum = ensemble.QuorumPorts, ServerId = 200 });
+        await Eventually.Async(() => learner.State == LearnerState.Following, $"it follows ({learner.Problem})");
+        return learner;
+    }
+
+    private static Task<ZooKeeperClient> ConnectAsync(LearningServer learner, ZooKeeperClient? session = null) =>
+        ZooKeeperClient.ConnectAsync(Of(new ServerAddress("127.0.0.1", learner.Address.Port), session));
+
+    private static ZooKeeperClientOptions Of(ServerAddress server, ZooKeeperClient? session) => new()
+    {
+        Servers = [server],
+        SessionTimeout = TimeSpan.FromSeconds(10),
+        SessionId = session?.SessionId ?? 0,
+        SessionPassword = session?.SessionPassword,
+    };
+
+    /// <summary>An operation that may be repeated; a client is free to when its connection is lost.</summary>
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
+    {
+        for (var began = MachineTime.Now; ;)
+        {
+            try
+            {
+                return await operation();
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < TimeSpan.FromSeconds(30))
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+}
