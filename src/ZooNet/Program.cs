@@ -11,6 +11,7 @@ return await CommandLine.RunAsync(
     MountsCommand.Create(),
     ResolveCommand.Create(),
     StatusCommand.Create(),
+    RepairCommand.Create(),
     ServerCommand.Create(),
     WanCommand.Create(),
     BenchCommand.Create(),

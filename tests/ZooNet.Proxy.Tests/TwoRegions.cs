@@ -24,7 +24,7 @@ public sealed class TwoRegions : IAsyncDisposable
 
     public static async Task<TwoRegions> StartAsync()
     {
-        var options = new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500) };
+        var options = new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ProxySecret.DigestOf("super:test") };
         var regions = new TwoRegions(await EmbeddedServer.StartAsync(options with { Epoch = 1 }), await EmbeddedServer.StartAsync(options with { Epoch = 2 }));
         regions._owned.AddRange([regions.Us, regions.Eu]);
         return regions;

@@ -42,10 +42,12 @@ public static class AdminApi
         app.Services.GetRequiredService<ProxyMetrics>();
 
         var api = app.MapGroup("/api/v1");
-        api.MapGet("/mounts", (StatusReporter status) => status.Mounts());
+        api.MapGet("/mounts", (StatusReporter status) =>
+            status.WhyNoTable is { } why ? Problem(StatusCodes.Status503ServiceUnavailable, why) : Results.Ok(status.Mounts()));
         api.MapPost("/mounts", MountAsync);
         api.MapGet("/mounts/{**path}", (string path, StatusReporter status) =>
-            status.Mount("/" + path) is { } mount ? Results.Ok(mount) : Problem(StatusCodes.Status404NotFound, $"nothing is mounted on /{path}"));
+            status.WhyNoTable is { } why ? Problem(StatusCodes.Status503ServiceUnavailable, why) : status.Mount("/" + path) is { } mount
+                ? Results.Ok(mount) : Problem(StatusCodes.Status404NotFound, $"nothing is mounted on /{path}"));
         api.MapDelete("/mounts/{**path}", UnmountAsync);
         api.MapGet("/resolve", Resolve);
         api.MapGet("/status", (StatusReporter status) => status.Status());
@@ -86,7 +88,9 @@ public static class AdminApi
     }
 
     private static IResult Resolve(string? path, StatusReporter status) =>
-        ZnodePath.Validate(path) is { } why ? Problem(StatusCodes.Status400BadRequest, $"'{path}' is no path: {why}") : Results.Ok(status.Resolve(path!));
+        ZnodePath.Validate(path) is { } why ? Problem(StatusCodes.Status400BadRequest, $"'{path}' is no path: {why}")
+        : status.WhyNoTable is { } unknown ? Problem(StatusCodes.Status503ServiceUnavailable, unknown)
+        : Results.Ok(status.Resolve(path!));
 
     private static int StatusOf(RefusalKind kind) => kind switch
     {

@@ -114,6 +114,7 @@ public sealed record ClusterInfo(
 /// <param name="Mounts">The mounts.</param>
 /// <param name="HomeTraffic">The counters of the home cluster.</param>
 /// <param name="Graph">The interest graph; null where the consistency mode needs none.</param>
+/// <param name="Problems">What an operator has to see to, each in a sentence that says what to do; empty when all is well.</param>
 public sealed record StatusReply(
     string Version,
     string Region,
@@ -131,7 +132,8 @@ public sealed record StatusReply(
     long TableVersion,
     IReadOnlyList<MountInfo> Mounts,
     MountTraffic HomeTraffic,
-    GraphInfo? Graph);
+    GraphInfo? Graph,
+    IReadOnlyList<string> Problems);
 
 /// <summary>Answer of <c>/ready</c> and <c>/live</c>.</summary>
 /// <param name="Status"><c>ok</c> or <c>not ready</c>.</param>

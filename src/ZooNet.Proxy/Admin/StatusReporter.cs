@@ -92,7 +92,23 @@ public sealed class StatusReporter(
             mounts.Version,
             mounts.Mounts,
             Traffic(region.HomeCounters) with { Reads = null, Writes = null, Refused = null },
-            Graph);
+            Graph,
+            Problems());
+    }
+
+    /// <summary>Why the mount table is not known; null where it is.</summary>
+    public string? WhyNoTable => store.FirstRead.IsCompletedSuccessfully ? null
+        : $"the mount table has not been read: {store.Error ?? $"the home cluster '{clusters.Home.Cluster.Name}' has not answered yet"}";
+
+    private List<string> Problems()
+    {
+        var problems = new List<string>();
+        if (store.Error is { } error)
+        {
+            problems.Add(WhyNoTable ?? $"the mount table stays as it was: {error}");
+        }
+        problems.AddRange(clusters.All.Select(c => c.Tree.Error).OfType<string>().Where(e => e != store.Error));
+        return problems;
     }
 
     /// <summary>What readiness depends on, and how the remote clusters are, which it does not depend on.</summary>
@@ -100,13 +116,14 @@ public sealed class StatusReporter(
     {
         var details = new Dictionary<string, string>
         {
-            ["mountTable"] = store.FirstRead.IsCompletedSuccessfully ? "ok" : "not read yet",
+            ["mountTable"] = store.Error ?? (store.FirstRead.IsCompletedSuccessfully ? "ok" : "not read yet"),
             ["listener"] = proxy.IsDraining ? "draining" : proxy.Listening.Count > 0 ? "ok" : "not listening",
         };
         foreach (var control in clusters.All)
         {
             var health = control.Health;
-            details[$"cluster {control.Cluster.Name}"] = health.IsUp ? "ok" : $"down since {health.Since:u}: {health.LastError}";
+            details[$"cluster {control.Cluster.Name}"] = health.IsUp ? control.Tree.Error ?? "ok"
+                : $"down since {health.Since:u}: {health.LastError}";
         }
         return new HealthReply(IsReady ? "ok" : "not ready", details);
     }

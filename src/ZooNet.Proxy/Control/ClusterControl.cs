@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
@@ -28,6 +27,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(2);
 
     private readonly ProxyConfig _config;
+    private readonly ProxySecret _secret;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CircuitBreakerStateProvider _circuit = new();
@@ -42,9 +42,11 @@ public sealed class ClusterControl : IAsyncDisposable
     private long _answers;
 
     /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
-    public ClusterControl(ClusterConfig cluster, ProxyConfig config, TimeProvider time, ILogger<ClusterControl> logger)
+    public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger)
     {
         Cluster = cluster;
+        Tree = new ProxyTree(this, secret, time);
+        _secret = secret;
         _config = config;
         _time = time;
         _logger = logger;
@@ -90,6 +92,9 @@ public sealed class ClusterControl : IAsyncDisposable
 
     /// <summary>The cluster.</summary>
     public ClusterConfig Cluster { get; }
+
+    /// <summary>The proxies' tree there.</summary>
+    public ProxyTree Tree { get; }
 
     /// <summary>How the cluster looks now.</summary>
     public ClusterHealth Health
@@ -166,7 +171,7 @@ public sealed class ClusterControl : IAsyncDisposable
             Servers = [.. Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
             SessionTimeout = _config.SessionTimeout,
             AttemptTimeout = _config.ConnectTimeout,
-            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(_config.Secret))],
+            Auth = _secret.Credentials,
             TimeProvider = _time,
             Diagnostics = line => _logger.ControlSession(Cluster.Name, line),
         });
@@ -175,6 +180,7 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             if (state == SessionState.Connected)
             {
+                Tree.Forget();
                 Connected?.Invoke();
             }
         };
@@ -195,6 +201,7 @@ public sealed class ClusterControl : IAsyncDisposable
             }
             _client = client;
             // The handler above was too early for whoever calls us back.
+            Tree.Forget();
             Connected?.Invoke();
             await ProbeAsync(client, cancellationToken);
         }

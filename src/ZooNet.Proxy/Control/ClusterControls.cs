@@ -9,8 +9,8 @@ public sealed class ClusterControls : IAsyncDisposable
     private readonly IReadOnlyList<ClusterControl> _byOrdinal;
 
     /// <summary>Makes the controls; none connects before it is started.</summary>
-    public ClusterControls(ProxyConfig config, TimeProvider time, ILogger<ClusterControl> logger) =>
-        _byOrdinal = [.. config.Clusters.Select(c => new ClusterControl(c, config, time, logger))];
+    public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger) =>
+        _byOrdinal = [.. config.Clusters.Select(c => new ClusterControl(c, config, secret, time, logger))];
 
     /// <summary>The home cluster's.</summary>
     public ClusterControl Home => _byOrdinal[0];

@@ -20,11 +20,9 @@ internal static partial class LogMessages
     [LoggerMessage(EventId = 2102, EventName = "BadRecord", Level = LogLevel.Warning, Message = "The mount record {Name} is ignored: {Error}")]
     public static partial void BadRecord(this ILogger logger, string name, string error);
 
-    [LoggerMessage(EventId = 2103, EventName = "TableNotRead", Level = LogLevel.Warning, Message = "The mount table can't be read, the last one stays in use: {Error}")]
-    public static partial void TableNotRead(this ILogger logger, string error);
-
-    [LoggerMessage(EventId = 2104, EventName = "TreeNotMade", Level = LogLevel.Error, Message = "{Path} can't be made in the home cluster: {Error}")]
-    public static partial void TreeNotMade(this ILogger logger, string path, string error);
+    [LoggerMessage(EventId = 2103, EventName = "TableNotRead", Level = LogLevel.Warning,
+        Message = "The mount table can't be read, {Consequence}: {Error}")]
+    public static partial void TableNotRead(this ILogger logger, string consequence, string error);
 
     [LoggerMessage(EventId = 2201, EventName = "Mounted", Level = LogLevel.Information, Message = "Mounted {Source} on {Path} ({Options}), {State}")]
     public static partial void Mounted(this ILogger logger, string source, string path, string options, MountState state);

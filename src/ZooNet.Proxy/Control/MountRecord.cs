@@ -30,6 +30,8 @@ public enum MountState
 /// </summary>
 public sealed record MountRecord
 {
+    private const string Purpose = "mount";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -61,11 +63,29 @@ public sealed record MountRecord
     /// </summary>
     public bool Held { get; init; }
 
+    /// <summary>
+    /// Over all of the above and the znode's name, by a proxy. A record without it was written by hand, or changed: whatever it says of its
+    /// state, it is a request.
+    /// </summary>
+    public string? Signature { get; init; }
+
     /// <summary>Reads a record.</summary>
     /// <exception cref="JsonException">It is none.</exception>
     public static MountRecord Parse(ReadOnlySpan<byte> json) =>
         JsonSerializer.Deserialize<MountRecord>(json, Json) ?? throw new JsonException("the record is null");
 
-    /// <summary>Writes the record.</summary>
+    /// <summary>Writes the record as somebody does by hand.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+
+    /// <summary>Writes the record as a proxy does.</summary>
+    /// <param name="name">Name of its znode.</param>
+    /// <param name="secret">Signs it.</param>
+    public byte[] ToJson(string name, ProxySecret secret) => (this with { Signature = secret.Sign(Purpose, TextFor(name)) }).ToJson();
+
+    /// <summary>Whether a proxy has written the record, all of it, and for this znode.</summary>
+    /// <param name="name">Name of its znode.</param>
+    /// <param name="secret">Knows who has signed.</param>
+    public bool IsSigned(string name, ProxySecret secret) => secret.IsSigned(Purpose, TextFor(name), Signature);
+
+    private string TextFor(string name) => string.Join('\n', name, Path, Cluster, RemotePath, Options, State, Placeholder, Held);
 }

@@ -212,7 +212,7 @@ public sealed class MountService : IAsyncDisposable
             }
             var complete = record with { Placeholder = ops.Count > 0 };
             ops.Insert(0, MultiOp.SetData(ZooNetTree.Mounts, [], snapshot.TableVersion));
-            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(), acl: _secret.Acl));
+            ops.Add(MultiOp.Create(ZooNetTree.RecordOf(path), complete.ToJson(ZooNetTree.NameOf(path), _secret), acl: _secret.Acl));
             try
             {
                 await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
@@ -339,9 +339,29 @@ public sealed class MountService : IAsyncDisposable
         {
             throw new MountRefusedException(refusal.Message);
         }
-        var record = entry.Record with { State = MountState.Joining, Placeholder = ops.Count > 0 };
-        ops.Add(MultiOp.SetData(ZooNetTree.RecordOf(entry.Path), record.ToJson(), entry.Version));
+        var record = entry.Record with
+        {
+            State = MountState.Joining,
+            Placeholder = ops.Count > 0 || (entry.Record.Placeholder && await IsPlaceholderAsync(entry.Path, cancellationToken)),
+            Held = entry.IsHeld,
+        };
+        // Made anew, for its ACL: from now on the record is as one that the command has made.
+        ops.Add(MultiOp.Delete($"{ZooNetTree.Mounts}/{entry.Name}", entry.Version));
+        ops.Add(MultiOp.Create($"{ZooNetTree.Mounts}/{entry.Name}", record.ToJson(entry.Name, _secret), acl: _secret.Acl));
         await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Whether a mount has made the znode at a mount point: nobody else gives it the proxies' ACL.</summary>
+    private async Task<bool> IsPlaceholderAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _secret.IsOwnAcl((await _home.CallAsync(c => c.GetAclAsync(path, cancellationToken), cancellationToken)).AccessControl);
+        }
+        catch (KeeperException e) when (e.Code is ErrorCode.NoNode or ErrorCode.NoAuth)
+        {
+            return false;
+        }
     }
 
     private async Task SetStateAsync(MountEntry entry, MountState state, CancellationToken cancellationToken)
@@ -349,7 +369,8 @@ public sealed class MountService : IAsyncDisposable
         List<MultiOp> ops =
         [
             MultiOp.SetData(ZooNetTree.Mounts, []),
-            MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = state }).ToJson(), entry.Version),
+            MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = state }).ToJson(entry.Name, _secret),
+                entry.Version),
         ];
         await _home.CallAsync(c => c.MultiAsync(ops, cancellationToken), cancellationToken);
     }
@@ -388,7 +409,7 @@ public sealed class MountService : IAsyncDisposable
                     await _store.RefreshAsync(cancellationToken);
                 }
             }
-            catch (Exception e) when (e is KeeperException or ClusterUnreachableException or MountRefusedException)
+            catch (Exception e) when (e is KeeperException or ClusterUnreachableException or TreeException or MountRefusedException)
             {
                 SetWaiting(entry.Path, new ActivationProgress([e.Message]));
                 if (_reported != e.Message)
@@ -422,7 +443,7 @@ public sealed class MountService : IAsyncDisposable
         {
             return await work();
         }
-        catch (ClusterUnreachableException e)
+        catch (Exception e) when (e is ClusterUnreachableException or TreeException)
         {
             return MountOutcome.Refused(RefusalKind.Unavailable, e.Message);
         }

@@ -11,8 +11,18 @@ namespace ZooNet.Proxy.Control;
 /// <param name="Error">Why the record is bad; null for a good one.</param>
 public sealed record MountEntry(string Name, int Version, string Path, MountRecord? Record, Mount? Mount, string? Error)
 {
-    /// <summary>How far the mount is; a bad record counts as requested.</summary>
-    public MountState State => Record?.State ?? MountState.Requested;
+    /// <summary>How far the mount is; a bad record counts as requested, and so does one that no proxy has signed.</summary>
+    public MountState State => Record is { } record && IsSigned ? record.State : MountState.Requested;
+
+    /// <summary>Whether a proxy has written the record as it is.</summary>
+    public bool IsSigned { get; init; }
+
+    /// <summary>
+    /// Whether requests for the mount wait while it is not in use, because it was before: its record has been changed by hand, or lets it
+    /// join anew.
+    /// Otherwise the znode at the mount point shows.
+    /// </summary>
+    public bool IsHeld { get; init; }
 }
 
 /// <summary>The mount table as one reading found it. Immutable.</summary>

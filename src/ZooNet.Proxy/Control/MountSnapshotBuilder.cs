@@ -5,8 +5,8 @@ using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Proxy.Control;
 
-/// <summary>One child of the mounts' znode, as it was read.</summary>
-internal readonly record struct RawRecord(string Name, byte[]? Data, Stat Stat);
+/// <summary>One child of the mounts' znode, as it was read, with its ACL.</summary>
+internal readonly record struct RawRecord(string Name, byte[]? Data, Stat Stat, IReadOnlyList<Acl> Acl);
 
 /// <summary>
 /// Makes a snapshot of raw records. A bad record costs itself only. Every proxy comes to the same result: of two mounts that
@@ -14,13 +14,14 @@ internal readonly record struct RawRecord(string Name, byte[]? Data, Stat Stat);
 /// </summary>
 internal static class MountSnapshotBuilder
 {
-    public static MountSnapshot Build(IReadOnlyList<RawRecord> records, ProxyConfig config, MountTable before, long version, int tableVersion)
+    public static MountSnapshot Build(IReadOnlyList<RawRecord> records, ProxyConfig config, ProxySecret secret, MountSnapshot before,
+        long version, int tableVersion)
     {
         var entries = new List<MountEntry>();
         var points = new List<string>();
         foreach (var raw in records.OrderBy(r => r.Stat.Czxid).ThenBy(r => r.Name, StringComparer.Ordinal))
         {
-            var entry = Read(raw, config, before);
+            var entry = Read(raw, config, secret, before);
             if (entry.Mount is { } mount)
             {
                 if (points.FirstOrDefault(p => ZnodePath.IsAtOrUnder(mount.Path, p) || ZnodePath.IsAtOrUnder(p, mount.Path)) is { } other)
@@ -38,9 +39,14 @@ internal static class MountSnapshotBuilder
         return new MountSnapshot([.. entries.OrderBy(e => e.Path, StringComparer.Ordinal)], table, version, tableVersion);
     }
 
-    private static MountEntry Read(RawRecord raw, ProxyConfig config, MountTable before)
+    private static MountEntry Read(RawRecord raw, ProxyConfig config, ProxySecret secret, MountSnapshot before)
     {
         var path = ZooNetTree.MountPointOf(raw.Name);
+        if (!secret.KeepsOthersOut(raw.Acl))
+        {
+            return new MountEntry(raw.Name, raw.Stat.Version, path, null, null,
+                $"others than the proxies can change its znode: its ACL is {TreeInspection.TextOf(raw.Acl)}; make it with auth::cdrwa");
+        }
         MountRecord record;
         try
         {
@@ -57,10 +63,17 @@ internal static class MountSnapshotBuilder
         }
         var cluster = config.FindCluster(record.Cluster!)!;
         // A mount that did not change stays the same object: its counters go on, and sessions see that it is the same.
-        var mount = before.At(path) is { } known && known.Cluster == cluster.Ordinal && known.RemotePath == record.RemotePath && known.Options == options
+        var mount = before.Table.At(path) is { } known && known.Cluster == cluster.Ordinal && known.RemotePath == record.RemotePath
+            && known.Options == options
             ? known
             : new Mount(path, cluster.Ordinal, cluster.Name, record.RemotePath!, options);
-        return new MountEntry(raw.Name, raw.Stat.Version, path, record, mount, null);
+        var isSigned = record.IsSigned(raw.Name, secret);
+        var wasInUse = before.At(path) is { Mount: not null } old && (old.State == MountState.Active || old.IsHeld);
+        return new MountEntry(raw.Name, raw.Stat.Version, path, record, mount, null)
+        {
+            IsSigned = isSigned,
+            IsHeld = isSigned ? record is { Held: true, State: MountState.Joining } : wasInUse,
+        };
     }
 
     private static string? Check(string name, string path, MountRecord record, ProxyConfig config, out MountOptions options)

@@ -24,7 +24,6 @@ public sealed class MountStore : IAsyncDisposable
     private List<TaskCompletionSource> _waiting = [];
     private bool _disposed;
     private volatile MountSnapshot _current = MountSnapshot.Empty;
-    private bool _treeMade;
 
     /// <summary>Makes a store. It does nothing before <see cref="Start"/>.</summary>
     /// <param name="home">The control session of the home cluster.</param>
@@ -55,11 +54,15 @@ public sealed class MountStore : IAsyncDisposable
     /// </summary>
     public Task FirstRead => _first.Task;
 
+    /// <summary>Why the last reading failed; null after one that did not. What was read before stays in use.</summary>
+    public string? Error => _loop.Failure;
+
     /// <summary>Begins to read and to watch.</summary>
     public void Start() => _loop.Start();
 
     /// <summary>Waits for a reading that begins after this call, so that it shows what the control session has written before.</summary>
     /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    /// <exception cref="TreeException">The proxies' tree in home is not in order.</exception>
     /// <exception cref="KeeperException">Home refused it.</exception>
     public async Task<MountSnapshot> RefreshAsync(CancellationToken cancellationToken)
     {
@@ -115,7 +118,7 @@ public sealed class MountStore : IAsyncDisposable
         // That home is away is told already.
         if (e is not ClusterUnreachableException)
         {
-            _logger.TableNotRead(e.Message);
+            _logger.TableNotRead(_first.Task.IsCompleted ? "the last one stays in use" : "no client is served before", e.Message);
         }
     }
 
@@ -126,14 +129,14 @@ public sealed class MountStore : IAsyncDisposable
         {
             await ReadTableAsync(cancellationToken);
             waiting.ForEach(w => w.TrySetResult());
-            return Loop.UntilRung;
+            return ProxyTree.CheckInterval;
         }
         catch (Exception e)
         {
-            if (e is KeeperException { Code: ErrorCode.NoAuth })
+            if (e is TreeException { IsAbsent: true })
             {
-                // We may not mount here, so there are no mounts: home can be served all the same.
-                _first.TrySetResult();
+                // Home says that there is no table, so there are no mounts: it can be served all the same.
+                Publish(MountSnapshot.Empty);
             }
             waiting.ForEach(w => w.TrySetException(e));
             throw;
@@ -142,11 +145,7 @@ public sealed class MountStore : IAsyncDisposable
 
     private async Task ReadTableAsync(CancellationToken cancellationToken)
     {
-        if (!_treeMade)
-        {
-            await MakeTreeAsync(cancellationToken);
-            _treeMade = true;
-        }
+        await _home.Tree.EnsureAsync(cancellationToken);
         ChildrenResult children;
         try
         {
@@ -154,7 +153,8 @@ public sealed class MountStore : IAsyncDisposable
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
-            _treeMade = false;
+            // The tree is gone; the next reading makes it again.
+            _home.Tree.Forget();
             throw;
         }
         var records = new List<RawRecord>();
@@ -162,8 +162,11 @@ public sealed class MountStore : IAsyncDisposable
         {
             try
             {
-                var result = await _home.CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{name}", watch: true), cancellationToken);
-                records.Add(new RawRecord(name, result.Data, result.Stat));
+                var path = $"{ZooNetTree.Mounts}/{name}";
+                var result = await _home.CallAsync(c => c.GetDataAsync(path, watch: true), cancellationToken);
+                // Whoever changes the ACL later has the secret, or had the znode's permission before; then it is found here.
+                var acl = await _home.CallAsync(c => c.GetAclAsync(path, cancellationToken), cancellationToken);
+                records.Add(new RawRecord(name, result.Data, result.Stat, acl.AccessControl));
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
             {
@@ -171,7 +174,7 @@ public sealed class MountStore : IAsyncDisposable
             }
         }
         var version = records.Select(r => r.Stat.Mzxid).Append(children.Stat.Pzxid).Max();
-        Publish(MountSnapshotBuilder.Build(records, _config, _current.Table, version, children.Stat.Version));
+        Publish(MountSnapshotBuilder.Build(records, _config, _secret, _current, version, children.Stat.Version));
     }
 
     private void Publish(MountSnapshot snapshot)
@@ -190,27 +193,5 @@ public sealed class MountStore : IAsyncDisposable
             Changed?.Invoke(snapshot);
         }
         _first.TrySetResult();
-    }
-
-    /// <summary>
-    /// Makes the znodes that all proxies of the region share. Whoever comes first makes them; others find them.
-    /// </summary>
-    private async Task MakeTreeAsync(CancellationToken cancellationToken)
-    {
-        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Mounts, ZooNetTree.Sessions })
-        {
-            try
-            {
-                await _home.CallAsync(c => c.CreateAsync(path, [], acl: _secret.Acl), cancellationToken);
-            }
-            catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
-            {
-            }
-            catch (KeeperException e)
-            {
-                _logger.TreeNotMade(path, e.Message);
-                throw;
-            }
-        }
     }
 }

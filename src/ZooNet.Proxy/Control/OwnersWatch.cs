@@ -43,8 +43,8 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
 
         void Report(Exception e)
         {
-            // That home is away is told already.
-            if (e is not ClusterUnreachableException)
+            // That home is away, or its tree is not in order, is told already.
+            if (e is not (ClusterUnreachableException or TreeException))
             {
                 logger.OwnersNotFollowed(e.Message);
             }
@@ -133,6 +133,8 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
     /// <summary>Arms the watch, and finds what there is to read and what is gone.</summary>
     private async Task ListAsync(HashSet<string> changed, CancellationToken cancellationToken)
     {
+        // Only in a folder that nobody else can write is there no more than the proxies have made.
+        await _home.Tree.EnsureAsync(cancellationToken);
         await _home.CallAsync(c => c.AddWatchAsync(ZooNetTree.Sessions, AddWatchMode.PersistentRecursive), cancellationToken);
         var folders = await Task.WhenAll(Enumerable.Range(0, SessionRecord.Folders).Select(async number =>
         {

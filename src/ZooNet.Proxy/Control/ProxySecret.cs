@@ -45,6 +45,13 @@ public sealed class ProxySecret
     /// <summary>Whether an entry of an ACL stands for the proxies.</summary>
     public bool IsOurs(Acl entry) => entry.Scheme == "digest" && _known.Any(k => k.Digest == entry.Id);
 
+    /// <summary>Whether an ACL is the one that proxies give to their znodes, with either secret.</summary>
+    public bool IsOwnAcl(IReadOnlyList<Acl> acl) => acl is { Count: 2 }
+        && acl.Any(a => a.Perms == Permissions.All && IsOurs(a)) && acl.Contains(new Acl(Permissions.Read, "world", "anyone"));
+
+    /// <summary>Whether an ACL lets nobody but the proxies do anything but read.</summary>
+    public bool KeepsOthersOut(IReadOnlyList<Acl> acl) => acl.All(a => (a.Perms & ~Permissions.Read) == 0 || IsOurs(a));
+
     /// <summary>The identity of a secret in an ACL (source: <c>DigestAuthenticationProvider.generateDigest</c>).</summary>
     /// <param name="secret"><c>user:password</c>.</param>
     public static string DigestOf(string secret)

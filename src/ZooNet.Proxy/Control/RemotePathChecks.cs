@@ -9,6 +9,7 @@ internal static class RemotePathChecks
     /// <summary>Checks that the remote path may be mounted and is there, or makes it.</summary>
     /// <returns>Null, or a refusal.</returns>
     /// <exception cref="ClusterUnreachableException">The cluster can't be asked.</exception>
+    /// <exception cref="TreeException">What the proxies keep there is not in order.</exception>
     public static async Task<MountOutcome?> CheckAsync(ClusterControl remote, string path, bool create, CancellationToken cancellationToken)
     {
         var name = remote.Cluster.Name;
@@ -73,7 +74,8 @@ internal static class RemotePathChecks
     {
         try
         {
-            return (await remote.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts), cancellationToken)).Names;
+            return !await remote.Tree.CheckAsync(cancellationToken) ? []
+                : (await remote.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Mounts), cancellationToken)).Names;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {

@@ -21,6 +21,9 @@ public static class ZooNetTree
     /// <summary>Folders with the records of clients' sessions in other clusters.</summary>
     public const string Sessions = Root + "/sessions";
 
+    /// <summary>What the tree consists of, the root first.</summary>
+    public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions];
+
     /// <summary>The znode of a view's record.</summary>
     public static string ViewOf(string view) => $"{Views}/{view}";
 

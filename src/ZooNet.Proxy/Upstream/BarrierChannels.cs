@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
 
 namespace ZooNet.Proxy.Upstream;
 
@@ -13,7 +13,8 @@ namespace ZooNet.Proxy.Upstream;
 /// Carries barriers: one session of the proxy's own to each server that is read through, pinned to that server, so that a barrier
 /// refreshes the very server whose reads wait for it. Thread-safe.
 /// </summary>
-public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogger<BarrierChannels> logger) : IBarrierTransport, IAsyncDisposable
+public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<BarrierChannels> logger)
+    : IBarrierTransport, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<UpstreamServer, Lazy<ZooKeeperClient>> _channels = new();
 
@@ -99,7 +100,7 @@ public sealed class BarrierChannels(ProxyConfig config, TimeProvider time, ILogg
             Servers = [new ServerAddress(endpoint.Address.ToString(), endpoint.Port)],
             SessionTimeout = config.SessionTimeout,
             AttemptTimeout = config.ConnectTimeout,
-            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(config.Secret))],
+            Auth = secret.Credentials,
             TimeProvider = time,
         });
     }

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
@@ -20,7 +19,8 @@ namespace ZooNet.Proxy.Views;
 /// whether the server tells also of znodes that this session may not read (servers from 3.8.4 and 3.9.2 on do not, unless the session is the
 /// super user's): if it does not, a change could be missed, and the watch is off. Servers before 3.6 have no such watches.
 /// </remarks>
-public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvider time, ILogger<InterestWatch> logger) : IBarrierTransport, IAsyncDisposable
+public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region region, TimeProvider time,
+    ILogger<InterestWatch> logger) : IBarrierTransport, IAsyncDisposable
 {
     /// <summary>How long a read waits at most to learn whether it needs a barrier. A home server that is slower is given up.</summary>
     public static readonly TimeSpan RefreshTimeout = TimeSpan.FromSeconds(1);
@@ -166,7 +166,7 @@ public sealed class InterestWatch(ProxyConfig config, Region region, TimeProvide
             Servers = [.. config.Home.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
             SessionTimeout = config.SessionTimeout,
             AttemptTimeout = config.ConnectTimeout,
-            Auth = [new AuthCredentials("digest", Encoding.UTF8.GetBytes(config.Secret))],
+            Auth = secret.Credentials,
             TimeProvider = time,
         });
         var link = new Link(client, following.Watermark);

@@ -32,13 +32,7 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
             return false;
         }
         var id = $"{_name}-{session:x}";
-        try
-        {
-            await home.CallAsync(c => c.CreateAsync(ZooNetTree.Proxies, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
-        }
-        catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
-        {
-        }
+        await home.Tree.EnsureAsync(cancellationToken);
         await home.CallAsync(c => c.SessionId == session
             ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, secret.Acl, cancellationToken: cancellationToken)
             : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken);

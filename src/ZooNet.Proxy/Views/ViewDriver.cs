@@ -26,6 +26,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private readonly ClusterControls _clusters;
     private readonly MountStore _store;
     private readonly Region _region;
+    private readonly ProxySecret _secret;
     private readonly ISessionFence? _sessions;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -65,6 +66,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         _clusters = clusters;
         _store = store;
         _region = region;
+        _secret = secret;
         _sessions = sessions;
         _time = time;
         _logger = logger;
@@ -125,7 +127,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             await SignOffAsync(limit.Token);
         }
-        catch (Exception e) when (e is KeeperException or ClusterUnreachableException or OperationCanceledException)
+        catch (Exception e) when (e is KeeperException or ClusterUnreachableException or TreeException or OperationCanceledException)
         {
             // Then the registration goes with its session.
         }
@@ -242,7 +244,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     }
 
     private void Report(Exception e) =>
-        _logger.ViewsNotRead(_config.Home.Name, e is KeeperException or ClusterUnreachableException ? e.Message : e.ToString());
+        _logger.ViewsNotRead(_config.Home.Name, e is KeeperException or ClusterUnreachableException or TreeException ? e.Message
+            : e.ToString());
 
     /// <summary>One round: look, write, follow, acknowledge.</summary>
     /// <returns>True where something was changed that the next round has to look at.</returns>
@@ -395,7 +398,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         var routed = active.Where(m => !m.Options.Barriers || standing.Usable.Contains((m.ClusterName, m.RemotePath)))
             // Those that are not usable only because this proxy is not admitted wait for the lease; the others by themselves.
             .Concat(active.Where(m => m.Options.Barriers && standing.Blocked.Contains((m.ClusterName, m.RemotePath))).Select(m => _activation.IsAdmitted ? HeldOf(m) : m))
-            .Concat(table.Entries.Where(e => e is { State: MountState.Joining, Mount: not null, Record.Held: true }).Select(e => HeldOf(e.Mount!)));
+            .Concat(table.Entries.Where(e => e is { IsHeld: true, Mount: not null }).Select(e => HeldOf(e.Mount!)));
         await RouteAsync([.. routed], table.Version);
         _activation.Applied(standing);
         _progress = _progress with { Why = standing.Why, Graph = standing.Graph, Views = [.. _activation.Known] };
@@ -488,7 +491,8 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 await _clusters.Home.CallAsync(c => c.MultiAsync(
                 [
                     MultiOp.SetData(ZooNetTree.Mounts, []),
-                    MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}", (entry.Record! with { State = MountState.Joining, Held = true }).ToJson(), entry.Version),
+                    MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}",
+                        (entry.Record! with { State = MountState.Joining, Held = true }).ToJson(entry.Name, _secret), entry.Version),
                 ], cancellationToken), cancellationToken);
             }
             catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NoNode)
@@ -566,7 +570,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 await _folders[cluster!.Ordinal].ReadAsync(cancellationToken);
                 await _folders[cluster.Ordinal].WriteAsync(proposed, cancellationToken);
             }
-            catch (Exception e) when (e is KeeperException or ClusterUnreachableException)
+            catch (Exception e) when (e is KeeperException or ClusterUnreachableException or TreeException)
             {
                 // Then whoever comes next in this region does it, or an operator forces what waits.
             }

@@ -13,8 +13,8 @@ namespace ZooNet.Proxy.Views;
 internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILogger logger)
 {
     private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (long Czxid, int Aversion)> _trusted = new(StringComparer.Ordinal);
     private Dictionary<string, int> _versions = new(StringComparer.Ordinal);
-    private bool _treeMade;
     private int _dirty = 1;
 
     /// <summary>Whether the folder may hold something that was not read yet. May be set by any thread.</summary>
@@ -37,19 +37,28 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
     }
 
     /// <summary>Reads all records, and sets watches on them. A bad one is reported once and left out.</summary>
+    /// <exception cref="TreeException">The proxies' tree there is not in order.</exception>
     /// <exception cref="ClusterUnreachableException">The cluster does not answer.</exception>
     /// <exception cref="KeeperException">The cluster refused it.</exception>
     public async Task<IReadOnlyList<ViewRecord>> ReadAsync(CancellationToken cancellationToken)
     {
-        await MakeTreeAsync(cancellationToken);
-        var children = await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Views, watch: true, cancellationToken), cancellationToken);
+        await cluster.Tree.EnsureAsync(cancellationToken);
+        var children = await ListAsync(ZooNetTree.Views, cancellationToken);
         var found = await Task.WhenAll(children.Names.Select(ReadOneAsync));
         var versions = new Dictionary<string, int>(StringComparer.Ordinal);
         var records = new List<ViewRecord>();
         foreach (var (name, result) in found.Where(f => f.Result is not null))
         {
-            versions[name] = result!.Value.Stat.Version;
-            if (ViewRecordJson.TryParse(result.Value.Data, name, out var error) is { } record)
+            var (data, stat) = (result!.Value.Data, result.Value.Stat);
+            versions[name] = stat.Version;
+            if (await WhyNotOursAsync(name, stat, cancellationToken) is { } why)
+            {
+                if (_reported.Add(why))
+                {
+                    logger.BadView(cluster.Cluster.Name, why);
+                }
+            }
+            else if (ViewRecordJson.TryParse(data, name, out var error) is { } record)
             {
                 records.Add(record);
             }
@@ -77,15 +86,39 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
     /// <summary>The proxies that are registered in this cluster: those of the region whose home it is. Watched.</summary>
     /// <exception cref="ClusterUnreachableException">The cluster does not answer.</exception>
     /// <exception cref="KeeperException">The cluster refused it.</exception>
-    public async Task<IReadOnlyCollection<string>> ReadLiveAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyCollection<string>> ReadLiveAsync(CancellationToken cancellationToken) =>
+        // Where there is no such folder nothing is known of them: it does not mean that there are none.
+        (await ListAsync(ZooNetTree.Proxies, cancellationToken)).Names;
+
+    /// <summary>Why a record may be anybody's; null for one that only proxies can have written. Each state of an ACL is looked at
+    /// once.</summary>
+    private async Task<string?> WhyNotOursAsync(string name, Stat stat, CancellationToken cancellationToken)
+    {
+        if (_trusted.TryGetValue(name, out var trusted) && trusted == (stat.Czxid, stat.Aversion))
+        {
+            return null;
+        }
+        var path = ZooNetTree.ViewOf(name);
+        var acl = (await cluster.CallAsync(c => c.GetAclAsync(path, cancellationToken), cancellationToken)).AccessControl;
+        if (!secret.KeepsOthersOut(acl))
+        {
+            return $"{path} can be changed by others than the proxies: its ACL is {TreeInspection.TextOf(acl)}";
+        }
+        _trusted[name] = (stat.Czxid, stat.Aversion);
+        return null;
+    }
+
+    private async Task<ChildrenResult> ListAsync(string folder, CancellationToken cancellationToken)
     {
         try
         {
-            return (await cluster.CallAsync(c => c.GetChildrenAsync(ZooNetTree.Proxies, watch: true, cancellationToken), cancellationToken)).Names;
+            return await cluster.CallAsync(c => c.GetChildrenAsync(folder, watch: true, cancellationToken), cancellationToken);
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
-            return [];
+            // The tree is gone; the next reading makes it again.
+            cluster.Tree.Forget();
+            throw;
         }
     }
 
@@ -115,27 +148,11 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
         }
         catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NodeExists or ErrorCode.NoNode)
         {
-            _treeMade &= e.Code != ErrorCode.NoNode;
+            if (e.Code == ErrorCode.NoNode)
+            {
+                cluster.Tree.Forget();
+            }
             return false;
         }
-    }
-
-    private async Task MakeTreeAsync(CancellationToken cancellationToken)
-    {
-        if (_treeMade)
-        {
-            return;
-        }
-        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Views })
-        {
-            try
-            {
-                await cluster.CallAsync(c => c.CreateAsync(path, [], acl: secret.Acl, cancellationToken: cancellationToken), cancellationToken);
-            }
-            catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
-            {
-            }
-        }
-        _treeMade = true;
     }
 }

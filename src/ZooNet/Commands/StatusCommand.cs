@@ -46,6 +46,7 @@ public static class StatusCommand
     private static string WhyNot(StatusReply status) =>
         status.Draining ? "it drains"
         : status.Clusters.FirstOrDefault(cluster => cluster.Home && !cluster.Up) is { } home ? $"home cluster {home.Name} is down: {home.LastError}"
+        : status.Problems.Count > 0 ? status.Problems[0]
         : "it has not read the mount table yet";
 
     private static void Write(StatusReply status)
@@ -54,6 +55,10 @@ public static class StatusCommand
         Output.Line($"proxy {status.ProxyId} of region {status.Region}: {state}, ZooNet {status.Version}, up since {status.Started:u}");
         Output.Line($"listening on {(status.Listen.Count == 0 ? "nothing" : string.Join(", ", status.Listen))}; {status.Sessions} sessions, {status.Connections} connections, {status.ResidentBytes / 1048576} MiB");
         Output.Line($"consistency {status.Consistency}, barrier {status.Barrier}");
+        foreach (var problem in status.Problems)
+        {
+            Output.Line($"PROBLEM: {problem}");
+        }
         Output.Line();
         var clusters = Output.NewTable("cluster", "role", "state", "server", "rtt", "circuit", "sessions", "");
         foreach (var c in status.Clusters)
@@ -71,7 +76,7 @@ public static class StatusCommand
         }
         if (status.Mounts.Count == 0)
         {
-            Output.Line("nothing is mounted");
+            Output.Line(status.Ready || status.Draining ? "nothing is mounted" : "what is mounted is not known");
             return;
         }
         MountsCommand.Write(status.Mounts);

@@ -128,9 +128,10 @@ public sealed class MountTests : IAsyncLifetime
     public async Task Mounts_are_not_chained()
     {
         // A mount of region eu's own, as a proxy there would have written it.
-        await _eu.CreateAsync("/zookeeper/zoonet");
-        await _eu.CreateAsync(ZooNetTree.Mounts);
-        await _eu.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), """{"cluster":"ap","remotePath":"/","state":"active"}"""u8.ToArray());
+        var admin = await _regions.ConnectAsync(_regions.Eu.Address, Secret);
+        await admin.MultiAsync([.. ZooNetTree.Folders.Select(path => MultiOp.Create(path, [], acl: Private))]);
+        var record = """{"cluster":"ap","remotePath":"/","state":"active"}"""u8.ToArray();
+        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), record, acl: Private);
         await _eu.CreateAsync("/mnt");
         await _eu.CreateAsync("/mnt/ap");
 
@@ -213,7 +214,8 @@ public sealed class MountTests : IAsyncLifetime
     public async Task A_record_written_by_hand_is_taken_on_by_a_proxy()
     {
         var admin = await _regions.ConnectAsync(_regions.Us.Address, Secret);
-        await admin.CreateAsync("/zookeeper/zoonet/mounts/by%2Fhand", """{ "cluster": "eu", "remotePath": "/apps", "options": "ro" }"""u8.ToArray());
+        await admin.CreateAsync("/zookeeper/zoonet/mounts/by%2Fhand",
+            """{ "cluster": "eu", "remotePath": "/apps", "options": "ro" }"""u8.ToArray(), acl: Private);
 
         await TwoRegions.Eventually(() => Task.FromResult(_proxy.Host.Path.Region.Mounts.At("/by/hand") is not null));
 
@@ -227,7 +229,8 @@ public sealed class MountTests : IAsyncLifetime
     public async Task A_record_written_by_hand_that_no_mount_command_would_make_waits_with_its_reason()
     {
         var admin = await _regions.ConnectAsync(_regions.Us.Address, Secret);
-        await admin.CreateAsync("/zookeeper/zoonet/mounts/m", """{ "cluster": "eu", "remotePath": "/missing" }"""u8.ToArray());
+        await admin.CreateAsync("/zookeeper/zoonet/mounts/m", """{ "cluster": "eu", "remotePath": "/missing" }"""u8.ToArray(),
+            acl: Private);
 
         await TwoRegions.Eventually(async () => (await _proxy.MountsAsync()) is [{ State: "requested", WaitingFor: [var why] }] && why.Contains("has no znode /missing"));
         await _eu.CreateAsync("/missing");
@@ -248,7 +251,7 @@ public sealed class MountTests : IAsyncLifetime
     {
         await _proxy.MountAsync("eu:/apps", "/good");
         var admin = await _regions.ConnectAsync(_regions.Us.Address, Secret);
-        await admin.CreateAsync("/zookeeper/zoonet/mounts/bad", Encoding.UTF8.GetBytes(json));
+        await admin.CreateAsync("/zookeeper/zoonet/mounts/bad", Encoding.UTF8.GetBytes(json), acl: Private);
 
         await TwoRegions.Eventually(async () => (await _proxy.MountsAsync()).Count == 2);
         var bad = (await _proxy.MountsAsync()).Single(m => m.Path == "/bad");
@@ -265,7 +268,8 @@ public sealed class MountTests : IAsyncLifetime
     {
         await _proxy.MountAsync("eu:/apps", "/good");
         var admin = await _regions.ConnectAsync(_regions.Us.Address, Secret);
-        await admin.CreateAsync(ZooNetTree.RecordOf("/good/inside"), """{ "cluster": "eu", "remotePath": "/apps", "state": "active" }"""u8.ToArray());
+        await admin.CreateAsync(ZooNetTree.RecordOf("/good/inside"),
+            """{ "cluster": "eu", "remotePath": "/apps", "state": "active" }"""u8.ToArray(), acl: Private);
 
         await TwoRegions.Eventually(async () => (await _proxy.MountsAsync()).Any(m => m.Error?.Contains("overlaps the older mount on /good") == true));
 
@@ -329,6 +333,8 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Contains("the cluster 'us' can't be reached", message);
         Assert.NotNull(_proxy.Host.Path.Region.Mounts.At("/mnt/eu"));
     }
+
+    private static readonly IReadOnlyList<Acl> Private = new ProxySecret(Secret).Acl;
 
     private const string Secret = ZooNet.Proxy.Configuration.ProxyConfig.DefaultSecret;
 }

@@ -236,8 +236,9 @@ public sealed class RecordStoreTests : IAsyncLifetime
             Secret = Secret,
             SessionTimeout = TimeSpan.FromSeconds(6),
         };
-        var clusters = new ClusterControls(config, TimeProvider.System, NullLogger<ClusterControl>.Instance);
-        var records = new RecordStore(config, clusters, new ProxySecret(config), new ProxyInstance(), _time, NullLogger<RecordStore>.Instance);
+        var secret = new ProxySecret(config);
+        var clusters = new ClusterControls(config, secret, TimeProvider.System, NullLogger<ClusterControl>.Instance);
+        var records = new RecordStore(config, clusters, secret, new ProxyInstance(), _time, NullLogger<RecordStore>.Instance);
         var proxy = new Proxy(clusters, records, _home);
         _owned.Add(proxy);
         clusters.Home.Start();

@@ -123,7 +123,7 @@ public sealed class InterestWatchTests : IAsyncLifetime
         Home = new ClusterConfig("us", 0, [], [new HostPort("127.0.0.1", _home.Address.Port)]),
         SessionTimeout = TimeSpan.FromSeconds(2),
         Secret = secret,
-    }, _region, TimeProvider.System, NullLogger<InterestWatch>.Instance);
+    }, new ProxySecret(secret), _region, TimeProvider.System, NullLogger<InterestWatch>.Instance);
 
     private async Task<long> SetAsync(string path) => (await _client.SetDataAsync(path, [1])).Zxid;
 

@@ -15,6 +15,8 @@ namespace ZooNet.Proxy.Tests.Views;
 /// <summary>Proxies that keep the interest graph among themselves: what they couple, whom they wait for.</summary>
 public sealed class ViewDriverTests : IAsyncLifetime
 {
+    private static readonly IReadOnlyList<Acl> Private = new ProxySecret(ProxyConfig.DefaultSecret).Acl;
+
     private TwoRegions _regions = null!;
     private RunningProxy _us = null!;
 
@@ -153,7 +155,8 @@ public sealed class ViewDriverTests : IAsyncLifetime
         await PublishAsync(new ViewRecord { View = "eu", Region = "eu", Home = "eu", Version = 1, Revision = 1, Proxies = [new("eu-silent", new Dictionary<string, long>())] });
         var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
         await admin.CreateAsync("/by-hand");
-        await admin.CreateAsync(ZooNetTree.RecordOf("/by-hand"), new MountRecord { Cluster = "eu", RemotePath = "/apps", State = MountState.Active }.ToJson());
+        await admin.CreateAsync(ZooNetTree.RecordOf("/by-hand"),
+            new MountRecord { Cluster = "eu", RemotePath = "/apps", State = MountState.Active }.ToJson(), acl: Private);
 
         await TwoRegions.Eventually(async () => await _us.MountsAsync() is [{ State: "joining", WaitingFor: ["proxy eu-silent of region eu"] }]);
     }
@@ -162,8 +165,8 @@ public sealed class ViewDriverTests : IAsyncLifetime
     public async Task A_bad_view_record_is_ignored_and_harms_nothing()
     {
         var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
-        await admin.CreateAsync(ZooNetTree.ViewOf("zz"), "{ no JSON"u8.ToArray());
-        await admin.CreateAsync(ZooNetTree.ViewOf("yy"), Encoding.UTF8.GetBytes("""{"format":1,"view":"other"}"""));
+        await admin.CreateAsync(ZooNetTree.ViewOf("zz"), "{ no JSON"u8.ToArray(), acl: Private);
+        await admin.CreateAsync(ZooNetTree.ViewOf("yy"), Encoding.UTF8.GetBytes("""{"format":1,"view":"other"}"""), acl: Private);
 
         await MountAsync(_us, "eu:/apps", "/mnt/eu");
         Assert.Equal(["us"], (await GraphAsync(_us)).Views.Select(v => v.Name));
@@ -182,7 +185,8 @@ public sealed class ViewDriverTests : IAsyncLifetime
             Mounts = [.. own.Mounts, new ViewMount("ap", "/x", PublishedState.Active)],
         });
         var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
-        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), new MountRecord { Cluster = "ap", RemotePath = "/x", State = MountState.Active }.ToJson());
+        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), new MountRecord { Cluster = "ap", RemotePath = "/x",
+            State = MountState.Active }.ToJson(ZooNetTree.NameOf("/mnt/ap"), new ProxySecret(ProxyConfig.DefaultSecret)), acl: Private);
 
         var restarted = await _regions.StartProxyAsync(c => c with { Remotes = [dead, c.Remotes[0] with { Ordinal = 2 }] }, waitReady: false);
         var client = await _regions.ConnectAsync(restarted.Host.ClientEndPoints[0]);
@@ -249,19 +253,18 @@ public sealed class ViewDriverTests : IAsyncLifetime
     private async Task PublishAsync(ViewRecord record, bool live = true)
     {
         var admin = await _regions.ConnectAsync(_regions.Eu.Address, ProxyConfig.DefaultSecret);
-        foreach (var path in new[] { ZooNetTree.Root, ZooNetTree.Views })
+        foreach (var path in ZooNetTree.Folders)
         {
-            await admin.CreateAsync(path);
+            await admin.CreateAsync(path, acl: Private);
         }
         if (live)
         {
-            await admin.CreateAsync(ZooNetTree.Proxies);
             foreach (var proxy in record.Proxies)
             {
-                await admin.CreateAsync($"{ZooNetTree.Proxies}/{proxy.Id}", flags: CreateFlags.Ephemeral);
+                await admin.CreateAsync($"{ZooNetTree.Proxies}/{proxy.Id}", flags: CreateFlags.Ephemeral, acl: Private);
             }
         }
-        await admin.CreateAsync(ZooNetTree.ViewOf(record.View), ViewRecordJson.Format(record));
+        await admin.CreateAsync(ZooNetTree.ViewOf(record.View), ViewRecordJson.Format(record), acl: Private);
     }
 
     private async Task PublishOwnAsync(Func<ViewRecord, ViewRecord> change)
