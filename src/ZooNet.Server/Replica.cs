@@ -29,6 +29,9 @@ internal abstract class Replica
     private List<ClientConnection> _withOutput = [];
     private ClientConnection? _executing;
 
+    /// <summary>Of the frames being executed: those with credentials, which do not keep a session alive.</summary>
+    private long _noSigns;
+
     protected Replica(EmbeddedServerOptions options)
     {
         Options = options;
@@ -279,9 +282,11 @@ internal abstract class Replica
         switch (header.Op)
         {
             case OpCode.Auth:
+                _noSigns++;
                 return Authenticate(connection, header.Xid, body);
             case OpCode.Sasl:
                 // A server without SASL answers so, and nothing is wrong.
+                _noSigns++;
                 connection.BeginReply(header.Xid, 0).WriteInt(-1);
                 connection.EndReply();
                 return true;
@@ -378,6 +383,7 @@ internal abstract class Replica
         lock (Gate)
         {
             _executing = connection;
+            _noSigns = 0;
             var (received, sent) = (connection.Traffic.Received, connection.Traffic.Sent);
             var consumed = connection.Execute(span, out pause);
             _executing = null;
@@ -386,8 +392,8 @@ internal abstract class Replica
             Traffic.AddLatency(connection.Traffic.Received - received, elapsed);
             Traffic.Received += connection.Traffic.Received - received;
             Traffic.Sent += connection.Traffic.Sent - sent;
-            // The end of a connection is no sign of life.
-            if (connection.State == ConnectionState.Ready && connection.Traffic.Received > received)
+            // The end of a connection is no sign of life, and neither are credentials.
+            if (connection.State == ConnectionState.Ready && connection.Traffic.Received - received > _noSigns)
             {
                 Touch(connection.SessionId);
             }

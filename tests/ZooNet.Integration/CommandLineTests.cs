@@ -32,6 +32,7 @@ public sealed class CommandLineTests(RegionsFixture regions)
         Assert.Contains("of region us: ready", status);
         Assert.Matches(@"eu\s+remote\s+up", status);
         Assert.DoesNotContain('\u001b', status);
+        Assert.DoesNotContain(" \n", status);
 
         Assert.Equal(new CommandResult(0, "/cli/eu is unmounted\n", ""), await proxy.RunAsync("unmount", "/cli/eu"));
         Assert.Equal("nothing is mounted\n", (await proxy.RunAsync("mounts")).Output);
@@ -61,10 +62,12 @@ public sealed class CommandLineTests(RegionsFixture regions)
                 (1, "'/' can't be a mount point", "mount eu:/cli-refusals /"),
                 (1, "/zookeeper is ZooKeeper's own", "mount eu:/cli-refusals /zookeeper/x"),
                 (1, "has 1 child that the mount would hide", "mount eu:/cli-refusals /cli-full"),
-                (1, "something is mounted on /cli-mounted already", "mount eu:/cli-refusals /cli-mounted"),
+                (1, "eu:/cli-refusals is on /cli-mounted already, with rw", "mount eu:/cli-refusals /cli-mounted -o ro"),
                 (1, "lies inside the mount /cli-mounted", "mount eu:/cli-refusals /cli-mounted/x"),
                 (1, "nothing is mounted on /m; mounted are /cli-mounted", "unmount /m"),
                 (1, "no proxy answers at", "mounts --admin 127.0.0.1:1"),
+                (1, $"{proxy.Clients} is where clients of a ZooNet proxy connect; name the proxy's", $"mounts --admin {proxy.Clients}"),
+                (1, $"{regions.Us.Servers[0].Address} is a ZooKeeper server's client port", $"mounts --admin {regions.Us.Servers[0].Address}"),
                 (2, "'eu' is no source", "mount eu /m"),
                 (2, "the mount option 'fast' is not known", "mount eu:/x /m -o fast"),
                 (2, "'m' is no znode path", "mount eu:/x m"),
@@ -76,12 +79,30 @@ public sealed class CommandLineTests(RegionsFixture regions)
                 var result = await proxy.RunAsync(line.Split(' '));
                 Assert.True(result.ExitCode == exitCode, $"{line}: {result}");
                 Assert.Contains(reason, result.Error);
+                Assert.Single(result.Error.TrimEnd().Split('\n'));
                 Assert.Equal("", result.Output);
             }
+            Assert.Equal(new CommandResult(0, "eu:/cli-refusals is mounted on /cli-mounted already\n", ""),
+                await proxy.RunAsync("mount", "eu:/cli-refusals", "/cli-mounted"));
         }
         finally
         {
             await proxy.RunAsync("unmount", "/cli-mounted");
+        }
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_told_in_one_sentence_before_anything_is_started()
+    {
+        using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        taken.Start();
+        foreach (var (key, other) in new[] { ("listen", "admin"), ("admin", "listen") })
+        {
+            var result = await Zoonet.RunAsync(null, "proxy", "--region", "us", "--home-cluster", "us", "--home-servers", "127.0.0.1:1",
+                $"--{key}", taken.LocalEndpoint.ToString()!, $"--{other}", "127.0.0.1:0");
+
+            Assert.Equal(new CommandResult(1, "", $"zoonet: can't listen on {taken.LocalEndpoint}: another program listens there; "
+                + $"give '{key}' an address of this host that is free\n"), result);
         }
     }
 

@@ -29,6 +29,34 @@ public sealed class WireTests : IAsyncLifetime
         Assert.Contains($"0x{client.SessionId:x}:\n\t/e\n", await RealStandalone.AskAsync(_server.Address, "dump"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Credentials_are_no_sign_of_life_a_client_that_sends_nothing_else_loses_its_session()
+    {
+        await using var server = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(50) });
+        using var connection = new RawConnection(server.Address);
+        var request = new JuteWriter();
+        new ConnectRequest(0, 0, 100, 0, null, null).WriteFrame(request);
+        connection.Send(request.Written);
+        Assert.NotEqual(0, ConnectResponse.TryRead(connection.Receive())!.SessionId);
+        var sasl = Frame(1, OpCode.Sasl, w => w.WriteBuffer([1]));
+        var limit = DateTime.UtcNow.AddSeconds(20);
+        byte[]? reply = [];
+        while (reply is not null)
+        {
+            Assert.True(DateTime.UtcNow < limit, "the session is kept alive by SASL packets");
+            await Task.Delay(10);
+            try
+            {
+                connection.Send(sasl);
+                reply = connection.Receive();
+            }
+            catch (Exception e) when (e is System.Net.Sockets.SocketException or IOException)
+            {
+                reply = null;
+            }
+        }
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]

@@ -73,7 +73,7 @@ public static class AdminApi
         }
         var reply = new MountReply(outcome.Message, status.Describe(outcome.Entry!), outcome.Waiting.Count == 0);
         var location = "/api/v1/mounts" + string.Join('/', body.Path!.Split('/').Select(Uri.EscapeDataString));
-        return reply.Complete ? Results.Created(location, reply) : Results.Accepted(location, reply);
+        return outcome.WasSo ? Results.Ok(reply) : reply.Complete ? Results.Created(location, reply) : Results.Accepted(location, reply);
     }
 
     private static async Task<IResult> UnmountAsync(string path, bool? force, MountService service, StatusReporter status, CancellationToken cancellationToken)

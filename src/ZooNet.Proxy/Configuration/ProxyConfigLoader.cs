@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Collections.Frozen;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
@@ -15,6 +16,10 @@ public static class ProxyConfigLoader
 {
     /// <summary>What our environment variables start with.</summary>
     public const string VariablePrefix = "ZOONET_";
+
+    /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>
+    private static readonly FrozenSet<string> CommandVariables =
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL");
 
     /// <summary>Words that ZooKeeper knows, and ours; what the whitelist may name.</summary>
     public static FrozenSet<string> KnownWords { get; } = FrozenSet.Create(
@@ -41,8 +46,7 @@ public static class ProxyConfigLoader
         var strays = new List<string>();
         foreach (var (name, value) in variables ?? ProcessVariables())
         {
-            // ZOONET_CONFIG names the file itself.
-            if (!name.StartsWith(VariablePrefix, StringComparison.OrdinalIgnoreCase) || name.Equals("ZOONET_CONFIG", StringComparison.OrdinalIgnoreCase))
+            if (!name.StartsWith(VariablePrefix, StringComparison.OrdinalIgnoreCase) || CommandVariables.Contains(name))
             {
                 continue;
             }
@@ -65,7 +69,7 @@ public static class ProxyConfigLoader
         }
         catch (Exception e) when (e is InvalidDataException or FormatException or IOException or UnauthorizedAccessException)
         {
-            return Failed(new ConfigError("", null, $"the configuration file '{file}' can not be read: {(e.InnerException ?? e).Message}", null));
+            return Failed(new ConfigError("", null, WhyUnreadable(file, e), null));
         }
         var providers = root.Providers.ToList();
         var layers = new List<ConfigLayer>();
@@ -83,6 +87,24 @@ public static class ProxyConfigLoader
         ReportUnknownKeys(root, reader, file);
         var config = Read(reader);
         return new(reader.Errors.Count == 0 ? config : null, reader.Errors, reader.Warnings);
+    }
+
+    /// <summary>Says where a file stops to be JSON.</summary>
+    private static string WhyUnreadable(string? file, Exception error)
+    {
+        var cause = error;
+        while (cause is not JsonException && cause.InnerException is { } inner)
+        {
+            cause = inner;
+        }
+        if (cause is not JsonException { LineNumber: { } line } json)
+        {
+            return $"the configuration file '{file}' can not be read: {cause.Message}";
+        }
+        var end = json.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        var what = (end < 0 ? json.Message : json.Message[..end]).TrimEnd('.');
+        return $"the configuration file '{file}' is no JSON from line {line + 1}, byte {json.BytePositionInLine + 1} on: {what}; "
+            + "a configuration is a JSON file, see the examples in config/";
     }
 
     private static void ReportUnknownKeys(IConfigurationRoot root, ConfigReader reader, string? file)
@@ -139,7 +161,7 @@ public static class ProxyConfigLoader
         {
             return otherwise;
         }
-        // ZOONET_ADMIN is the variable of this key and of the commands' --admin, which is a URL. So a URL will do here, too.
+        // It is copied from the commands' --admin now and then, which is a URL.
         var text = found.Value.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? found.Value["http://".Length..].TrimEnd('/') : found.Value;
         return reader.Address("admin", text, found.Source, defaultPort: null, allowPortZero: true) ?? otherwise;
     }

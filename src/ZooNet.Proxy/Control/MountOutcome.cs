@@ -20,6 +20,9 @@ public enum RefusalKind
 /// <param name="Message">One sentence that says what happened or, of a refusal, why and what to do.</param>
 public sealed record MountOutcome(MountEntry? Entry, IReadOnlyList<string> Waiting, RefusalKind? Refusal, string Message)
 {
+    /// <summary>True when what was asked for was so before.</summary>
+    public bool WasSo { get; init; }
+
     internal static MountOutcome Refused(RefusalKind kind, string message) => new(null, [], kind, message);
 }
 

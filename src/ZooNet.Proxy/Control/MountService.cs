@@ -126,9 +126,16 @@ public sealed class MountService : IAsyncDisposable
         };
         var snapshot = await _store.RefreshAsync(cancellationToken);
         var pending = snapshot.At(path);
-        var isSame = pending is { State: MountState.Joining, Mount: not null } && SameMount(pending.Record!, record);
+        var isSame = pending is { State: MountState.Joining or MountState.Active, Mount: not null } && SameMount(pending.Record!, record);
+        var isDone = isSame && pending is { State: MountState.Active };
         if (!isSame)
         {
+            if (pending?.Record is { } other)
+            {
+                return MountOutcome.Refused(RefusalKind.Conflict, $"{other.Cluster}:{other.RemotePath} is on {path} already, with "
+                    + $"{other.Options ?? "no options"} and in state {pending.State.ToString().ToLowerInvariant()}; "
+                    + "unmount it first, or mount elsewhere");
+            }
             if (MountRules.CheckOverlap(path, snapshot.Entries.Select(e => e.Path)) is { } overlap)
             {
                 return MountOutcome.Refused(RefusalKind.Conflict, overlap);
@@ -157,9 +164,9 @@ public sealed class MountService : IAsyncDisposable
         }
         var waiting = entry.State == MountState.Active ? [] : WaitingFor(path);
         var message = entry.State == MountState.Active
-            ? $"{clusterName}:{remotePath} is mounted on {path}"
+            ? $"{clusterName}:{remotePath} is mounted on {path}{(isDone ? " already" : "")}"
             : $"{clusterName}:{remotePath} on {path} is joining and not yet used: {string.Join(", ", waiting)} did not acknowledge it; wait, or give the same command with --force if they are gone for good";
-        return new MountOutcome(entry, waiting, null, message);
+        return new MountOutcome(entry, waiting, null, message) { WasSo = isDone };
     }
 
     private async Task<MountOutcome> DoUnmountAsync(string path, bool force, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -95,9 +96,15 @@ public sealed class ProxyHost : IAsyncDisposable
     public IPEndPoint AdminEndPoint => _adminEndpoint!.IPEndPoint!;
 
     /// <summary>Starts to listen. Home need not be reachable.</summary>
-    /// <exception cref="IOException">An address can't be listened on.</exception>
+    /// <exception cref="IOException">An address can't be listened on. Nothing has been started then, and no session was opened.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
+        // The control plane starts before the listeners do, so that clients find it ready. An address that is taken must show before.
+        foreach (var address in Config.Listen)
+        {
+            CheckFree("listen", address);
+        }
+        CheckFree("admin", Config.Admin);
         await _app.StartAsync(cancellationToken);
         _started = true;
         Path.Log.Listening(string.Join(", ", ClientEndPoints));
@@ -161,11 +168,39 @@ public sealed class ProxyHost : IAsyncDisposable
         });
     }
 
-    private static void Listen(KestrelServerOptions options, HostPort address, bool raw, Action<ListenOptions> configure)
+    private static void CheckFree(string key, HostPort address)
+    {
+        try
+        {
+            var endpoint = new IPEndPoint(Resolve(address), address.Port);
+            using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(endpoint);
+            socket.Listen();
+        }
+        catch (SocketException e)
+        {
+            var why = e.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => "another program listens there",
+                SocketError.AddressNotAvailable => "this host has no such address",
+                SocketError.AccessDenied => "this user may not, ports below 1024 are for privileged ones",
+                SocketError.HostNotFound => "there is no such host",
+                _ => e.Message,
+            };
+            throw new IOException($"can't listen on {address}: {why}; give '{key}' an address of this host that is free", e);
+        }
+    }
+
+    private static IPAddress Resolve(HostPort address)
     {
         var addresses = IPAddress.TryParse(address.Host, out var literal) ? [literal] : Dns.GetHostAddresses(address.Host);
         // localhost stands for its IPv4 address where it has one: one listener for each configured address.
-        var chosen = addresses.FirstOrDefault(a => a.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) ?? addresses[0];
+        return addresses.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork) ?? addresses[0];
+    }
+
+    private static void Listen(KestrelServerOptions options, HostPort address, bool raw, Action<ListenOptions> configure)
+    {
+        var chosen = Resolve(address);
         options.Listen(raw ? new RawEndPoint(chosen, address.Port) : new IPEndPoint(chosen, address.Port), configure);
     }
 }

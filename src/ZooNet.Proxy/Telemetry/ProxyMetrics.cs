@@ -15,7 +15,8 @@ namespace ZooNet.Proxy.Telemetry;
 /// kept by the data path and read at each scrape, so that counting costs it one addition. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Names that ZooKeeper's own dashboards use are used as they are; ours begin with <c>zoonet_</c>, and the label <c>mount</c> holds a
+/// Gauges that ZooKeeper has, too, have its names; all others begin with <c>zoonet_</c> or <c>process_</c>. Counters end with
+/// <c>_total</c>, times are seconds, as <c>promtool check metrics</c> wants it. The label <c>mount</c> holds a
 /// mount point, "/" for home.
 /// </remarks>
 public sealed class ProxyMetrics : IDisposable
@@ -75,18 +76,18 @@ public sealed class ProxyMetrics : IDisposable
         Gauge("num_alive_connections", "Client connections.", () => traffic.Connections);
         Gauge("outstanding_requests", "Requests that wait for their reply.", () => traffic.Sums.Outstanding);
         Gauge("global_sessions", "Client sessions with a connection.", () => proxy.Sessions);
-        Gauge("avg_latency", "Mean time from request to reply, in ms.", () => traffic.Latency.AverageMs);
-        Gauge("min_latency", "Smallest time from request to reply, in ms.", () => traffic.Latency.MinMs);
-        Gauge("max_latency", "Largest time from request to reply, in ms.", () => traffic.Latency.MaxMs);
-        Gauge("packets_received", "Frames from clients.", () => traffic.Sums.PacketsReceived);
-        Gauge("packets_sent", "Frames to clients.", () => traffic.Sums.PacketsSent);
-        Gauge("uptime", "Time since the start, in ms.", () => status.Uptime.TotalMilliseconds);
-        _meter.CreateObservableGauge("watch_count", () => proxy.Watches is { } watches ? [new Measurement<long>(watches)] : Array.Empty<Measurement<long>>(), null, "Watches of clients.");
-        _meter.CreateObservableGauge("open_file_descriptor_count", () => OpenFiles.Count() is { } open ? [new Measurement<long>(open)] : Array.Empty<Measurement<long>>(), null, "Open file descriptors.");
-        Counter("connection_request_count", "Client connections that were opened.", () => [new(traffic.ConnectionsOpened)]);
-        Counter("connection_drop_count", "Client connections that the proxy closed.", () => [new(traffic.ConnectionsDropped)]);
-        Counter("bytes_received_count", "Bytes from clients.", () => [new(traffic.Sums.BytesReceived)]);
-        Counter("response_bytes", "Bytes to clients.", () => [new(traffic.Sums.BytesSent)]);
+        Gauge("zoonet_latency_avg_seconds", "Mean time from request to reply.", () => traffic.Latency.AverageMs / 1000);
+        Gauge("zoonet_latency_min_seconds", "Smallest time from request to reply.", () => traffic.Latency.MinMs / 1000.0);
+        Gauge("zoonet_latency_max_seconds", "Largest time from request to reply.", () => traffic.Latency.MaxMs / 1000.0);
+        Gauge("zoonet_uptime_seconds", "Time since the start.", () => status.Uptime.TotalSeconds);
+        Optional("process_open_fds", "Open file descriptors.", OpenFiles.Count);
+        Optional("process_max_fds", "How many file descriptors may be open.", () => OpenFiles.Limit);
+        Counter("zoonet_packets_received_total", "Frames from clients.", () => [new(traffic.Sums.PacketsReceived)]);
+        Counter("zoonet_packets_sent_total", "Frames to clients.", () => [new(traffic.Sums.PacketsSent)]);
+        Counter("zoonet_bytes_received_total", "Bytes from clients.", () => [new(traffic.Sums.BytesReceived)]);
+        Counter("zoonet_bytes_sent_total", "Bytes to clients.", () => [new(traffic.Sums.BytesSent)]);
+        Counter("zoonet_connections_opened_total", "Client connections that were opened.", () => [new(traffic.ConnectionsOpened)]);
+        Counter("zoonet_connections_dropped_total", "Client connections that the proxy closed.", () => [new(traffic.ConnectionsDropped)]);
         Gauge("process_resident_memory_bytes", "Resident memory of the process.", () => Environment.WorkingSet);
         Gauge("zoonet_ready", "1 while clients are served.", () => status.IsReady ? 1 : 0);
     }
@@ -136,6 +137,10 @@ public sealed class ProxyMetrics : IDisposable
     }
 
     private static KeyValuePair<string, object?>[] Labels(string mount, string? cluster) => [new("mount", mount), new("cluster", cluster)];
+
+    /// <summary>A gauge that is left out while its value is not known.</summary>
+    private void Optional(string name, string description, Func<long?> value) => _meter.CreateObservableGauge(
+        name, () => value() is { } known ? [new Measurement<long>(known)] : Array.Empty<Measurement<long>>(), null, description);
 
     private void Gauge(string name, string description, Func<double> value) => _meter.CreateObservableGauge(name, value, null, description);
 

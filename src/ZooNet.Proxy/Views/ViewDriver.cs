@@ -178,7 +178,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             for (var j = i + 1; j < names.Count; j++)
             {
-                if (((_region.Coupling.CoupledTo(i) >> j | _region.Coupling.CoupledTo(j) >> i) & 1) != 0)
+                if ((_region.Coupling.CoupledTo(i) >> j & _region.Coupling.CoupledTo(j) >> i & 1) != 0)
                 {
                     pairs.Add([names[i], names[j]]);
                 }
@@ -187,7 +187,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         return new GraphInfo(
             _config.Consistency.ToString().ToLowerInvariant(),
             coupling?.Kind is null or CouplingKind.Conservative,
-            progress.Why,
+            progress.Why + HomeAlone(coupling, names),
             _lease.WhyNot,
             _region.Coupling.AllowsWatermark ? _interest?.State : null,
             [.. progress.Views.OrderBy(v => v.View, StringComparer.Ordinal).Select(Describe)],
@@ -195,6 +195,20 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 .Select(b => (IReadOnlyList<string>)[.. b.Views.Select(v => $"view {v}"), .. b.Clusters.Select(c => $"cluster {c}")])],
             pairs,
             [.. progress.NotAcknowledged, .. progress.Errors]);
+    }
+
+    /// <summary>
+    /// Without a cycle one direction may be left: home through several servers must not be read older than what a remote told.
+    /// </summary>
+    private static string HomeAlone(Coupling? coupling, IReadOnlyList<string> names)
+    {
+        if (coupling is not { Kind: CouplingKind.Free } || coupling.CoupledTo(0) == 0)
+        {
+            return "";
+        }
+        var remotes = Enumerable.Range(1, names.Count - 1).Where(i => (coupling.CoupledTo(0) >> i & 1) != 0).Select(i => names[i]);
+        return $"; only reads of {names[0]} itself wait for what was learned in {string.Join(" or ", remotes)}, "
+            + "because its sessions go to several servers";
     }
 
     private GraphView Describe(ViewRecord record) => new(record.View, record.Home, [.. record.Clusters()],

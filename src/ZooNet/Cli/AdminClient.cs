@@ -26,14 +26,14 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The option that says which proxy is asked.</summary>
     public static Option<string?> AdminOption() => new("--admin", "-a")
     {
-        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: ZOONET_ADMIN, or {DefaultUrl}.",
+        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: ZOONET_ADMIN_URL, or {DefaultUrl}.",
         HelpName = "URL",
     };
 
     /// <summary>Makes a client for what the option, or else the variable, says.</summary>
     public static AdminClient For(string? option)
     {
-        var text = option ?? Environment.GetEnvironmentVariable("ZOONET_ADMIN");
+        var text = option ?? Environment.GetEnvironmentVariable("ZOONET_ADMIN_URL");
         text = string.IsNullOrWhiteSpace(text) ? DefaultUrl : text;
         if (!text.Contains("://", StringComparison.Ordinal))
         {
@@ -78,7 +78,11 @@ internal sealed class AdminClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new CommandFailedException($"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); start one with 'zoonet proxy', or name another with --admin");
+            var why = await ClientPort.WhatListensAsync(_url) is { } found
+                ? $"{_url.Authority} is {found}; name the proxy's admin endpoint with --admin: {DefaultUrl} unless configured otherwise"
+                : $"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); "
+                    + "start one with 'zoonet proxy', or name another with --admin";
+            throw new CommandFailedException(why);
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

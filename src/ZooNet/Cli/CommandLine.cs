@@ -35,7 +35,9 @@ public static class CommandLine
         if (parsed.Action is ParseErrorAction || parsed.Errors.Count > 0 && parsed.Action is not SynchronousCommandLineAction { Terminating: true })
         {
             var name = NameOf(parsed.CommandResult.Command, root);
-            foreach (var error in parsed.Errors)
+            // "Required command was not provided" says nothing beside the word that is none.
+            var told = parsed.Errors.Where(e => !e.Message.StartsWith("Required command", StringComparison.Ordinal)).ToList();
+            foreach (var error in told.Count > 0 ? told : parsed.Errors)
             {
                 await Console.Error.WriteLineAsync($"zoonet: {error.Message.TrimEnd('.')}; see '{name} --help'");
             }

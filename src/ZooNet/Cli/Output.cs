@@ -19,7 +19,21 @@ internal static class Output
 
     public static void AddRow(Table table, params string?[] cells) => table.AddRow(cells.Select(c => new Text(c ?? "", StyleOf(c))));
 
-    public static void Write(Table table) => Out.Write(table);
+    public static void Write(Table table)
+    {
+        if (!Console.IsOutputRedirected)
+        {
+            Out.Write(table);
+            return;
+        }
+        // Without the blanks that fill the last column: they are noise to diff, grep and whoever pastes the lines.
+        using var text = new StringWriter();
+        NewPlainConsole(new AnsiConsoleOutput(text)).Write(table);
+        foreach (var line in text.ToString().TrimEnd().Split('\n'))
+        {
+            Console.WriteLine(line.TrimEnd());
+        }
+    }
 
     public static void Line(string text = "") => Out.WriteLine(text);
 
@@ -31,13 +45,12 @@ internal static class Output
         _ => Style.Plain,
     };
 
-    private static IAnsiConsole Make()
+    private static IAnsiConsole Make() => Console.IsOutputRedirected ? NewPlainConsole(null) : AnsiConsole.Console;
+
+    private static IAnsiConsole NewPlainConsole(IAnsiConsoleOutput? to)
     {
-        if (!Console.IsOutputRedirected)
-        {
-            return AnsiConsole.Console;
-        }
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        var settings = new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = to };
+        var console = AnsiConsole.Create(settings);
         console.Profile.Width = 1000;
         return console;
     }

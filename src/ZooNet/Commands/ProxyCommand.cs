@@ -107,7 +107,7 @@ public static class ProxyCommand
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            throw new CommandFailedException($"can't listen: {e.Message}; give 'listen' and 'admin' addresses of this host that are free");
+            throw new CommandFailedException(e.Message);
         }
         return ExitCodes.Ok;
     }

@@ -25,7 +25,7 @@ public static class Zoonet
         }
         if (admin is not null)
         {
-            info.Environment["ZOONET_ADMIN"] = admin;
+            info.Environment["ZOONET_ADMIN_URL"] = admin;
         }
         using var process = Process.Start(info)!;
         var output = process.StandardOutput.ReadToEndAsync();

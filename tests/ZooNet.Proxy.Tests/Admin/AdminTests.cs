@@ -161,6 +161,12 @@ public sealed class AdminTests : IAsyncLifetime
             Assert.Contains(line, text);
         }
         Assert.DoesNotContain("znode_count", text);
+        // What promtool checks, too.
+        foreach (var type in text.Split('\n').Where(l => l.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(l => l.Split(' ')))
+        {
+            Assert.Equal(type[3] == "counter", type[2].EndsWith("_total", StringComparison.Ordinal));
+            Assert.DoesNotMatch("_(count|sum|bucket|ms|milliseconds)$", type[2]);
+        }
         Assert.DoesNotContain("zoonet_mount_requests_total{mount=\"/\"", text);
         await _proxy.UnmountAsync("/mnt/eu");
         Assert.DoesNotContain("/mnt/eu", await _proxy.Http.GetStringAsync("/metrics"));

@@ -106,7 +106,9 @@ public sealed class ProxyConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{ "region": """, "can not be read")]
+    [InlineData("""{ "region": """, "is no JSON from line 1, byte ")]
+    [InlineData("region: us\nlisten: 0.0.0.0:2281\n", "is no JSON from line 1, byte 1 on: 'r' is an invalid start of a value; a configuration is")]
+    [InlineData("{\n  \"region\": \"us\",\n  listen: 1\n}", "is no JSON from line 3, byte 3 on: ")]
     [InlineData("""{ "region": "us", "region": "eu" }""", "can not be read")]
     [InlineData("[1]", "can not be read")]
     public void A_file_that_is_no_configuration_is_one_error(string json, string message)

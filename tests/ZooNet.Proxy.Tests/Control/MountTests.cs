@@ -83,7 +83,7 @@ public sealed class MountTests : IAsyncLifetime
     [InlineData("eu:/apps", "/zookeeper", 409, "/zookeeper is ZooKeeper's own")]
     [InlineData("eu:/apps", "/zookeeper/quota/x", 409, "/zookeeper is ZooKeeper's own")]
     [InlineData("eu:/apps", "/full", 409, "/full has 1 child that the mount would hide")]
-    [InlineData("eu:/apps", "/mounted", 409, "something is mounted on /mounted already; unmount it first")]
+    [InlineData("eu:/", "/mounted", 409, "eu:/apps is on /mounted already, with rw and in state active; unmount it first")]
     [InlineData("eu:/apps", "/mounted/inside", 409, "/mounted/inside lies inside the mount /mounted")]
     [InlineData("eu:/apps", "/over", 409, "/over would hide the mount /over/mount")]
     [InlineData("eu:/apps", "/ephemeral", 409, "/ephemeral is an ephemeral, TTL or container znode")]
@@ -104,6 +104,18 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Equal(expected, status);
         Assert.Contains(reason, message);
         Assert.Equal(2, (await _proxy.MountsAsync()).Count);
+    }
+
+    [Fact]
+    public async Task The_same_mount_again_is_so_already()
+    {
+        await _proxy.MountAsync("eu:/apps", "/m", "ro");
+
+        var (status, message) = await _proxy.MountAsync("eu:/apps", "/m", "ro");
+        var other = await _proxy.MountAsync("eu:/apps", "/m");
+
+        Assert.Equal((200, "eu:/apps is mounted on /m already"), (status, message));
+        Assert.Equal((409, true), (other.Status, other.Message.StartsWith("eu:/apps is on /m already, with ro", StringComparison.Ordinal)));
     }
 
     [Theory]

@@ -50,6 +50,23 @@ public sealed class ViewDriverTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_proxies_without_a_cycle_are_not_said_to_be_coupled()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var first = await regions.StartProxyAsync();
+        var second = await regions.StartProxyAsync();
+        Assert.Equal(201, (await first.MountAsync("eu:/apps", "/mnt/eu", "create")).Status);
+        foreach (var proxy in new[] { first, second })
+        {
+            await TwoRegions.Eventually(async () => (await proxy.StatusAsync()).Graph!.Why.StartsWith("no cycle", StringComparison.Ordinal));
+            var graph = (await proxy.StatusAsync()).Graph!;
+            Assert.Empty(graph.Coupled);
+            Assert.Equal("no cycle runs through this view; only reads of us itself wait for what was learned in eu, "
+                + "because its sessions go to several servers", graph.Why);
+        }
+    }
+
+    [Fact]
     public async Task Mutual_mounts_are_coupled_on_both_sides_and_the_graph_says_why()
     {
         var eu = await _regions.StartProxyAsync(TwoRegions.InEu);
