@@ -16,18 +16,30 @@ public sealed class TwoRegions : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> _owned = [];
 
+    private static EmbeddedServerOptions Options =>
+        new() { Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ProxySecret.DigestOf("super:test") };
+
     private TwoRegions(EmbeddedServer us, EmbeddedServer eu) => (Us, Eu) = (us, eu);
 
-    public EmbeddedServer Us { get; }
+    public EmbeddedServer Us { get; private set; }
 
-    public EmbeddedServer Eu { get; }
+    public EmbeddedServer Eu { get; private set; }
 
     public static async Task<TwoRegions> StartAsync()
     {
-        var options = new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ProxySecret.DigestOf("super:test") };
-        var regions = new TwoRegions(await EmbeddedServer.StartAsync(options with { Epoch = 1 }), await EmbeddedServer.StartAsync(options with { Epoch = 2 }));
+        var regions = new TwoRegions(await EmbeddedServer.StartAsync(Options with { Epoch = 11 }),
+            await EmbeddedServer.StartAsync(Options with { Epoch = 12 }));
         regions._owned.AddRange([regions.Us, regions.Eu]);
         return regions;
+    }
+
+    /// <summary>An empty cluster at the address of one that ends.</summary>
+    public async Task<EmbeddedServer> ReplaceAsync(EmbeddedServer old, int epoch)
+    {
+        await old.DisposeAsync();
+        var made = await EmbeddedServer.StartAsync(Options with { Epoch = epoch, Listen = old.Address });
+        _owned.Insert(0, made);
+        return old == Us ? Us = made : Eu = made;
     }
 
     public ProxyConfig Config() => new()

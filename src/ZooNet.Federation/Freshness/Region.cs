@@ -221,6 +221,20 @@ public sealed class Region
         }
     }
 
+    /// <summary>
+    /// A cluster has been made anew, and its zxids begin from below: what was known of it must not stand for what is there. Every server is
+    /// refreshed by a barrier before its next read. The caller ends the sessions that have used the cluster, and forgets its servers.
+    /// </summary>
+    public void Forget(int cluster)
+    {
+        Volatile.Write(ref _known[cluster], 0);
+        if (cluster == 0)
+        {
+            Volatile.Write(ref _unwatchable, 0);
+        }
+        DemandFresh();
+    }
+
     /// <summary>Takes note of a zxid seen in a reply header.</summary>
     public void Learn(int cluster, long zxid) => RaiseTo(ref _known[cluster], zxid);
 

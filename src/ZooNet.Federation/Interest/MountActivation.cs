@@ -77,10 +77,17 @@ public sealed class MountActivation
         _applied = new(StringComparer.Ordinal);
         foreach (var folder in _folders.Values)
         {
-            folder.Looks = 0;
-            folder.LooksBegun++;
-            folder.LookedAfter = -1;
+            folder.LookAnew();
         }
+    }
+
+    /// <summary>A cluster's folder is another one than before: nothing that was written there counts, and it has to be looked at
+    /// anew.</summary>
+    public void Lost(string cluster)
+    {
+        var folder = FolderOf(cluster);
+        folder.Records.Clear();
+        folder.LookAnew();
     }
 
     /// <summary>The servers that the data path reads each mounted cluster through, or would like to: published by <see cref="Propose"/>, allowed by <see cref="TakeUp"/>.</summary>
@@ -287,13 +294,19 @@ public sealed class MountActivation
         }).ToList();
         var changed = !Counted(mounts).SetEquals(Counted(before.Mounts))
             || proxies.Any(proxy => before.Proxies.FirstOrDefault(old => old.Id == proxy.Id) is not { } old || ChangesCopies(old, proxy, proxies));
+        // Elsewhere there may be more than in home, which is the truth: home was made anew. What is written now must be newer than all of
+        // it.
+        var elsewhere = Own is { } known && known.IsNewerThan(before) ? known : null;
         var after = before with { Mounts = mounts, Proxies = proxies, Version = before.Version + (changed || inHome is null ? 1 : 0) };
+        if (elsewhere is not null)
+        {
+            return after with { Version = Math.Max(before.Version, elsewhere.Version) + 1, Revision = elsewhere.Revision + 1 };
+        }
         if (after.Version == before.Version && after.Mounts.SequenceEqual(before.Mounts) && SameProxies(before.Proxies, proxies))
         {
             return null;
         }
-        var seen = Math.Max(before.Revision, _known.TryGetValue(_view, out var own) ? own.Revision : 0);
-        return after with { Revision = seen + 1, Version = Math.Max(after.Version, inHome is null && own is not null ? own.Version + 1 : 0) };
+        return after with { Revision = before.Revision + 1 };
     }
 
     /// <summary>Who is still to acknowledge before a joining mount may be used; empty where it may.</summary>
@@ -470,6 +483,13 @@ public sealed class MountActivation
 
         // The largest own version that was in this folder before a look at it began.
         public long LookedAfter { get; set; } = -1;
+
+        public void LookAnew()
+        {
+            Looks = 0;
+            LooksBegun++;
+            LookedAfter = -1;
+        }
     }
 }
 

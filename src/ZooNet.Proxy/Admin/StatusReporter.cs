@@ -29,7 +29,8 @@ public sealed class StatusReporter(
     public TimeSpan Uptime => time.GetUtcNow() - _started;
 
     /// <summary>True while clients are served: home is up, the table was read, and the proxy is not about to stop.</summary>
-    public bool IsReady => clusters.Home.Health.IsUp && store.FirstRead.IsCompletedSuccessfully && !proxy.IsDraining && proxy.Listening.Count > 0;
+    public bool IsReady => clusters.Home.Health.IsUp && clusters.Home.Refusal is null && store.FirstRead.IsCompletedSuccessfully
+        && !proxy.IsDraining && proxy.Listening.Count > 0;
 
     /// <summary>The interest graph; null where this proxy keeps none.</summary>
     public GraphInfo? Graph => graph?.Describe();
@@ -108,6 +109,7 @@ public sealed class StatusReporter(
             problems.Add(WhyNoTable ?? $"the mount table stays as it was: {error}");
         }
         problems.AddRange(clusters.All.Select(c => c.Tree.Error).OfType<string>().Where(e => e != store.Error));
+        problems.AddRange(clusters.All.Select(c => c.Refusal ?? c.Notice).OfType<string>());
         return problems;
     }
 
@@ -122,7 +124,7 @@ public sealed class StatusReporter(
         foreach (var control in clusters.All)
         {
             var health = control.Health;
-            details[$"cluster {control.Cluster.Name}"] = health.IsUp ? control.Tree.Error ?? "ok"
+            details[$"cluster {control.Cluster.Name}"] = health.IsUp ? control.Refusal ?? control.Tree.Error ?? "ok"
                 : $"down since {health.Since:u}: {health.LastError}";
         }
         return new HealthReply(IsReady ? "ok" : "not ready", details);

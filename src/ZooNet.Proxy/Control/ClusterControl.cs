@@ -40,6 +40,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private volatile ZooKeeperClient? _client;
     private ClusterHealth _health;
     private long _answers;
+    private long _position;
 
     /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
     public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger)
@@ -93,6 +94,24 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>The cluster.</summary>
     public ClusterConfig Cluster { get; }
 
+    /// <summary>The newest position that the cluster has shown to the proxy's own sessions: a zxid, 0 for none.</summary>
+    public long Position
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _position;
+            }
+        }
+    }
+
+    /// <summary>Why nothing of the cluster is served though it answers; null where it is (<see cref="LostHistory"/>).</summary>
+    public string? Refusal { get; internal set => Volatile.Write(ref field, value); }
+
+    /// <summary>What has happened to the cluster that an operator should know; null for nothing.</summary>
+    public string? Notice { get; internal set => Volatile.Write(ref field, value); }
+
     /// <summary>The proxies' tree there.</summary>
     public ProxyTree Tree { get; }
 
@@ -105,6 +124,15 @@ public sealed class ClusterControl : IAsyncDisposable
             {
                 return _health with { Circuit = _circuit.CircuitState is CircuitState.HalfOpen ? "half-open" : _circuit.CircuitState.ToString().ToLowerInvariant() };
             }
+        }
+    }
+
+    /// <summary>The cluster was made anew: what it has shown counts no more.</summary>
+    internal void ForgetPosition()
+    {
+        lock (_lock)
+        {
+            _position = 0;
         }
     }
 
@@ -176,6 +204,7 @@ public sealed class ClusterControl : IAsyncDisposable
             Diagnostics = line => _logger.ControlSession(Cluster.Name, line),
         });
         client.WatchFired += e => WatchFired?.Invoke(e);
+        client.PositionShown += Show;
         client.StateChanged += state =>
         {
             if (state == SessionState.Connected)
@@ -244,13 +273,23 @@ public sealed class ClusterControl : IAsyncDisposable
             catch (ClusterUnreachableException e)
             {
                 TurnDown(e.Message);
-                // The client is trying all servers by now. A new one begins with the observers again, and with their names resolved anew.
-                if (client.State is SessionState.Expired or SessionState.AuthFailed or SessionState.Closed || _time.GetElapsedTime(lastAnswer) > 2 * _config.SessionTimeout)
+                // The client is trying all servers by now. A new one begins with the observers again, with their names resolved anew, and
+                // is not refused by a cluster that has lost what this one has seen.
+                if (client.State is SessionState.Expired or SessionState.AuthFailed or SessionState.Closed
+                    || _time.GetElapsedTime(lastAnswer) > _config.SessionTimeout)
                 {
                     throw;
                 }
             }
             await Task.Delay(ProbeInterval, _time, cancellationToken);
+        }
+    }
+
+    private void Show(long position)
+    {
+        lock (_lock)
+        {
+            _position = Math.Max(_position, position);
         }
     }
 

@@ -79,6 +79,8 @@ public static class ControlPlaneServices
         }
         services.AddHostedService<SessionLimits>();
         services.AddHostedService<OwnersWatch>();
+        services.TryAddSingleton<LostHistory>();
+        services.AddHostedService(s => s.GetRequiredService<LostHistory>());
         return services;
     }
 }

@@ -46,6 +46,26 @@ internal static partial class LogMessages
     [LoggerMessage(EventId = 2207, EventName = "SessionLimitsDisjoint", Level = LogLevel.Warning, Message = "No session timeout is granted by every cluster: one demands at least {MinMs} ms, another grants at most {MaxMs} ms")]
     public static partial void SessionLimitsDisjoint(this ILogger logger, int minMs, int maxMs);
 
+    [LoggerMessage(EventId = 2004, EventName = "ClusterReplaced", Level = LogLevel.Warning,
+        Message = "Cluster {Cluster} came back as a new one, at 0x{Position:x} and not at 0x{Known:x}: what was known is forgotten")]
+    public static partial void ClusterReplaced(this ILogger logger, string cluster, long position, long known);
+
+    [LoggerMessage(EventId = 2005, EventName = "ClusterWentBack", Level = LogLevel.Error,
+        Message = "Cluster {Cluster} has lost changes, it is at 0x{Position:x} and was at 0x{Known:x}: it is not served")]
+    public static partial void ClusterWentBack(this ILogger logger, string cluster, long position, long known);
+
+    [LoggerMessage(EventId = 2006, EventName = "HistoryIsBack", Level = LogLevel.Warning,
+        Message = "Cluster {Cluster} is back where it was and is served again")]
+    public static partial void HistoryIsBack(this ILogger logger, string cluster);
+
+    [LoggerMessage(EventId = 2007, EventName = "TreeReplaced", Level = LogLevel.Warning,
+        Message = "The proxies' tree in cluster {Cluster} is another one than before")]
+    public static partial void TreeReplaced(this ILogger logger, string cluster);
+
+    [LoggerMessage(EventId = 2008, EventName = "HistoryNotChecked", Level = LogLevel.Warning,
+        Message = "Whether a cluster has lost changes can't be told for now: {Error}")]
+    public static partial void HistoryNotChecked(this ILogger logger, string error);
+
     [LoggerMessage(EventId = 2208, EventName = "OwnersNotFollowed", Level = LogLevel.Warning, Message = "Owners of ephemeral znodes that are clients of other proxies are not followed for now: {Error}")]
     public static partial void OwnersNotFollowed(this ILogger logger, string error);
 

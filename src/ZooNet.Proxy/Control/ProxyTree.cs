@@ -21,6 +21,8 @@ public sealed class ProxyTree
     private long _generation;
     private long? _goodSince;
     private string? _error;
+    private string? _id;
+    private int _replacements;
 
     internal ProxyTree(ClusterControl cluster, ProxySecret secret, TimeProvider time)
     {
@@ -40,6 +42,12 @@ public sealed class ProxyTree
             }
         }
     }
+
+    /// <summary>How often the tree turned out to be another one than before, or gone: it was deleted, or it is another cluster's.</summary>
+    public int Replacements => Volatile.Read(ref _replacements);
+
+    /// <summary>Raised, by any thread, when <see cref="Replacements"/> has grown. Handlers do not block.</summary>
+    public event Action? Replaced;
 
     /// <summary>The next use looks again: the cluster was reached anew, or something that was there is not.</summary>
     public void Forget()
@@ -126,18 +134,36 @@ public sealed class ProxyTree
         return found.Folders.All(f => f.Stat is not null);
     }
 
+    /// <summary>Looks which tree it is.</summary>
+    /// <exception cref="ClusterUnreachableException">The cluster does not answer.</exception>
+    /// <exception cref="KeeperException">The cluster refused it.</exception>
+    public async Task LookAsync(CancellationToken cancellationToken) => await InspectAsync(cancellationToken);
+
     private TreeException BadTree(TreeFolder folder) =>
         new($"{folder.Path} in the cluster '{_cluster.Cluster.Name}' {folder.Fault}; "
             + "nothing in it is used before 'zoonet repair' has put it in order");
 
     private byte[] NewMark() => TreeMark.New().Sign(_cluster.Cluster.Name, _secret);
 
-    private async Task<TreeInspection> InspectAsync(CancellationToken cancellationToken) => await _cluster.CallAsync(async client =>
+    private async Task<TreeInspection> InspectAsync(CancellationToken cancellationToken)
     {
-        // What another proxy has made a moment ago, through another server, is not to be missed.
-        await client.SyncAsync(ZooNetTree.Root, cancellationToken);
-        return await TreeInspection.ReadAsync(client, _cluster.Cluster.Name, _secret, cancellationToken);
-    }, cancellationToken);
+        var found = await _cluster.CallAsync(async client =>
+        {
+            // What another proxy has made a moment ago, through another server, is not to be missed.
+            await client.SyncAsync(ZooNetTree.Root, cancellationToken);
+            return await TreeInspection.ReadAsync(client, _cluster.Cluster.Name, _secret, cancellationToken);
+        }, cancellationToken);
+        if (found.Mark is not null || found.Root.Stat is null)
+        {
+            var before = Interlocked.Exchange(ref _id, found.Mark?.Id);
+            if (before is not null && before != found.Mark?.Id)
+            {
+                Interlocked.Increment(ref _replacements);
+                Replaced?.Invoke();
+            }
+        }
+        return found;
+    }
 
     private bool IsFresh(out long generation)
     {

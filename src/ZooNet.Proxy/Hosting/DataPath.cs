@@ -185,6 +185,25 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
     }
 
+    /// <summary>
+    /// A cluster has lost changes. Whatever is known of how fresh any server is rests on what is not true any more, and so does what the
+    /// sessions have learned: their clients come back and learn anew.
+    /// </summary>
+    /// <param name="cluster">Its ordinal.</param>
+    /// <param name="refusal">Why its servers must not be used; null where they may.</param>
+    public void ForgetCluster(int cluster, string? refusal)
+    {
+        Pools[cluster].Refusal = refusal;
+        foreach (var pool in Pools)
+        {
+            pool.Forget();
+        }
+        foreach (var client in _clients.Keys)
+        {
+            client.Abort();
+        }
+    }
+
     /// <summary>Closes every client connection that has nothing outstanding, and the others as soon as they have not.</summary>
     public async Task DrainAsync()
     {

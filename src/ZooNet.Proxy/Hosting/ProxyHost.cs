@@ -68,6 +68,16 @@ public sealed class ProxyHost : IAsyncDisposable
         _app.MapZooNetAdmin();
         var path = Path;
         path.TableRead = _app.Services.GetService<ViewDriver>()?.FirstRouted ?? _app.Services.GetRequiredService<MountStore>().FirstRead;
+        var interest = _app.Services.GetRequiredService<InterestWatch>();
+        _app.Services.GetRequiredService<LostHistory>().Lost += (cluster, refusal) =>
+        {
+            if (cluster == 0)
+            {
+                // What it has seen of home is of another home. The next round of the driver follows anew.
+                interest.Follow([]);
+            }
+            path.ForgetCluster(cluster, refusal);
+        };
         var words = _app.Services.GetRequiredService<FourLetterWords>();
         path.FourLetterWords = words.TryAnswerAsync;
         var metrics = _app.Services.GetRequiredService<ProxyMetrics>();

@@ -70,6 +70,11 @@ public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, Time
         }
         catch (Exception e) when (e is KeeperException or OperationCanceledException)
         {
+            // A server that has lost what it showed refuses this session for good, without a word: the next barrier comes with a new one.
+            if (_channels.TryRemove(server, out var channel) && channel.IsValueCreated)
+            {
+                _ = channel.Value.DetachAsync();
+            }
             logger.BarrierFailed(server.Address, e.Message);
         }
         Completed?.Invoke(server, time.GetElapsedTime(began), succeeded);

@@ -54,6 +54,18 @@ public sealed class ServerPool
     /// <summary>Why the last attempt failed; null after one that succeeded.</summary>
     public string? LastError => _lastError;
 
+    /// <summary>Why no server of the cluster may be used; null where they may.</summary>
+    public string? Refusal { get; set => Volatile.Write(ref field, value); }
+
+    /// <summary>Forgets how fresh the servers are: they are not what they were.</summary>
+    public void Forget()
+    {
+        foreach (var server in _servers.Values)
+        {
+            server.Forget();
+        }
+    }
+
     /// <summary>A server took a connection and did not serve it: for two seconds others are tried first.</summary>
     public void Distrust(UpstreamServer server) => _distrusted[server] = _time.GetTimestamp() + 2 * _time.TimestampFrequency;
 
@@ -86,6 +98,10 @@ public sealed class ServerPool
     /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
     public async Task<(Socket Socket, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken)
     {
+        if (Refusal is { } refusal)
+        {
+            throw new UpstreamUnavailableException(refusal);
+        }
         if (!_cluster.IsHome && _time.GetTimestamp() < Volatile.Read(ref _downUntil))
         {
             // Every server failed a moment ago: a client must not wait for the same again.

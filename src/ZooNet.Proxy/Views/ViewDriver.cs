@@ -86,6 +86,12 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         foreach (var control in clusters.All)
         {
             var folder = _folders[control.Cluster.Ordinal];
+            control.Tree.Replaced += () =>
+            {
+                folder.IsReplaced = true;
+                folder.IsDirty = true;
+                _loop.Ring();
+            };
             control.Connected += () =>
             {
                 folder.IsDirty = true;
@@ -271,6 +277,10 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             _lease.Hold("other proxies of the region have to take note of this one");
             _activation.Registered(_registration.Id);
             Array.ForEach(_folders, f => f.IsDirty = true);
+        }
+        foreach (var replaced in _clusters.All.Where(c => _folders[c.Cluster.Ordinal].TakeReplaced()))
+        {
+            _activation.Lost(replaced.Cluster.Name);
         }
         var home = _folders[0];
         var look = _activation.BeginLook(_config.Home.Name);

@@ -16,6 +16,7 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
     private readonly Dictionary<string, (long Czxid, int Aversion)> _trusted = new(StringComparer.Ordinal);
     private Dictionary<string, int> _versions = new(StringComparer.Ordinal);
     private int _dirty = 1;
+    private int _replaced;
 
     /// <summary>Whether the folder may hold something that was not read yet. May be set by any thread.</summary>
     public bool IsDirty
@@ -23,6 +24,15 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
         get => Volatile.Read(ref _dirty) != 0;
         set => Volatile.Write(ref _dirty, value ? 1 : 0);
     }
+
+    /// <summary>Whether the folder is another one than before. May be set by any thread.</summary>
+    public bool IsReplaced
+    {
+        set => Volatile.Write(ref _replaced, value ? 1 : 0);
+    }
+
+    /// <summary>Whether the folder has become another one since the last call.</summary>
+    public bool TakeReplaced() => Interlocked.Exchange(ref _replaced, 0) != 0;
 
     /// <summary>Why the last attempt failed; null after one that succeeded.</summary>
     public string? Error { get; set; }
