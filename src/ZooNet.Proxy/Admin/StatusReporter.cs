@@ -20,6 +20,9 @@ public sealed class StatusReporter(
     ReadAdvisor advisor,
     IGraphSource? graph = null)
 {
+    private const string Insecure =
+        "insecure: the secret is one that everybody knows; any client can forge mounts and take over other clients' sessions";
+
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
     /// <summary>Version of ZooNet.</summary>
@@ -110,6 +113,10 @@ public sealed class StatusReporter(
         }
         problems.AddRange(clusters.All.Select(c => c.Tree.Error).OfType<string>().Where(e => e != store.Error));
         problems.AddRange(clusters.All.Select(c => c.Refusal ?? c.Notice).OfType<string>());
+        if (config.IsInsecure)
+        {
+            problems.Add(Insecure);
+        }
         return problems;
     }
 

@@ -32,6 +32,33 @@ internal sealed partial class ConfigReader(IReadOnlyList<ConfigLayer> layers)
         return null;
     }
 
+    /// <summary>Where a key was written with nothing in it, which <see cref="Text"/> takes for not written; null if it was not.</summary>
+    public string? EmptyAt(string key)
+    {
+        for (var i = layers.Count - 1; i >= 0; i--)
+        {
+            if (layers[i].Provider.TryGet(key, out var value))
+            {
+                return string.IsNullOrWhiteSpace(value) ? layers[i].SourceOf(key) : null;
+            }
+        }
+        return null;
+    }
+
+    public bool Flag(string key)
+    {
+        if (Text(key) is not { } found)
+        {
+            return false;
+        }
+        if (bool.TryParse(found.Value, out var value))
+        {
+            return value;
+        }
+        Fail(key, found.Value, "is neither 'true' nor 'false'", found.Source);
+        return false;
+    }
+
     /// <summary>The items of a list, each with its key and source; null where no layer has it.</summary>
     public IReadOnlyList<(string Key, string Value, string Source)>? List(string key)
     {

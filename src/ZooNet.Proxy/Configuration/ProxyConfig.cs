@@ -16,7 +16,7 @@ public sealed record ProxyConfig
     /// <summary>ZooKeeper's own limit of a frame (jute.maxbuffer), in bytes.</summary>
     public const int DefaultMaxFrame = 0xfffff;
 
-    /// <summary>The secret of a proxy that was given none. Known to everybody: set your own where clients are not trusted.</summary>
+    /// <summary>The secret of a proxy that was given none. Everybody knows it: with remotes, the loader refuses it unless told not to.</summary>
     public const string DefaultSecret = "zoonet:zoonet";
 
     /// <summary>
@@ -67,6 +67,12 @@ public sealed record ProxyConfig
 
     /// <summary>Digest credential, <c>user:password</c>, that owns the proxy's own znodes. The same on all proxies of a federation.</summary>
     public string Secret { get; init; } = DefaultSecret;
+
+    /// <summary>A second secret whose znodes are believed, too, while one takes the other's place; null for none.</summary>
+    public string? AcceptedSecret { get; init; }
+
+    /// <summary>True when the secret is one that everybody knows: any client can then forge mounts and take over others' sessions.</summary>
+    public bool IsInsecure => Secret == DefaultSecret && Remotes.Count > 0;
 
     /// <summary>TLS of the client listener; null for plain TCP.</summary>
     public TlsConfig? Tls { get; init; }

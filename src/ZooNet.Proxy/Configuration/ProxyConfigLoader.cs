@@ -50,7 +50,8 @@ public static class ProxyConfigLoader
             {
                 continue;
             }
-            var key = name[VariablePrefix.Length..].Replace("__", ":");
+            var key = name[VariablePrefix.Length..].Replace("__", ":")
+                .Replace("SECRET_FILE", "SECRETFILE", StringComparison.OrdinalIgnoreCase);
             if (ConfigSchema.Root.FirstUnknown(key) is not null)
             {
                 // Not an error: Kubernetes gives every pod ZOONET_PORT and its like as soon as a service is named so.
@@ -146,7 +147,8 @@ public static class ProxyConfigLoader
             ConnectTimeout = reader.Duration("timeouts:connect", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1)),
             SessionTimeout = reader.Duration("timeouts:session", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2)),
             FourLetterWords = ReadWords(reader),
-            Secret = ReadSecret(reader),
+            Secret = ReadRequiredSecret(reader, remotes.Count > 0),
+            AcceptedSecret = ReadSecret(reader, "acceptedSecret"),
             Tls = ReadTls(reader),
             Otlp = ReadOtlp(reader),
             LogLevel = reader.Choice("logLevel", LogLevel.Information),
@@ -241,19 +243,71 @@ public static class ProxyConfigLoader
         return items.Select(i => i.Value).ToFrozenSet(StringComparer.Ordinal);
     }
 
-    private static string ReadSecret(ConfigReader reader)
+    private static string ReadRequiredSecret(ConfigReader reader, bool hasRemotes)
     {
-        if (reader.Text("secret") is not { } found)
+        var insecure = reader.Flag("insecure");
+        var errors = reader.Errors.Count;
+        var secret = ReadSecret(reader, "secret");
+        if (secret is not null && secret != ProxyConfig.DefaultSecret || !hasRemotes || insecure || reader.Errors.Count > errors)
         {
-            return ProxyConfig.DefaultSecret;
+            return secret ?? ProxyConfig.DefaultSecret;
         }
-        var colon = found.Value.IndexOf(':');
-        if (colon < 1 || colon == found.Value.Length - 1)
+        reader.Fail("secret", null, (secret is null ? "is missing" : "is the one that everybody knows")
+            + ": with it a client could forge mounts and take over other clients' sessions. Write 'user:password', the same for all proxies "
+            + "of all regions, into a file that only the proxy can read, and name it with 'secretFile' (or ZOONET_SECRET_FILE). "
+            + "To try things out without one: 'insecure: true'", null);
+        return ProxyConfig.DefaultSecret;
+    }
+
+    /// <summary>A secret, from its key or from the file that its other key names; null where neither is given.</summary>
+    private static string? ReadSecret(ConfigReader reader, string key)
+    {
+        var fileKey = key + "File";
+        foreach (var name in new[] { key, fileKey })
+        {
+            if (reader.EmptyAt(name) is { } source)
+            {
+                reader.Fail(name, null, "is empty; give it a value, or leave it out", source);
+                return null;
+            }
+        }
+        var (found, file) = (reader.Text(key), reader.Text(fileKey));
+        if (found is not null && file is not null)
+        {
+            reader.Fail(fileKey, file.Value.Value, $"and '{key}' are both given; give one of them", file.Value.Source);
+            return null;
+        }
+        if (file is { } named)
+        {
+            try
+            {
+                // Editors and echo end a file with a line feed, which is no part of the secret.
+                found = (File.ReadAllText(named.Value).Trim(), named.Source);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                reader.Fail(fileKey, named.Value, $"can not be read: {e.Message}", named.Source);
+                return null;
+            }
+        }
+        if (found is not { } secret)
+        {
+            return null;
+        }
+        var colon = secret.Value.IndexOf(':');
+        if (colon < 1 || colon == secret.Value.Length - 1 || secret.Value.Contains('\n'))
         {
             // Never the value itself: this message goes to logs.
-            reader.Fail("secret", "…", "is no digest credential; write 'user:password'", found.Source);
+            if (file is null)
+            {
+                reader.Fail(key, "…", "is no digest credential; write 'user:password'", secret.Source);
+            }
+            else
+            {
+                reader.Fail(fileKey, file.Value.Value, "has no digest credential in it; write one line, 'user:password'", secret.Source);
+            }
         }
-        return found.Value;
+        return secret.Value;
     }
 
     private static TlsConfig? ReadTls(ConfigReader reader)

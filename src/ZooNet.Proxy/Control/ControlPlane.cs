@@ -18,7 +18,7 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (config.Secret == ProxyConfig.DefaultSecret)
+        if (config.IsInsecure)
         {
             logger.DefaultSecret();
         }

@@ -36,7 +36,8 @@ internal static partial class LogMessages
     [LoggerMessage(EventId = 2204, EventName = "StepFailed", Level = LogLevel.Warning, Message = "The mount on {Path} stays {State} for now: {Error}")]
     public static partial void StepFailed(this ILogger logger, string path, MountState state, string error);
 
-    [LoggerMessage(EventId = 2205, EventName = "DefaultSecret", Level = LogLevel.Warning, Message = "No 'secret' is configured: whoever knows the default one can change mounts through ZooKeeper")]
+    [LoggerMessage(EventId = 2205, EventName = "DefaultSecret", Level = LogLevel.Warning,
+        Message = "insecure: the secret is one that everybody knows; any client can forge mounts and take over other clients' sessions")]
     public static partial void DefaultSecret(this ILogger logger);
 
     [LoggerMessage(EventId = 2206, EventName = "SessionLimitsUnknown", Level = LogLevel.Warning,

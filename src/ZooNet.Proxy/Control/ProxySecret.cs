@@ -23,7 +23,7 @@ public sealed class ProxySecret
     private readonly Known[] _known;
 
     /// <summary>Makes it of a configuration.</summary>
-    public ProxySecret(ProxyConfig config) : this(config.Secret)
+    public ProxySecret(ProxyConfig config) : this(config.Secret, config.AcceptedSecret)
     {
     }
 

@@ -37,7 +37,9 @@ public static class CommandLine
             var name = NameOf(parsed.CommandResult.Command, root);
             // "Required command was not provided" says nothing beside the word that is none.
             var told = parsed.Errors.Where(e => !e.Message.StartsWith("Required command", StringComparison.Ordinal)).ToList();
-            foreach (var error in told.Count > 0 ? told : parsed.Errors)
+            // Behind a command that is none, every argument would be told, too.
+            var shown = told.Count == 0 ? parsed.Errors.Take(1) : parsed.CommandResult.Command == root ? told.Take(1) : told;
+            foreach (var error in shown)
             {
                 await Console.Error.WriteLineAsync($"zoonet: {error.Message.TrimEnd('.')}; see '{name} --help'");
             }

@@ -46,7 +46,7 @@ public static class StatusCommand
     private static string WhyNot(StatusReply status) =>
         status.Draining ? "it drains"
         : status.Clusters.FirstOrDefault(cluster => cluster.Home && !cluster.Up) is { } home ? $"home cluster {home.Name} is down: {home.LastError}"
-        : status.Problems.Count > 0 ? status.Problems[0]
+        : status.Problems.FirstOrDefault(p => !p.StartsWith("insecure", StringComparison.Ordinal)) is { } problem ? problem
         : "it has not read the mount table yet";
 
     private static void Write(StatusReply status)

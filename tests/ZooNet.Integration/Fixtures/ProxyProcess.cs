@@ -71,6 +71,7 @@ public sealed class ProxyProcess : IAsyncDisposable
             ["region"] = home.Name,
             ["listen"] = address.ToString(),
             ["admin"] = admin.ToString(),
+            ["insecure"] = true,
             ["home"] = new JsonObject { ["cluster"] = home.Name, ["servers"] = List(home.Servers) },
             ["remotes"] = new JsonObject(remotes.Select(remote => KeyValuePair.Create(remote.Name,
                 (JsonNode?)new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) }))),

@@ -61,6 +61,7 @@ public sealed partial class CliProxy : IAsyncDisposable
             // What a test needs and no more.
             { "region": "{{home.Name}}", "listen": "127.0.0.1:0", "admin": "127.0.0.1:0",
               "home": { "cluster": "{{home.Name}}", "servers": [{{Quoted(home.Addresses)}}] },
+              "insecure": true,
               "remotes": { {{mountable}} },
               "timeouts": { "session": "6s", "drain": "60s" } }
             """);

@@ -10,7 +10,8 @@ public sealed class ProxyConfigTests : IDisposable
         { "region": "us", "listen": "127.0.0.1:2281", "admin": "127.0.0.1:9181",
           "home": { "cluster": "us", "servers": ["127.0.0.1:2181"] },
           "remotes": { "zz": { "servers": ["10.0.0.9:2181"] }, "eu": { "observers": ["127.0.0.1:2184"], "servers": ["127.0.0.1:2182"] } },
-          "consistency": "ordered", "barrier": "quorum", }
+          "consistency": "ordered", "barrier": "quorum",
+          "secret": "zoonet:of-the-tests", }
         """;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("zoonet-config-").FullName;
@@ -132,7 +133,7 @@ public sealed class ProxyConfigTests : IDisposable
     [InlineData(""" "home": { "cluster": "us", "servers": ["h:1"] }, "admin": "127.0.0.1:2281" """, "is where clients connect, too")]
     public void An_address_that_stands_for_two_things_is_refused(string rest, string message)
     {
-        var result = Load($$"""{ "region": "us", "listen": "127.0.0.1:2281", {{rest}} }""");
+        var result = Load($$"""{ "region": "us", "listen": "127.0.0.1:2281", "secret": "a:b", {{rest}} }""");
 
         Assert.Contains(message, Assert.Single(result.Errors).ToString());
     }
@@ -141,7 +142,7 @@ public sealed class ProxyConfigTests : IDisposable
     public void More_than_63_remotes_are_refused()
     {
         var remotes = string.Join(',', Enumerable.Range(1, 64).Select(i => $"\"r{i}\": {{ \"servers\": \"h{i}:1\" }}"));
-        var result = Load($$"""{ "region": "us", "listen": "h:1", "home": { "cluster": "us", "servers": "h:2" }, "remotes": { {{remotes}} } }""");
+        var result = Load($$"""{ "region": "us", "listen": "h:1", "secret": "a:b", "home": { "cluster": "us", "servers": "h:2" }, "remotes": { {{remotes}} } }""");
 
         Assert.Contains("at most 63", Assert.Single(result.Errors).ToString());
     }
@@ -194,6 +195,43 @@ public sealed class ProxyConfigTests : IDisposable
     [InlineData("[::1]x")]
     [InlineData("h h:1")]
     public void What_is_no_address_is_not_read(string text) => Assert.False(HostPort.TryParse(text, 2181, out _));
+
+    [Fact]
+    public void A_proxy_with_remotes_needs_a_secret_that_not_everybody_knows()
+    {
+        var without = Good.Replace("\"secret\": \"zoonet:of-the-tests\",", "", StringComparison.Ordinal);
+        var file = Path.Combine(_folder, "secret");
+        File.WriteAllText(file, "zoonet:from-a-file\n");
+
+        Assert.Contains("secret: is missing: with it a client could forge mounts", Assert.Single(Load(without).Errors).ToString());
+        var known = Load(without, new() { ["ZOONET_SECRET"] = "zoonet:zoonet" });
+        Assert.Contains("is the one that everybody knows", Assert.Single(known.Errors).ToString());
+        Assert.Equal("zoonet:from-a-file", Load(without, new() { ["ZOONET_SECRET_FILE"] = file }).Config!.Secret);
+        Assert.False(Load(without, new() { ["ZOONET_SECRETFILE"] = file }).Config!.IsInsecure);
+        Assert.True(Load(without, new() { ["ZOONET_INSECURE"] = "true" }).Config!.IsInsecure);
+        Assert.Equal("a:b", Load(Good, new() { ["ZOONET_ACCEPTEDSECRET"] = "a:b" }).Config!.AcceptedSecret);
+    }
+
+    [Theory]
+    [InlineData("ZOONET_SECRET", "", "secret: is empty; give it a value, or leave it out (from ZOONET_SECRET)")]
+    [InlineData("ZOONET_SECRET", "  ", "secret: is empty")]
+    [InlineData("ZOONET_SECRET_FILE", "", "secretFile: is empty")]
+    [InlineData("ZOONET_SECRET_FILE", "/nowhere/secret", "secretFile = '/nowhere/secret': and 'secret' are both given")]
+    [InlineData("ZOONET_ACCEPTEDSECRETFILE", "/nowhere/secret", "acceptedSecretFile = '/nowhere/secret': can not be read: ")]
+    [InlineData("ZOONET_INSECURE", "maybe", "insecure = 'maybe': is neither 'true' nor 'false'")]
+    public void A_secret_that_is_no_secret_is_an_error_and_no_default(string variable, string value, string error) =>
+        Assert.Contains(error, Assert.Single(Load(Good, new() { [variable] = value }).Errors).ToString());
+
+    [Fact]
+    public void A_secret_in_a_file_is_never_shown()
+    {
+        var file = Path.Combine(_folder, "secret");
+        File.WriteAllText(file, "nocolon-hidden\n");
+        var inFile = Good.Replace("\"secret\"", "\"secretFile\"", StringComparison.Ordinal);
+        var error = Assert.Single(Load(inFile, new() { ["ZOONET_SECRETFILE"] = file }).Errors);
+        Assert.Contains("has no digest credential in it", error.ToString());
+        Assert.DoesNotContain("hidden", error.ToString());
+    }
 
     private ConfigResult Load(string json, Dictionary<string, string>? variables = null, Dictionary<string, string>? flags = null)
     {
