@@ -12,6 +12,8 @@ return await CommandLine.RunAsync(
     ResolveCommand.Create(),
     StatusCommand.Create(),
     RepairCommand.Create(),
+    TopCommand.Create(),
+    EventsCommand.Create(),
     ServerCommand.Create(),
     WanCommand.Create(),
     BenchCommand.Create(),

@@ -14,7 +14,7 @@ namespace ZooNet.Federation.Sessions;
 /// thread) and carries out what is asked through <see cref="ISessionHost"/>. The steps of a request's life carry the numbers
 /// of docs/architecture.md.
 /// </summary>
-public sealed class ClientSession
+public sealed partial class ClientSession
 {
     /// <summary>Bytes of the client's requests that may wait inside the session before the host must stop reading.</summary>
     public const int MaxBlockedBytes = 256 * 1024;

@@ -14,7 +14,9 @@ internal sealed class WatchBook
     private readonly HashSet<string> _persistent = new(StringComparer.Ordinal);
     private readonly HashSet<string> _recursive = new(StringComparer.Ordinal);
 
-    public bool IsEmpty => _data.Count + _exist.Count + _child.Count + _persistent.Count + _recursive.Count == 0;
+    public int Count => _data.Count + _exist.Count + _child.Count + _persistent.Count + _recursive.Count;
+
+    public bool IsEmpty => Count == 0;
 
     /// <summary>Takes note of the watch that a read left.</summary>
     public void AddFromRead(OpCode op, string path, ErrorCode error)

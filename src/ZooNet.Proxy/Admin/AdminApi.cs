@@ -29,6 +29,7 @@ public static class AdminApi
         services.AddSingleton<ProxyMetrics>();
         services.AddSingleton<FourLetterWords>();
         services.AddSingleton(s => new ServerVersions(s.GetRequiredService<DataPath>().Pools[0], s.GetRequiredService<TimeProvider>()));
+        services.AddConsoleApi();
         services.ConfigureHttpJsonOptions(o => o.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         return services;
     }
@@ -50,6 +51,7 @@ public static class AdminApi
                 ? Results.Ok(mount) : Problem(StatusCodes.Status404NotFound, $"nothing is mounted on /{path}"));
         api.MapDelete("/mounts/{**path}", UnmountAsync);
         api.MapGet("/resolve", Resolve);
+        api.MapConsoleApi();
         api.MapGet("/status", (StatusReporter status) => status.Status());
         api.MapGet("/graph", (StatusReporter status) =>
             status.Graph is { } graph ? Results.Ok(graph) : Problem(StatusCodes.Status404NotFound, "this proxy keeps no interest graph: its consistency mode does not need one"));

@@ -28,6 +28,9 @@ public sealed class StatusReporter(
     /// <summary>Version of ZooNet.</summary>
     public static string Version { get; } = typeof(StatusReporter).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
 
+    /// <summary>When the proxy was started.</summary>
+    public DateTimeOffset Started => _started;
+
     /// <summary>How long the proxy has been running.</summary>
     public TimeSpan Uptime => time.GetUtcNow() - _started;
 

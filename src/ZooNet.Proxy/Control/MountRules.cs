@@ -39,6 +39,19 @@ internal static class MountRules
     public static string? CheckRemotePath(string path) =>
         ZnodePath.Validate(path) is { } why ? $"'{path}' is no path to mount: {why}" : null;
 
+    /// <summary>The znode that is at the mount point already: it must be empty, and must stay.</summary>
+    public static string? CheckZnode(string path, Stat stat)
+    {
+        if (stat.NumChildren > 0)
+        {
+            var children = stat.NumChildren == 1 ? "child" : "children";
+            return $"{path} has {stat.NumChildren} {children} that the mount would hide; mount on an empty or a new znode";
+        }
+        return stat.EphemeralOwner != 0
+            ? $"{path} is an ephemeral, TTL or container znode and would vanish under the mount; mount on a persistent or a new znode"
+            : null;
+    }
+
     /// <summary>A new mount against those that are there: none inside another, none twice.</summary>
     public static string? CheckOverlap(string path, IEnumerable<string> mountPoints)
     {

@@ -242,15 +242,7 @@ public sealed class MountService : IAsyncDisposable
     {
         if (await _home.CallAsync(c => c.ExistsAsync(path), cancellationToken) is { Stat: { } stat })
         {
-            if (stat.NumChildren > 0)
-            {
-                return ([], MountOutcome.Refused(RefusalKind.Conflict, $"{path} has {stat.NumChildren} {(stat.NumChildren == 1 ? "child" : "children")} that the mount would hide; mount on an empty or a new znode"));
-            }
-            if (stat.EphemeralOwner != 0)
-            {
-                return ([], MountOutcome.Refused(RefusalKind.Conflict, $"{path} is an ephemeral, TTL or container znode and would vanish under the mount; mount on a persistent or a new znode"));
-            }
-            return ([], null);
+            return ([], MountRules.CheckZnode(path, stat) is { } unfit ? MountOutcome.Refused(RefusalKind.Conflict, unfit) : null);
         }
         var parent = ZnodePath.ParentOf(path);
         try

@@ -52,6 +52,22 @@ internal sealed class AdminClient : IDisposable
 
     public Task<T> DeleteAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Delete, path, null, cancellationToken);
 
+    /// <summary>An answer that goes on until it is disposed of.</summary>
+    public async Task<Stream> StreamAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var response = await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return response.IsSuccessStatusCode
+                ? await response.Content.ReadAsStreamAsync(cancellationToken)
+                : throw new CommandFailedException(await ReadProblemAsync(response, cancellationToken) ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?");
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CommandFailedException($"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); start one with 'zoonet proxy', or name another with --admin");
+        }
+    }
+
     /// <summary>The path of a mount in the API.</summary>
     public static string MountUrl(string mountPoint) => "/api/v1/mounts" + string.Join('/', mountPoint.Split('/').Select(Uri.EscapeDataString));
 

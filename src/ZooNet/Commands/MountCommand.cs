@@ -21,6 +21,7 @@ public static class MountCommand
             DefaultValueFactory = _ => [],
         };
         var force = new Option<bool>("--force") { Description = "Use the mount though not every region has acknowledged it. Until they have, they may read inconsistently." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing: say what would refuse it, what barriers it would bring, and who must acknowledge it." };
         var admin = AdminClient.AdminOption();
         source.Validators.Add(result =>
         {
@@ -37,10 +38,15 @@ public static class MountCommand
                 result.AddError(why);
             }
         });
-        var command = new Command("mount", "Mount a znode of another cluster, for every client of the region.") { source, path, options, force, admin };
+        var command = new Command("mount", "Mount a znode of another cluster, for every client of the region.") { source, path, options, force, dryRun, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
+            if (parsed.GetValue(dryRun))
+            {
+                var asked = new DryRunBody(parsed.GetValue(source), parsed.GetValue(path), string.Join(',', parsed.GetValue(options) ?? []));
+                return DryRun.Write(await client.PostAsync<DryRunReply>("/api/v1/dry-run", asked, cancellationToken));
+            }
             var body = new MountBody(parsed.GetValue(source), parsed.GetValue(path), string.Join(',', parsed.GetValue(options) ?? []), parsed.GetValue(force));
             var reply = await client.PostAsync<MountReply>("/api/v1/mounts", body, cancellationToken);
             if (!reply.Complete)
@@ -60,6 +66,7 @@ public static class MountCommand
 
             Examples:
               zoonet mount eu:/apps /mnt/eu
+              zoonet mount eu:/apps /mnt/eu --dry-run
               zoonet mount eu:/config /config/eu -o ro,relaxed
               zoonet mount eu:/ /mnt/all-of-eu -o ro --admin http://10.0.0.5:9181
 
