@@ -49,19 +49,24 @@ internal static class ConsoleApi
     {
         if (limit is < 1 or > MaxSessions)
         {
-            return Results.Problem($"limit={limit} is not allowed; give a number from 1 to {MaxSessions}", statusCode: StatusCodes.Status400BadRequest);
+            return Results.Problem($"limit={limit} is not allowed; give a number from 1 to {MaxSessions}",
+                statusCode: StatusCodes.Status400BadRequest);
         }
-        var all = path.Clients.Select(c => c.Describe(path.Region.ClusterNames)).OrderBy(s => s.WaitsFor is null).ThenBy(s => s.Client, StringComparer.Ordinal).ToList();
-        return Results.Ok(new SessionList(config.Region, config.ProxyId, all.Count, all.Count(s => s.WaitsFor is not null), [.. all.Take(limit ?? 100)]));
+        var all = path.Clients.Select(c => c.Describe(path.Region.ClusterNames)).OrderBy(s => s.WaitsFor is null).ThenBy(s =>
+            s.Client, StringComparer.Ordinal).ToList();
+        return Results.Ok(new SessionList(config.Region, config.ProxyId, all.Count, all.Count(s => s.WaitsFor is not null),
+            [.. all.Take(limit ?? 100)]));
     }
 
     private static IResult Events(long? after, HttpContext context, EventLog log, Followers followers, IHostApplicationLifetime lifetime)
     {
         // A browser that comes back says what it has seen.
-        var seen = after ?? (long.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var last) ? last : 0);
+        var seen = after ?? (long.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var last) ? last
+            : 0);
         return followers.TryEnter()
             ? TypedResults.ServerSentEvents(FollowAsync(seen, log, followers, lifetime, context.RequestAborted))
-            : Results.Problem($"{MaxFollowers} follow the events already; end one, or ask /api/v1/events/recent", statusCode: StatusCodes.Status503ServiceUnavailable);
+            : Results.Problem($"{MaxFollowers} follow the events already; end one, or ask /api/v1/events/recent",
+                statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     private static async IAsyncEnumerable<SseItem<ProxyEvent?>> FollowAsync(

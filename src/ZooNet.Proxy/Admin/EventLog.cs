@@ -15,7 +15,8 @@ namespace ZooNet.Proxy.Admin;
 public sealed record ProxyEvent(long Id, DateTimeOffset Time, string Kind, string? Cluster, string? Mount, string Text);
 
 /// <summary>
-/// The last <see cref="Kept"/> events of this proxy, and apart from them its last <see cref="Kept"/> changes of mounts, so that a cluster that
+/// The last <see cref="Kept"/> events of this proxy, and apart from them its last <see cref="Kept"/> changes of mounts, so that a cluster
+/// that
 /// comes and goes does not wash them out. In memory only: both begin with the proxy. Thread-safe.
 /// </summary>
 public sealed class EventLog(TimeProvider time)
@@ -69,9 +70,11 @@ public sealed class EventLog(TimeProvider time)
     /// The events after one, and then those that happen, until the token. Who takes them too slowly misses some: the ids tell.
     /// </summary>
     /// <param name="id">The last that is known; 0 for all that are kept.</param>
-    /// <param name="beat">A null is given whenever nothing has happened for so long, so that a reader can tell silence from a lost connection.</param>
+    /// <param name="beat">A null is given whenever nothing has happened for so long, so that a reader can tell silence from a lost
+    /// connection.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async IAsyncEnumerable<ProxyEvent?> FollowAsync(long id, TimeSpan beat, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ProxyEvent?> FollowAsync(long id, TimeSpan beat,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {

@@ -6,7 +6,8 @@ using ZooNet.Proxy.Hosting;
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
-/// Tells the <see cref="EventLog"/> what happens: it listens before anything is started, and compares what it hears of with what was before.
+/// Tells the <see cref="EventLog"/> what happens: it listens before anything is started, and compares what it hears of with what was
+/// before.
 /// </summary>
 internal sealed class EventSources(
     EventLog log,
@@ -67,7 +68,8 @@ internal sealed class EventSources(
                 return;
             }
             _up[name] = health.IsUp;
-            log.Add(health.IsUp ? "cluster-up" : "cluster-down", health.IsUp ? $"{name} is up, at {health.Server}" : $"{name} is down: {health.LastError}", name);
+            log.Add(health.IsUp ? "cluster-up" : "cluster-down", health.IsUp ? $"{name} is up, at {health.Server}"
+                : $"{name} is down: {health.LastError}", name);
         }
     }
 
@@ -81,12 +83,14 @@ internal sealed class EventSources(
                 if (before?.State != entry.State || before.Error != entry.Error)
                 {
                     var state = entry.Error is { } error ? $"is ignored: {error}" : $"is {entry.State.ToString().ToLowerInvariant()}";
-                    log.Add(EventLog.MountKind, $"{entry.Record?.Cluster}:{entry.Record?.RemotePath} on {entry.Path} {state}", entry.Record?.Cluster, entry.Path);
+                    log.Add(EventLog.MountKind, $"{entry.Record?.Cluster}:{entry.Record?.RemotePath} on {entry.Path} {state}",
+                        entry.Record?.Cluster, entry.Path);
                 }
             }
             foreach (var gone in _mounts.Entries.Where(e => now.Entries.All(n => n.Name != e.Name)))
             {
-                log.Add(EventLog.MountKind, $"{gone.Path} is unmounted; it was {gone.Record?.Cluster}:{gone.Record?.RemotePath}", gone.Record?.Cluster, gone.Path);
+                log.Add(EventLog.MountKind, $"{gone.Path} is unmounted; it was {gone.Record?.Cluster}:{gone.Record?.RemotePath}",
+                    gone.Record?.Cluster, gone.Path);
             }
             _mounts = now;
         }

@@ -8,7 +8,8 @@ using ZooNet.Proxy.Control;
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
-/// Says what a mount or an unmount would come to, and changes nothing: the same checks as <see cref="MountService"/>, all of them instead of the
+/// Says what a mount or an unmount would come to, and changes nothing: the same checks as <see cref="MountService"/>, all of them instead
+/// of the
 /// first that fails, and what the interest graph would be. Thread-safe; true of the moment in which it is asked.
 /// </summary>
 public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, MountStore store, IGraphSource? graph = null)
@@ -25,7 +26,9 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         var badPoint = MountRules.CheckMountPoint(path);
         refusals.AddRange(new[] { badSource, badOptions, badCluster, badPoint }.OfType<string>());
         var snapshot = await store.RefreshAsync(cancellationToken);
-        if (badPoint is null)
+        var isSame = snapshot.At(path) is { Mount: not null, Record: { } there } && there.Cluster == cluster && there.RemotePath == remotePath
+            && badOptions is null && there.Options == MountOptionsText.Format(options);
+        if (badPoint is null && !isSame)
         {
             await CheckPointAsync(path, snapshot, refusals, creates);
         }
@@ -37,6 +40,7 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         var effect = EffectOf(reads => counts ? [.. reads, cluster] : reads, options.Barriers, cluster);
         var message = refusals.Count > 0
             ? $"{body.Source} can't be mounted on {path}"
+            : isSame ? $"{cluster}:{remotePath} is mounted on {path} already"
             : $"{cluster}:{remotePath} can be mounted on {path} ({MountOptionsText.Format(options)})";
         return effect with { Allowed = refusals.Count == 0, Message = message, Refusals = refusals, WouldCreate = creates };
     }
@@ -52,7 +56,8 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         var others = snapshot.Entries.Any(e => e != entry && e.Mount is { Options.Barriers: true } && e.Record?.Cluster == cluster);
         var effect = EffectOf(reads => entry is null || others ? reads : [.. reads.Where(c => c != cluster)], barriers: true, cluster);
         return entry is null
-            ? effect with { Allowed = false, Message = $"nothing is mounted on {path}", Refusals = [$"nothing is mounted on {path}"], MustAcknowledge = [] }
+            ? effect with { Allowed = false, Message = $"nothing is mounted on {path}", Refusals = [$"nothing is mounted on {path}"],
+                MustAcknowledge = [] }
             : effect with
             {
                 Message = $"{path} can be unmounted; clients get NoNode below it from then on, and {cluster}:{entry.Record?.RemotePath} is not touched",
@@ -79,7 +84,8 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         }
     }
 
-    private async Task CheckRemoteAsync(ClusterConfig cluster, string path, bool create, List<string> refusals, List<string> creates, CancellationToken cancellationToken)
+    private async Task CheckRemoteAsync(ClusterConfig cluster, string path, bool create, List<string> refusals, List<string> creates,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -118,7 +124,8 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         }
         var before = new InterestGraph(now.Views.Select(v => RecordOf(v, v.Reads)));
         List<ViewRecord> changed = [.. now.Views.Where(v => !v.Self).Select(v => RecordOf(v, v.Reads))];
-        var self = now.Views.FirstOrDefault(v => v.Self) ?? new GraphView(config.Region, config.Home.Name, [config.Home.Name], [], [config.ProxyId], 0, true);
+        var self = now.Views.FirstOrDefault(v => v.Self)
+            ?? new GraphView(config.Region, config.Home.Name, [config.Home.Name], [], [config.ProxyId], 0, true);
         changed.Add(RecordOf(self, change(self.Reads)));
         var after = new InterestGraph(changed);
         var (cycleBefore, cycleAfter) = (before.IsOnCycle(config.Region), after.IsOnCycle(config.Region));
@@ -141,7 +148,8 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
             return "a read waits for one where its session has learned of something newer elsewhere (consistency: ordered)";
         }
         var roundTrip = config.FindCluster(cluster) is { IsHome: false } known && clusters[known.Ordinal].Health.RoundTrip is { } rtt
-            ? string.Create(CultureInfo.InvariantCulture, $"; a probe of {cluster} takes {rtt.TotalMilliseconds:0.0} ms now, a barrier at least as long")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"; a probe of {cluster} takes {rtt.TotalMilliseconds:0.0} ms now, a barrier at least as long")
             : "";
         return (before, after) switch
         {
@@ -152,7 +160,8 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         };
     }
 
-    private static IEnumerable<string> ProxiesOf(IEnumerable<GraphView> views) => views.SelectMany(v => v.Proxies.Select(p => $"proxy {p} of region {v.Name}"));
+    private static IEnumerable<string> ProxiesOf(IEnumerable<GraphView> views) =>
+        views.SelectMany(v => v.Proxies.Select(p => $"proxy {p} of region {v.Name}"));
 
     private static ViewRecord RecordOf(GraphView view, IEnumerable<string> reads) => new()
     {
@@ -161,6 +170,7 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         Home = view.Home,
         Version = view.Version,
         Revision = 0,
-        Mounts = [.. reads.Concat(view.Joining).Distinct().Where(c => c != view.Home).Select(c => new ViewMount(c, "/", PublishedState.Active))],
+        Mounts = [.. reads.Concat(view.Joining).Distinct().Where(c => c != view.Home).Select(c =>
+            new ViewMount(c, "/", PublishedState.Active))],
     };
 }

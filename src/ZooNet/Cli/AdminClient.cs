@@ -60,7 +60,8 @@ internal sealed class AdminClient : IDisposable
             var response = await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return response.IsSuccessStatusCode
                 ? await response.Content.ReadAsStreamAsync(cancellationToken)
-                : throw new CommandFailedException(await ReadProblemAsync(response, cancellationToken) ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?");
+                : throw new CommandFailedException(await ReadProblemAsync(response, cancellationToken)
+                    ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?");
         }
         catch (HttpRequestException e)
         {

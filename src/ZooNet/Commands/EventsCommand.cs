@@ -20,7 +20,8 @@ public static class EventsCommand
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with what happens, until interrupted." };
         var json = new Option<bool>("--json") { Description = "Print JSON, one event a line." };
         var admin = AdminClient.AdminOption();
-        var command = new Command("events", "Show what happened at a proxy: clusters up and down, mounts, other servers, coupling.") { follow, json, admin };
+        var command = new Command("events",
+            "Show what happened at a proxy: clusters up and down, mounts, other servers, coupling.") { follow, json, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
@@ -34,7 +35,8 @@ public static class EventsCommand
                 return ExitCodes.Ok;
             }
             await using var stream = await client.StreamAsync("/api/v1/events", cancellationToken);
-            await foreach (var item in SseParser.Create(stream, (_, data) => JsonSerializer.Deserialize<ProxyEvent>(data, Json)).EnumerateAsync(cancellationToken))
+            await foreach (var item in SseParser.Create(stream, (_, data) =>
+                JsonSerializer.Deserialize<ProxyEvent>(data, Json)).EnumerateAsync(cancellationToken))
             {
                 if (item.Data is { } e)
                 {

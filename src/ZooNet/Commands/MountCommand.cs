@@ -21,7 +21,8 @@ public static class MountCommand
             DefaultValueFactory = _ => [],
         };
         var force = new Option<bool>("--force") { Description = "Use the mount though not every region has acknowledged it. Until they have, they may read inconsistently." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing: say what would refuse it, what barriers it would bring, and who must acknowledge it." };
+        var dryRun = new Option<bool>("--dry-run") { Description =
+            "Change nothing: say what would refuse it, what barriers it would bring, and who must acknowledge it." };
         var admin = AdminClient.AdminOption();
         source.Validators.Add(result =>
         {
@@ -38,13 +39,15 @@ public static class MountCommand
                 result.AddError(why);
             }
         });
-        var command = new Command("mount", "Mount a znode of another cluster, for every client of the region.") { source, path, options, force, dryRun, admin };
+        var command = new Command("mount", "Mount a znode of another cluster, for every client of the region.") { source, path, options,
+            force, dryRun, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
             if (parsed.GetValue(dryRun))
             {
-                var asked = new DryRunBody(parsed.GetValue(source), parsed.GetValue(path), string.Join(',', parsed.GetValue(options) ?? []));
+                var asked = new DryRunBody(parsed.GetValue(source), parsed.GetValue(path),
+                    string.Join(',', parsed.GetValue(options) ?? []));
                 return DryRun.Write(await client.PostAsync<DryRunReply>("/api/v1/dry-run", asked, cancellationToken));
             }
             var body = new MountBody(parsed.GetValue(source), parsed.GetValue(path), string.Join(',', parsed.GetValue(options) ?? []), parsed.GetValue(force));

@@ -14,7 +14,8 @@ public static class TopCommand
     /// <summary>Builds the command.</summary>
     public static Command Create()
     {
-        var every = new Option<double>("--every", "-n") { Description = "Seconds from one picture to the next.", HelpName = "SECONDS", DefaultValueFactory = _ => 1 };
+        var every = new Option<double>("--every", "-n") { Description = "Seconds from one picture to the next.", HelpName = "SECONDS",
+            DefaultValueFactory = _ => 1 };
         var once = new Option<bool>("--once") { Description = "Print one picture, with the rates of one interval, and end." };
         var admin = AdminClient.AdminOption();
         every.Validators.Add(result =>
@@ -24,7 +25,8 @@ public static class TopCommand
                 result.AddError($"--every {seconds.ToString(CultureInfo.InvariantCulture)} is not allowed; give 0.2 to 3600 seconds");
             }
         });
-        var command = new Command("top", "Show live what a proxy does: clusters, rates of each mount, who waits for what.") { every, once, admin };
+        var command = new Command("top", "Show live what a proxy does: clusters, rates of each mount, who waits for what.") { every, once,
+            admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
@@ -63,7 +65,8 @@ public static class TopCommand
     {
         var (status, seconds) = (now.Status, (now.Taken - before.Taken).TotalSeconds);
         var head = Output.NewTable("region", "proxy", "state", "sessions", "waiting", "memory");
-        Output.AddRow(head, status.Region, status.ProxyId, status.Ready ? "ready" : "NOT READY", Text(now.Sessions.Total), Text(now.Sessions.Waiting), $"{status.ResidentBytes / 1048576} MiB");
+        Output.AddRow(head, status.Region, status.ProxyId, status.Ready ? "ready"
+            : "NOT READY", Text(now.Sessions.Total), Text(now.Sessions.Waiting), $"{status.ResidentBytes / 1048576} MiB");
         var clusters = Output.NewTable("cluster", "state", "rtt", "sessions", "");
         foreach (var c in status.Clusters)
         {

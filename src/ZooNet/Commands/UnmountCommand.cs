@@ -15,14 +15,16 @@ public static class UnmountCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing: say what would come of it." };
         var admin = AdminClient.AdminOption();
         path.Validators.Add(PathRules.AddErrors);
-        var command = new Command("unmount", "Unmount, for every client of the region. What is mounted is not touched.") { path, force, dryRun, admin };
+        var command = new Command("unmount", "Unmount, for every client of the region. What is mounted is not touched.") { path, force,
+            dryRun, admin };
         command.Aliases.Add("umount");
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
             if (parsed.GetValue(dryRun))
             {
-                return DryRun.Write(await client.PostAsync<DryRunReply>("/api/v1/dry-run", new DryRunBody(null, parsed.GetValue(path)), cancellationToken));
+                return DryRun.Write(await client.PostAsync<DryRunReply>("/api/v1/dry-run", new DryRunBody(null, parsed.GetValue(path)),
+                    cancellationToken));
             }
             var url = AdminClient.MountUrl(parsed.GetValue(path)!) + (parsed.GetValue(force) ? "?force=true" : "");
             var reply = await client.DeleteAsync<MountReply>(url, cancellationToken);

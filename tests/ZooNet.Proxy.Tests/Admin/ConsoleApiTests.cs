@@ -111,7 +111,8 @@ public sealed class ConsoleApiTests : IAsyncLifetime
 
         MountHistory? history = null;
         await TwoRegions.Eventually(async () =>
-            (history = await other.Http.GetFromJsonAsync<MountHistory>("/api/v1/history"))!.Changes.Any(c => c.Text.StartsWith("/mnt/eu is unmounted")));
+            (history = await other.Http.GetFromJsonAsync<MountHistory>("/api/v1/history"))!.Changes.Any(c =>
+                c.Text.StartsWith("/mnt/eu is unmounted")));
 
         Assert.All(history!.Changes, change => Assert.Equal(("mount", "eu", "/mnt/eu"), (change.Kind, change.Cluster, change.Mount)));
         Assert.Contains(history.Changes, change => change.Text == "eu:/apps on /mnt/eu is active");
@@ -173,7 +174,8 @@ public sealed class ConsoleApiTests : IAsyncLifetime
     [Fact]
     public async Task A_dry_run_of_no_path_is_a_bad_request()
     {
-        Assert.Equal(HttpStatusCode.BadRequest, (await _proxy.Http.PostAsJsonAsync("/api/v1/dry-run", new DryRunBody(null, "nope"))).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest,
+            (await _proxy.Http.PostAsJsonAsync("/api/v1/dry-run", new DryRunBody(null, "nope"))).StatusCode);
     }
 
     [Fact]
