@@ -102,6 +102,21 @@ public sealed class PolicyTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData("A and B mutually", nameof(Policy.Sequential))]
+    [InlineData("A to B to C to A", nameof(Policy.Sequential))]
+    [InlineData("A and B mutually", nameof(Policy.Ordered))]
+    public void What_errors_checks_and_counts_tell_of_ACLs_that_open_and_close_is_never_missed(string topology, string policy)
+    {
+        var scenario = Private(Plain(topology, policy)) with { Acls = true, AllOperations = false, Faults = true, ObserversPerRemote = 2, Steps = 4000 };
+        foreach (var each in new[] { scenario, scenario with { HomeServers = 2, Pipeline = 2 } })
+        {
+            var outcome = Run(each, 500);
+            Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
+            Assert.True(policy != nameof(Policy.Ordered) || outcome.OrderedViolations == 0, outcome.ShortestOrdered);
+        }
+    }
+
     [Fact]
     public void Proxies_of_a_region_that_agree_on_the_servers_they_read_are_one_copy()
     {
@@ -127,6 +142,8 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.CopiesNotAgreed))]
     [InlineData(nameof(Mutation.CopiesChangedAtOnce))]
     [InlineData(nameof(Mutation.AbsenceDatedByCreation))]
+    [InlineData(nameof(Mutation.ErrorsTeachNothing))]
+    [InlineData(nameof(Mutation.AclsTakenForWatched))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
         // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it.
@@ -156,6 +173,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
                 AllOperations = false,
                 Steps = 4000,
             },
+            Mutation.ErrorsTeachNothing or Mutation.AclsTakenForWatched => Private(scenario) with { Acls = true, AllOperations = false, Steps = 4000 },
             Mutation.NoLanBarrier => scenario with { Topology = Topology.Asymmetric, HomeServers = 3, HomePace = 0.2 },
             Mutation.MovedSessionsTrusted => scenario with { OnlyFault = Fault.ClientLost, ProxiesPerRegion = 2 },
             Mutation.PairsCoupled => scenario with { Topology = Topology.Ring, Policy = Policy.SymmetricPairs },

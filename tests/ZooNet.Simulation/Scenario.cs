@@ -38,6 +38,10 @@ internal enum Mutation
     CopiesNotAgreed,
     /// <summary>A proxy leaves the server that it has agreed on with the others before they know.</summary>
     CopiesChangedAtOnce,
+    /// <summary>Errors, checks and counts are taken to teach nothing.</summary>
+    ErrorsTeachNothing,
+    /// <summary>Whatever a reply implies of an ACL is taken to have been told by an event.</summary>
+    AclsTakenForWatched,
     /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
     AbsenceDatedByCreation,
 }
@@ -88,6 +92,12 @@ internal sealed record Scenario
 
     /// <summary>Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.</summary>
     public bool AllOperations { get; init; } = true;
+
+    /// <summary>
+    /// Whether ACLs open and close, and clients draw conclusions: from an error, a check that passed, a count that was given or refused. Needs znodes that are
+    /// there from the start.
+    /// </summary>
+    public bool Acls { get; init; }
 
     /// <summary>How readily home servers and observers apply what is committed, from 0 to 1.</summary>
     public double HomePace { get; init; } = 0.5;

@@ -157,7 +157,7 @@ internal sealed class World
             Step();
         }
         var logs = _clusters.ToDictionary(c => c.Key, c => (IReadOnlyList<(string?, bool, int)>)
-            [.. c.Value.Log.Select(change => (change.Path, change.ChangesList, change.Write))]);
+            [.. c.Value.Log.Select(change => (change.Key, change.ChangesList, change.Write))]);
         return (History.FindCycle(logs, realTime: false), History.FindCycle(logs, realTime: true));
     }
 

@@ -69,6 +69,13 @@ public interface IInterestWatermark
     long SeenUpTo { get; }
 
     /// <summary>
+    /// Whether nobody outside the view can see a znode or change it, its ACL included. What is said of such a znode tells of no change that
+    /// could have been missed; of any other one, an ACL may have changed, and no event tells that.
+    /// </summary>
+    /// <param name="path">The znode's path, or that of one to be made.</param>
+    bool IsPrivate(ReadOnlySpan<byte> path);
+
+    /// <summary>
     /// The server on whose link home is watched: a barrier there (<see cref="UpstreamServer.JoinBarrier"/>) raises <see cref="SeenUpTo"/>
     /// to all that was committed before it began. Null while nobody watches.
     /// </summary>

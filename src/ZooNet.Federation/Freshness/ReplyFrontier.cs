@@ -40,12 +40,13 @@ internal static class ReplyFrontier
     /// <param name="op">What was asked, as it was sent upstream.</param>
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
+    /// <remarks>The table of docs/consistency.md, "What a reply teaches", says the same in words; a test holds the two together.</remarks>
     public static Shown Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         switch (op)
         {
             case OpCode.Sync or OpCode.Auth or OpCode.Sasl or OpCode.SetWatches or OpCode.SetWatches2 or OpCode.AddWatch
-                or OpCode.CheckWatches or OpCode.RemoveWatches or OpCode.WhoAmI or OpCode.CloseSession:
+                or OpCode.CheckWatches or OpCode.RemoveWatches or OpCode.WhoAmI or OpCode.CloseSession or OpCode.Ping:
                 return default;
             case OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 or OpCode.GetAcl when header.Error == ErrorCode.Ok:
                 return OfStat(StatOf(op, body), header.Zxid);
@@ -81,7 +82,8 @@ internal static class ReplyFrontier
                     {
                         reader.ReadBytes(out _);
                     }
-                    parts.Add(new Shown(headerZxid, true, Untold.Children));
+                    // That it may be listed is told by no Stat.
+                    parts.Add(new Shown(headerZxid, false, Untold.Children));
                     break;
                 case OpCode.Error:
                     parts.Add(OfError((ErrorCode)reader.ReadInt(), headerZxid));
@@ -97,19 +99,23 @@ internal static class ReplyFrontier
         }
     }
 
+    /// <summary>
+    /// That a znode is not there is a change that fires a watch. Every other error tells which checks the request has passed or failed before it, and
+    /// the first is always the ACL's.
+    /// </summary>
     private static Shown OfError(ErrorCode error, long headerZxid) => error switch
     {
         ErrorCode.NoNode => new Shown(headerZxid, true, Untold.Absence),
         ErrorCode.NoAuth => new Shown(headerZxid, false, Untold.Refusal),
-        _ => new Shown(headerZxid, true, Untold.Rest),
+        _ => new Shown(headerZxid, false, Untold.Rest),
     };
 
+    /// <summary>A write that was carried out fires a watch with the very zxid that its reply tells, behind any ACL that let it pass.</summary>
     private static bool IsWatchable(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body) => op switch
     {
-        _ when header.Error == ErrorCode.NoAuth => false,
-        OpCode.GetChildren or OpCode.GetEphemerals or OpCode.GetAllChildrenNumber
-            or OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData => true,
-        OpCode.Multi when header.Error == ErrorCode.Ok => IsWatchableMulti(body),
+        _ when header.Error != ErrorCode.Ok => false,
+        OpCode.GetEphemerals or OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData => true,
+        OpCode.Multi => IsWatchableMulti(body),
         _ => false,
     };
 
@@ -139,11 +145,10 @@ internal static class ReplyFrontier
                 case OpCode.SetData:
                     reader.Skip(Stat.WireLength);
                     break;
-                case OpCode.Delete or OpCode.Check:
-                    break;
-                case OpCode.Error when (ErrorCode)reader.ReadInt() != ErrorCode.NoAuth:
+                case OpCode.Delete:
                     break;
                 default:
+                    // A check that passed, or whatever failed, says that an ACL was open or closed.
                     return false;
             }
         }

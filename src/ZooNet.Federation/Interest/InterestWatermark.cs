@@ -11,6 +11,13 @@ namespace ZooNet.Federation.Interest;
 /// </summary>
 public sealed class InterestWatermark : IInterestWatermark
 {
+    private readonly byte[][] _exported;
+
+    /// <summary>Makes a watermark that nothing has been told of yet.</summary>
+    /// <param name="exported">The subtrees that are watched: all that somebody outside the view can see.</param>
+    public InterestWatermark(IReadOnlyList<string> exported) => _exported = [.. exported.Select(System.Text.Encoding.UTF8.GetBytes)];
+
+
     /// <summary>How many ranges are kept. Of older ones only the end of the last is: nothing is known below.</summary>
     public const int MaxRanges = 128;
 
@@ -28,6 +35,19 @@ public sealed class InterestWatermark : IInterestWatermark
     {
         get => Volatile.Read(ref _watcher);
         set => Volatile.Write(ref _watcher, value);
+    }
+
+    /// <inheritdoc/>
+    public bool IsPrivate(ReadOnlySpan<byte> path)
+    {
+        foreach (var root in _exported)
+        {
+            if (root.Length == 1 || (path.StartsWith(root) && (path.Length == root.Length || path[root.Length] == (byte)'/')))
+            {
+                return false;
+            }
+        }
+        return !path.IsEmpty;
     }
 
     /// <summary>Ranges in which something changed, or may have; for operators.</summary>

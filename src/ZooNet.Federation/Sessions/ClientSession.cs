@@ -232,7 +232,7 @@ public sealed partial class ClientSession
         bool done;
         if (op.StartsWithPath() && op != OpCode.Check)
         {
-            if (RequestRewriter.TryGetPath(frame, out var path) && mounts.Find(path) is { } mount)
+            if (Routing.MountOf(mounts, op, frame, out var path) is { } mount)
             {
                 done = DispatchMounted(frame, xid, op, path, mount);
             }
@@ -245,6 +245,13 @@ public sealed partial class ClientSession
         {
             done = DispatchOther(frame, xid, op);
         }
+        MarkHead(done);
+        return done;
+    }
+
+    /// <summary>The first request that waits has been sent or answered, or it goes on waiting.</summary>
+    private void MarkHead(bool done)
+    {
         if (done)
         {
             _headId++;
@@ -255,7 +262,6 @@ public sealed partial class ClientSession
         {
             _headBlockedMs = Math.Max(1, _host.NowMs);
         }
-        return done;
     }
 
     private bool DispatchHomePath(ReadOnlySpan<byte> frame, int xid, OpCode op, ReadOnlySpan<byte> path)
@@ -348,7 +354,7 @@ public sealed partial class ClientSession
         {
             // Step 3 at home: remembered and sent as it came. Nothing is mounted, so that is the whole cost of a request.
             Enqueue(_home, NextSeq(), xid, op, kind);
-            SendOn(_home, frame);
+            SendRequest(_home, frame);
             return true;
         }
         var write = op.IsWrite();
@@ -364,7 +370,7 @@ public sealed partial class ClientSession
             scratch.WriteRaw(frame);
             scratch.PatchInt(8, (int)OpCode.GetChildren2);
             Keep(_home, ref Enqueue(_home, NextSeq(), xid, OpCode.GetChildren2, PendingKind.StripStat), frame);
-            SendOn(_home, scratch.Written);
+            SendRequest(_home, scratch.Written);
             return true;
         }
         ref var pending = ref Enqueue(_home, NextSeq(), xid, op, kind);
@@ -372,10 +378,18 @@ public sealed partial class ClientSession
         {
             pending.Covers = _home.Server!.BeginWrite();
         }
+        if (_region.HomeInterest is { } interest && IsPrivate(interest, op, frame))
+        {
+            pending.PrivateBy = interest;
+        }
         Keep(_home, ref pending, frame);
-        SendOn(_home, frame);
+        SendRequest(_home, frame);
         return true;
     }
+
+    private static bool IsPrivate(IInterestWatermark interest, OpCode op, ReadOnlySpan<byte> frame) => op is OpCode.Multi or OpCode.MultiRead
+        ? RequestRewriter.IsPrivateMulti(frame, interest)
+        : op.StartsWithPath() && RequestRewriter.TryGetPath(frame, out var path) && interest.IsPrivate(path);
 
     /// <summary>Keeps what a read asks for until it is answered: only for clients that use more than one cluster, for which it may save a barrier.</summary>
     private void Keep(SessionLink link, ref PendingRequest pending, ReadOnlySpan<byte> frame)
@@ -477,9 +491,14 @@ public sealed partial class ClientSession
         }
         var mount = scan.Mount!;
         var operations = RequestRewriter.OperationsOf(frame);
-        var mounts = operations.ConvertAll(o => _mounts.Find(o.Path));
+        var mounts = operations.ConvertAll(o => Routing.MountOf(_mounts, o.Op, Encoding.UTF8.GetBytes(o.Path), o.Flags));
         var write = op == OpCode.Multi;
         var refused = write ? mounts.FindIndex(m => m!.Options.ReadOnly) : -1;
+        if (refused >= 0 && operations.TrueForAll(o => o.Op == OpCode.Check))
+        {
+            // It changes nothing.
+            refused = -1;
+        }
         if (write && refused < 0 && scan.DeletesMountPoint)
         {
             refused = operations.FindIndex(o => o.Op == OpCode.Delete && _mounts.At(o.Path) is not null);
@@ -547,12 +566,12 @@ public sealed partial class ClientSession
             pending.Covers = link.Server!.BeginWrite();
         }
         Keep(link, ref pending, frame);
-        if (kind == PendingKind.Ephemeral || (context is MultiContext multi && multi.Operations.Any(o => o.Ephemeral)))
+        if (kind == PendingKind.Ephemeral || (context is MultiContext multi && multi.Operations.Any(static o => CreateFlags.IsEphemeral(o.Flags))))
         {
             // From now on the znode may exist, whatever becomes of the reply.
             link.HasStrictEphemerals |= strict;
         }
-        SendOn(link, frame);
+        SendRequest(link, frame);
     }
 
     /// <summary>
@@ -1021,6 +1040,17 @@ public sealed partial class ClientSession
                 exclusive.Steps.Dequeue();
                 continue;
             }
+            if (exclusive.Links.Count > 0)
+            {
+                var asked = TryAskEphemerals(exclusive, exclusive.Links.Peek());
+                MarkHead(asked);
+                if (!asked)
+                {
+                    return;
+                }
+                exclusive.Links.Dequeue();
+                continue;
+            }
             _exclusive = null;
             Finish(exclusive);
         }
@@ -1109,30 +1139,53 @@ public sealed partial class ClientSession
     {
         exclusive.Steps.Enqueue(exclusive.Frame);
         var reader = new JuteReader(exclusive.Frame.AsSpan(12));
-        var prefix = reader.ReadString() ?? "";
+        exclusive.Prefix = reader.ReadString() ?? "";
         foreach (var link in _links)
         {
-            if (link.Cluster == 0 || link.Phase != LinkPhase.Ready || link.Ephemerals is not { Count: > 0 })
+            if (link.Cluster > 0 && (link.EphemeralsUnknown || link.Ephemerals?.Any(p => p.StartsWith(exclusive.Prefix, StringComparison.Ordinal)) == true))
             {
-                continue;
+                exclusive.Links.Enqueue(link);
             }
-            exclusive.Waiting++;
-            SendOwn(link, 0, OpCode.GetEphemerals, PendingKind.Part, writer => writer.WriteString(null), (header, body) =>
-            {
-                exclusive.Waiting--;
-                if (header.Error != ErrorCode.Ok)
-                {
-                    exclusive.Error = header.Error;
-                    return;
-                }
-                var paths = new JuteReader(body.Span);
-                foreach (var remote in paths.ReadStrings())
-                {
-                    exclusive.Paths.AddRange(_mounts.Mounts.Where(m => m.Cluster == link.Cluster).Select(m => m.ToLocal(remote))
-                        .Where(p => p is not null && p.StartsWith(prefix, StringComparison.Ordinal))!);
-                }
-            });
         }
+    }
+
+    /// <summary>Asks one cluster for the client's ephemeral znodes there: a read like any other.</summary>
+    /// <returns>False where it must wait.</returns>
+    private bool TryAskEphemerals(Exclusive exclusive, SessionLink link)
+    {
+        if (link.Phase != LinkPhase.Ready)
+        {
+            // A list without them would say that they are gone.
+            exclusive.Error = ErrorCode.ConnectionLoss;
+            return true;
+        }
+        var mounts = _mounts.Mounts.Where(m => m.Cluster == link.Cluster).ToList();
+        if (mounts.Count == 0)
+        {
+            return true;
+        }
+        if (!IsFresh(link, mounts[0].Counters, mounts.Exists(m => m.Options.Barriers)))
+        {
+            return false;
+        }
+        _lastCluster = link.Cluster;
+        exclusive.Waiting++;
+        SendOwn(link, 0, OpCode.GetEphemerals, PendingKind.Part, writer => writer.WriteString(null), (header, body) =>
+        {
+            exclusive.Waiting--;
+            if (header.Error != ErrorCode.Ok)
+            {
+                exclusive.Error = header.Error;
+                return;
+            }
+            var paths = new JuteReader(body.Span);
+            foreach (var remote in paths.ReadStrings())
+            {
+                exclusive.Paths.AddRange(mounts.Select(m => m.ToLocal(remote))
+                    .Where(p => p is not null && p.StartsWith(exclusive.Prefix, StringComparison.Ordinal))!);
+            }
+        });
+        return true;
     }
 
     private void BeginCloseSession(Exclusive exclusive)
@@ -1167,16 +1220,18 @@ public sealed partial class ClientSession
             Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)exclusive.Op}");
             return;
         }
-        var failed = exclusive.Replies.Find(r => ReplyHeader.Read(r.AsSpan(4)).Error != ErrorCode.Ok) ?? first;
-        if (ReplyHeader.Read(failed.AsSpan(4)).Error is not ErrorCode.Ok and var error)
+        for (var i = 0; i < exclusive.Replies.Count; i++)
         {
-            EmitHeader(exclusive, error, static (_, _) => { });
-            return;
+            if (ErrorOf(exclusive.Replies[i]) is not ErrorCode.Ok and var error && !IsPartial(exclusive.Op, i, error))
+            {
+                EmitHeader(exclusive, error, static (_, _) => { });
+                return;
+            }
         }
         switch (exclusive.Op)
         {
             case OpCode.GetAllChildrenNumber:
-                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) => writer.WriteInt(e.Replies.Sum(r => BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(20)))));
+                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) => writer.WriteInt(e.Replies.Sum(r => ErrorOf(r) == ErrorCode.Ok ? BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(20)) : 0)));
                 break;
             case OpCode.GetEphemerals:
                 EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
@@ -1188,9 +1243,18 @@ public sealed partial class ClientSession
             case OpCode.MultiRead:
                 EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
                 {
-                    foreach (var reply in e.Replies)
+                    for (var i = 0; i < e.Replies.Count; i++)
                     {
-                        writer.WriteRaw(reply.AsSpan(20, reply.Length - 20 - MultiHeader.WireLength));
+                        var reply = e.Replies[i];
+                        if (ErrorOf(reply) == ErrorCode.Ok)
+                        {
+                            writer.WriteRaw(reply.AsSpan(20, reply.Length - 20 - MultiHeader.WireLength));
+                            continue;
+                        }
+                        for (var rest = RequestRewriter.OperationsOf(e.Parts[i]).Count; rest > 0; rest--)
+                        {
+                            MultiHeader.WriteErrorResult(writer, ErrorOf(reply));
+                        }
                     }
                     MultiHeader.End.Write(writer);
                 });
@@ -1200,6 +1264,16 @@ public sealed partial class ClientSession
                 break;
         }
     }
+
+    private static ErrorCode ErrorOf(byte[] reply) => ReplyHeader.Read(reply.AsSpan(Framing.PrefixLength)).Error;
+
+    /// <summary>Whether an error of one part is not the whole's: a mount whose root has gone has nothing below it, and reads of a relaxed mount fail alone.</summary>
+    private static bool IsPartial(OpCode op, int part, ErrorCode error) => op switch
+    {
+        OpCode.GetAllChildrenNumber => part > 0 && error == ErrorCode.NoNode,
+        OpCode.MultiRead => error == ErrorCode.ConnectionLoss,
+        _ => false,
+    };
 
     private void EmitHeader(Exclusive exclusive, ErrorCode error, Action<JuteWriter, Exclusive> body)
     {
@@ -1260,7 +1334,7 @@ public sealed partial class ClientSession
                 OnPingReply(link, frame);
                 return;
         }
-        if (link.Pending.Count == 0 || link.Pending.Peek().Xid != header.Xid)
+        if (link.Pending.Count == 0 || UpstreamXid(link.Pending.Peek().Xid) != header.Xid)
         {
             Close(CloseReason.UpstreamProtocol, $"{link.Server!.Address} answered request {header.Xid} out of turn");
             return;
@@ -1315,23 +1389,26 @@ public sealed partial class ClientSession
     private void LearnFrom(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         var asked = pending.IsKept ? link.Asked!.First : default;
+        // By the same watermark still: what others can see may have become more meanwhile.
+        var isPrivate = pending.PrivateBy is { } by && ReferenceEquals(by, _region.HomeInterest);
         if (pending.Op != OpCode.MultiRead || header.Error != ErrorCode.Ok)
         {
-            _frontier!.Saw(link.Cluster, ReplyFrontier.Of(pending.Op, header, body), asked.IsEmpty ? asked : asked[sizeof(int)..]);
+            var shown = ReplyFrontier.Of(pending.Op, header, body);
+            _frontier!.Saw(link.Cluster, isPrivate ? shown with { Watchable = true } : shown, asked.IsEmpty ? asked : asked[sizeof(int)..]);
             return;
         }
         var parts = ReplyFrontier.OfMultiRead(body, header.Zxid);
         var paths = asked.IsEmpty ? [] : RequestRewriter.OperationsOf(asked);
         for (var i = 0; i < parts.Count; i++)
         {
-            _frontier!.Saw(link.Cluster, parts[i], paths.Count == parts.Count ? Encoding.UTF8.GetBytes(paths[i].Path) : default);
+            _frontier!.Saw(link.Cluster, isPrivate ? parts[i] with { Watchable = true } : parts[i], paths.Count == parts.Count ? Encoding.UTF8.GetBytes(paths[i].Path) : default);
         }
     }
 
     /// <summary>Step 5 at home: the bytes go on as they came.</summary>
     private void OnHomeReply(in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
     {
-        if (pending.Kind == PendingKind.Forward || header.Error != ErrorCode.Ok)
+        if (header.Xid == pending.Xid && (pending.Kind == PendingKind.Forward || header.Error != ErrorCode.Ok))
         {
             Emit(_home, pending.Seq, frame);
         }
@@ -1339,8 +1416,8 @@ public sealed partial class ClientSession
         {
             var writer = Scratch();
             var mark = writer.BeginFrame();
-            header.Write(writer);
-            switch (pending.Kind)
+            (header with { Xid = pending.Xid }).Write(writer);
+            switch (header.Error == ErrorCode.Ok ? pending.Kind : PendingKind.Forward)
             {
                 case PendingKind.StripStat:
                     writer.WriteRaw(body[..^Stat.WireLength]);
@@ -1422,7 +1499,7 @@ public sealed partial class ClientSession
             {
                 return;
             }
-            var (op, path, ephemeral) = multi.Operations[i];
+            var (_, path, flags) = multi.Operations[i];
             switch (header.Type)
             {
                 case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl:
@@ -1431,7 +1508,7 @@ public sealed partial class ClientSession
                     {
                         reader.Skip(Stat.WireLength);
                     }
-                    if (ephemeral && created is not null)
+                    if (CreateFlags.IsEphemeral(flags) && created is not null)
                     {
                         (link.Ephemerals ??= new(StringComparer.Ordinal)).Add(created);
                     }
@@ -1966,13 +2043,25 @@ public sealed partial class ClientSession
     /// <summary>The first waiting request can't be served: a strict one takes the connection with it, a relaxed one fails alone.</summary>
     private void FailHead(CloseReason reason, string why)
     {
+        if (_exclusive is { Steps.Count: 0, Links.Count: > 0 } reading)
+        {
+            var cluster = reading.Links.Peek().Cluster;
+            if (_mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.Order == MountOrder.Strict))
+            {
+                Close(reason, why);
+                return;
+            }
+            reading.Links.Dequeue();
+            reading.Error = ErrorCode.ConnectionLoss;
+            MarkHead(done: true);
+            return;
+        }
         var frame = _exclusive is { Steps.Count: > 0 } ? _exclusive.Steps.Peek() : _blocked.IsEmpty ? default : _blocked.First;
         if (frame.IsEmpty)
         {
             return;
         }
-        var relaxed = RequestRewriter.TryGetPath(frame, out var path) && _mounts.Find(path) is { Options.Order: MountOrder.Relaxed };
-        if (!relaxed)
+        if (!Routing.IsRelaxed(_mounts, frame))
         {
             Close(reason, why);
             return;
@@ -1981,16 +2070,16 @@ public sealed partial class ClientSession
         if (_exclusive is { } exclusive)
         {
             exclusive.Steps.Dequeue();
-            exclusive.Error = ErrorCode.ConnectionLoss;
+            _runningStep = true;
+            LocalReply(xid, ErrorCode.ConnectionLoss);
+            _runningStep = false;
         }
         else
         {
             LocalReply(xid, ErrorCode.ConnectionLoss);
             _blocked.Dequeue();
         }
-        _headId++;
-        _headBlockedMs = 0;
-        _headBlockedOn = null;
+        MarkHead(done: true);
     }
 
     // ---------------------------------------------------------------- time
@@ -2281,6 +2370,23 @@ public sealed partial class ClientSession
         }
         return batches.Count;
     }
+
+    /// <summary>Sends a request of the client, whose xid may be one by which servers and proxy know events and pings.</summary>
+    private void SendRequest(SessionLink link, ReadOnlySpan<byte> frame)
+    {
+        var xid = BinaryPrimitives.ReadInt32BigEndian(frame[4..]);
+        if (UpstreamXid(xid) == xid)
+        {
+            SendOn(link, frame);
+            return;
+        }
+        var copy = frame.ToArray();
+        BinaryPrimitives.WriteInt32BigEndian(copy.AsSpan(4), UpstreamXid(xid));
+        SendOn(link, copy);
+    }
+
+    /// <summary>The xid under which a server gets a request: replies are matched by their order, and its own xid comes back with the reply.</summary>
+    private static int UpstreamXid(int xid) => xid is Xids.Notification or Xids.Ping ? 0 : xid;
 
     private void SendOn(SessionLink link, ReadOnlySpan<byte> frame)
     {

@@ -23,11 +23,17 @@ internal sealed class Exclusive(int xid, OpCode op, ReadOnlySpan<byte> frame, Li
     /// <summary>What is still to be run.</summary>
     public Queue<byte[]> Steps { get; } = new();
 
+    /// <summary>The clusters that are still to be asked, after the steps, each as fresh as a read.</summary>
+    public Queue<SessionLink> Links { get; } = new();
+
     /// <summary>Parts sent and not answered.</summary>
     public int Waiting { get; set; }
 
     /// <summary>Replies of the steps, in order.</summary>
     public List<byte[]> Replies { get; } = [];
+
+    /// <summary>What the paths that are asked for begin with.</summary>
+    public string Prefix { get; set; } = "";
 
     /// <summary>Paths collected from other clusters.</summary>
     public List<string> Paths { get; } = [];

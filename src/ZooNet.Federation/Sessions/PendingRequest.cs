@@ -23,6 +23,8 @@ internal struct PendingRequest
     public object? Context;
     /// <summary>Receives the reply of a request of the proxy's own or of one part of a fan-out.</summary>
     public Action<ReplyHeader, ReadOnlyMemory<byte>>? Then;
+    /// <summary>The watermark of home by which all that the request names is private; null where something is not, or none is in use.</summary>
+    public IInterestWatermark? PrivateBy;
     /// <summary>Set on a write that serves as a barrier.</summary>
     public BarrierTicket? Covers;
 }
@@ -30,7 +32,7 @@ internal struct PendingRequest
 /// <summary>What is remembered of a multi or multiRead in a mounted cluster.</summary>
 /// <param name="Mounts">The mount of each operation.</param>
 /// <param name="Operations">Its operations by the client's paths.</param>
-internal sealed record MultiContext(IReadOnlyList<Mount?> Mounts, IReadOnlyList<(OpCode Op, string Path, bool Ephemeral)> Operations);
+internal sealed record MultiContext(IReadOnlyList<Mount?> Mounts, IReadOnlyList<(OpCode Op, string Path, int Flags)> Operations);
 
 /// <summary>How a reply is treated.</summary>
 internal enum PendingKind : byte

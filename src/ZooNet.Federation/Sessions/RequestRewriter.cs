@@ -1,3 +1,4 @@
+using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
@@ -80,12 +81,12 @@ internal static class RequestRewriter
             }
             var start = reader.Rest;
             var path = PeekPath(start);
-            var mount = mounts.Find(path);
             var flags = SkipOperation(ref reader, header.Type);
             if (reader.Failed)
             {
                 return scan with { Valid = false };
             }
+            var mount = Routing.MountOf(mounts, header.Type, path, flags);
             var cluster = mount?.Cluster ?? 0;
             if (first < 0)
             {
@@ -122,9 +123,9 @@ internal static class RequestRewriter
             var operation = reader.Rest;
             var path = PeekPath(operation);
             var before = reader.Position;
-            SkipOperation(ref reader, header.Type);
+            var flags = SkipOperation(ref reader, header.Type);
             var body = operation[..(reader.Position - before)];
-            if (mounts.Find(path) is { } mount)
+            if (Routing.MountOf(mounts, header.Type, path, flags) is { } mount)
             {
                 WriteRemotePath(writer, path, mount);
                 writer.WriteRaw(body[(4 + path.Length)..]);
@@ -137,10 +138,10 @@ internal static class RequestRewriter
         writer.EndFrame(mark);
     }
 
-    /// <summary>The paths of a multi's operations that can create or delete, with whether the operation makes an ephemeral znode.</summary>
-    public static List<(OpCode Op, string Path, bool Ephemeral)> OperationsOf(ReadOnlySpan<byte> frame)
+    /// <summary>The operations of a multi or multiRead, each with its path and the flags of a create.</summary>
+    public static List<(OpCode Op, string Path, int Flags)> OperationsOf(ReadOnlySpan<byte> frame)
     {
-        var list = new List<(OpCode, string, bool)>();
+        var list = new List<(OpCode, string, int)>();
         var reader = new JuteReader(frame[BodyOffset..]);
         while (true)
         {
@@ -151,7 +152,26 @@ internal static class RequestRewriter
             }
             var path = System.Text.Encoding.UTF8.GetString(PeekPath(reader.Rest));
             var flags = SkipOperation(ref reader, header.Type);
-            list.Add((header.Type, path, header.Type.IsCreate() && CreateFlags.IsEphemeral(flags)));
+            list.Add((header.Type, path, flags));
+        }
+    }
+
+    /// <summary>Whether every path that a multi or multiRead names is private by a watermark.</summary>
+    public static bool IsPrivateMulti(ReadOnlySpan<byte> frame, IInterestWatermark interest)
+    {
+        var reader = new JuteReader(frame[BodyOffset..]);
+        while (true)
+        {
+            var header = MultiHeader.Read(ref reader);
+            if (header.Done || reader.Failed)
+            {
+                return !reader.Failed;
+            }
+            if (!interest.IsPrivate(PeekPath(reader.Rest)))
+            {
+                return false;
+            }
+            SkipOperation(ref reader, header.Type);
         }
     }
 
@@ -172,8 +192,8 @@ internal static class RequestRewriter
             }
             var operation = reader.Rest;
             var before = reader.Position;
-            var cluster = mounts.Find(PeekPath(operation))?.Cluster ?? 0;
-            SkipOperation(ref reader, header.Type);
+            var flags = SkipOperation(ref reader, header.Type);
+            var cluster = Routing.MountOf(mounts, header.Type, PeekPath(operation), flags)?.Cluster ?? 0;
             if (cluster != current)
             {
                 Finish();

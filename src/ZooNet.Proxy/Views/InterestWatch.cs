@@ -239,7 +239,7 @@ public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region
     private sealed class Following(string[] paths)
     {
         public string[] Paths { get; } = paths;
-        public InterestWatermark Watermark { get; } = new();
+        public InterestWatermark Watermark { get; } = new(paths);
         public Loop Loop { get; set; } = null!;
 
         /// <summary>Why it was last said to be off; empty while it is on.</summary>

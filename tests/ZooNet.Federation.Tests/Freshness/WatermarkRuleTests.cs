@@ -8,7 +8,7 @@ namespace ZooNet.Federation.Tests.Freshness;
 public sealed class WatermarkRuleTests : IBarrierTransport
 {
     private readonly Region _region = new(["A", "B"], ConsistencyMode.Sequential);
-    private readonly InterestWatermark _watermark = new();
+    private readonly InterestWatermark _watermark = new(["/apps"]);
     private readonly UpstreamServer _remote;
     private readonly Frontier _frontier;
 

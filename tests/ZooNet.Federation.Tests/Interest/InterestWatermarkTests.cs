@@ -6,7 +6,21 @@ namespace ZooNet.Federation.Tests.Interest;
 
 public sealed class InterestWatermarkTests
 {
-    private readonly InterestWatermark _watermark = new();
+    private readonly InterestWatermark _watermark = new(["/apps"]);
+
+    [Theory]
+    [InlineData("/apps", false)]
+    [InlineData("/apps/x", false)]
+    [InlineData("/apps/", false)]
+    [InlineData("/app", true)]
+    [InlineData("/apps2", true)]
+    [InlineData("/", true)]
+    [InlineData("", false)]
+    public void A_path_is_private_where_it_lies_in_nothing_that_others_see(string path, bool isPrivate)
+    {
+        Assert.Equal(isPrivate, _watermark.IsPrivate(System.Text.Encoding.UTF8.GetBytes(path)));
+        Assert.False(new InterestWatermark(["/"]).IsPrivate(System.Text.Encoding.UTF8.GetBytes(path)));
+    }
 
     [Fact]
     public void Nothing_is_known_before_the_first_position()
@@ -79,7 +93,7 @@ public sealed class InterestWatermarkTests
     public void The_answer_never_misses_a_change_that_others_can_see() =>
         Prop.ForAll(Gen.Choose(0, 9).ArrayOf().ToArbitrary(), steps =>
         {
-            var watermark = new InterestWatermark();
+            var watermark = new InterestWatermark(["/apps"]);
             var interesting = new List<long>();
             var head = 1L;
             var told = 0L;

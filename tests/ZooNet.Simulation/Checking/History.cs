@@ -17,10 +17,10 @@ internal sealed class Op
 
     /// <summary>The cluster that it is meant for.</summary>
     public required string Cluster { get; init; }
-    public required OpKind Kind { get; init; }
+    public required OpKind Kind { get; set; }
 
     /// <summary>The znode in its cluster's terms; "*" for the list of znodes.</summary>
-    public required string Key { get; init; }
+    public required string Key { get; set; }
     public required int Start { get; init; }
 
     /// <summary>When its reply came; -1 where none did.</summary>

@@ -18,12 +18,21 @@ internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int W
     public bool ChangesList => ChangesChildren && !IsPrivate;
 
     /// <summary>Whether it changes its parent's children.</summary>
-    public bool ChangesChildren => Path is not null && (Creates || Data is null);
+    public bool ChangesChildren => Path is not null && Opens is null && (Creates || Data is null);
 
     public static bool IsPrivatePath(string? path) => path?.StartsWith(PrivatePrefix, StringComparison.Ordinal) == true;
 
     /// <summary>A change that nobody sees: a session, a barrier, a write that failed.</summary>
     public static SimChange Nothing { get; } = new(null, null, false, -1);
+
+    /// <summary>Where the znode's ACL changes and nothing else: whether it is open from now on. Nobody is told.</summary>
+    public bool? Opens { get; init; }
+
+    /// <summary>What it changes, in the terms of the history.</summary>
+    public string? Key => Opens is null ? Path : AclOf(Path!);
+
+    /// <summary>What a history calls the ACL of a znode.</summary>
+    public static string AclOf(string path) => path + "#acl";
 
     /// <summary>The record of the control plane that changes; null for none. No client reads these.</summary>
     public (string Folder, string Name)? Record { get; init; }
@@ -39,8 +48,12 @@ internal sealed class SimNode
     public long Czxid;
     public long Mzxid;
     public int Version;
+    public int Aversion;
 
-    public Stat Stat => new(Czxid, Mzxid, 0, 0, Version, 0, 0, 0, Data.Length, 0, Czxid);
+    /// <summary>Whether its ACL lets clients do anything but change the ACL.</summary>
+    public bool IsOpen = true;
+
+    public Stat Stat => new(Czxid, Mzxid, 0, 0, Version, 0, Aversion, 0, Data.Length, 0, Czxid);
 }
 
 /// <summary>A simulated cluster: the log that its leader has committed, and the servers that follow it.</summary>
@@ -119,6 +132,12 @@ internal sealed class SimTree
                     Records(folder).Remove(name);
                 }
             }
+            return;
+        }
+        if (change.Opens is { } opens)
+        {
+            _nodes[change.Path].IsOpen = opens;
+            _nodes[change.Path].Aversion++;
             return;
         }
         if (change.ChangesList)

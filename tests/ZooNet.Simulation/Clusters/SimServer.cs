@@ -26,7 +26,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
         Tree.Apply(change, Applied);
         foreach (var connection in Connections)
         {
-            if (change.Path is not null && (connection.Watches.Remove(change.Path) || (connection.WatchesExported && !change.IsPrivate)))
+            if (change.Path is not null && change.Opens is null && (connection.Watches.Remove(change.Path) || (connection.WatchesExported && !change.IsPrivate)))
             {
                 var type = change.Data is null ? WatchEventType.Deleted : change.Creates ? WatchEventType.Created : WatchEventType.DataChanged;
                 _writer.Clear();
@@ -76,14 +76,23 @@ internal sealed class SimServer(SimCluster cluster, string address)
                 break;
             case OpCode.SetData:
                 var set = SetDataRequest.Read(ref reader);
-                return Write(connection, header, set.Path!, set.Data, false);
+                return Write(connection, header, set.Path!, set.Data, false, set.Version);
             case OpCode.Create:
                 var create = CreateRequest.Read(ref reader, OpCode.Create);
                 return Write(connection, header, create.Path!, create.Data, true);
             case OpCode.Delete:
                 return Write(connection, header, PathVersionRequest.Read(ref reader).Path!, null, false);
+            case OpCode.SetAcl:
+                return SetAcl(connection, header, SetAclRequest.Read(ref reader));
             case OpCode.Multi:
-                return Barrier(connection, header);
+                return Check(connection, header, ref reader);
+            case OpCode.MultiRead:
+                MultiHeader.Read(ref reader);
+                Peek(connection, header, reader.ReadString()!);
+                break;
+            case OpCode.GetAllChildrenNumber:
+                Peek(connection, header, reader.ReadString()!);
+                break;
             case OpCode.Sync when IsBehind:
                 connection.Answer = null;
                 connection.AnswerAt = Cluster.Log.Count;
@@ -148,10 +157,11 @@ internal sealed class SimServer(SimCluster cluster, string address)
         {
             connection.Watches.Add(path);
         }
+        var isRefused = node is { IsOpen: false } && header.Op == OpCode.GetData;
         _writer.Clear();
         var mark = _writer.BeginFrame();
-        new ReplyHeader(header.Xid, Applied, node is null ? ErrorCode.NoNode : ErrorCode.Ok).Write(_writer);
-        if (node is not null)
+        new ReplyHeader(header.Xid, Applied, node is null ? ErrorCode.NoNode : isRefused ? ErrorCode.NoAuth : ErrorCode.Ok).Write(_writer);
+        if (node is not null && !isRefused)
         {
             if (header.Op == OpCode.GetData)
             {
@@ -192,12 +202,12 @@ internal sealed class SimServer(SimCluster cluster, string address)
     }
 
     /// <summary>Commits at the leader now; the reply waits for this server.</summary>
-    private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates)
+    private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates, int version = -1)
     {
         var node = Cluster.Head.Find(path);
         var hasParent = path.LastIndexOf('/') == 0 || SimChange.IsPrivatePath(path) || path.StartsWith("/zookeeper/", StringComparison.Ordinal);
         var error = creates ? node is not null ? ErrorCode.NodeExists : hasParent ? ErrorCode.Ok : ErrorCode.NoNode
-            : node is null ? ErrorCode.NoNode : ErrorCode.Ok;
+            : node is null ? ErrorCode.NoNode : !node.IsOpen ? ErrorCode.NoAuth : version >= 0 && version != node.Version ? ErrorCode.BadVersion : ErrorCode.Ok;
         // The simulated clients number their requests by their operations in the history.
         var write = header.Xid - 1;
         // Failed writes are proposed and voted too: they get a zxid of their own.
@@ -219,17 +229,81 @@ internal sealed class SimServer(SimCluster cluster, string address)
         return true;
     }
 
-    private bool Barrier(SimConnection connection, RequestHeader header)
+    private bool SetAcl(SimConnection connection, RequestHeader header, SetAclRequest request)
     {
-        var zxid = Cluster.Commit(SimChange.Nothing);
+        var node = Cluster.Head.Find(request.Path!);
+        var opens = request.AccessControl![0].Perms == Permissions.All;
+        var zxid = Cluster.Commit(node is null ? SimChange.Nothing : new SimChange(request.Path, [], false, header.Xid - 1) { Opens = opens });
         _writer.Clear();
         var mark = _writer.BeginFrame();
-        new ReplyHeader(header.Xid, zxid, ErrorCode.Ok).Write(_writer);
+        new ReplyHeader(header.Xid, zxid, node is null ? ErrorCode.NoNode : ErrorCode.Ok).Write(_writer);
+        node?.Stat.Write(_writer);
         _writer.EndFrame(mark);
         connection.Answer = _writer.Written.ToArray();
         connection.AnswerAt = (int)zxid;
         return true;
     }
+
+    /// <summary>A multi: a client's has one check, and a barrier is one without any.</summary>
+    private bool Check(SimConnection connection, RequestHeader header, ref JuteReader reader)
+    {
+        var first = MultiHeader.Read(ref reader);
+        var zxid = Cluster.Commit(SimChange.Nothing);
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, zxid, ErrorCode.Ok).Write(_writer);
+        if (!first.Done && !reader.Failed)
+        {
+            if (ErrorOf(Cluster.Head, reader.ReadString()!) is not ErrorCode.Ok and var error)
+            {
+                MultiHeader.WriteErrorResult(_writer, error);
+            }
+            else
+            {
+                new MultiHeader(OpCode.Check, false, 0).Write(_writer);
+            }
+            MultiHeader.End.Write(_writer);
+        }
+        _writer.EndFrame(mark);
+        connection.Answer = _writer.Written.ToArray();
+        connection.AnswerAt = (int)zxid;
+        return true;
+    }
+
+    /// <summary>A read that shows nothing of a znode but that it may be read: a listing in a multiRead, or a count.</summary>
+    private void Peek(SimConnection connection, RequestHeader header, string path)
+    {
+        var error = ErrorOf(Tree, path);
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, header.Op == OpCode.MultiRead ? ErrorCode.Ok : error).Write(_writer);
+        if (header.Op == OpCode.GetAllChildrenNumber)
+        {
+            _writer.WriteInt(0);
+        }
+        else
+        {
+            if (error == ErrorCode.Ok)
+            {
+                new MultiHeader(OpCode.GetChildren, false, 0).Write(_writer);
+                _writer.WriteStrings([]);
+            }
+            else
+            {
+                MultiHeader.WriteErrorResult(_writer, error);
+            }
+            MultiHeader.End.Write(_writer);
+        }
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+
+    private static ErrorCode ErrorOf(SimTree tree, string path) => tree.Find(path) switch
+    {
+        null => ErrorCode.NoNode,
+        { IsOpen: false } => ErrorCode.NoAuth,
+        _ => ErrorCode.Ok,
+    };
 
     private void Rearm(SimConnection connection, RequestHeader header, SetWatchesRequest request)
     {

@@ -40,6 +40,11 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         var isPrivate = at == 0 && world.Scenario.PrivateKeys > 0 && random.NextDouble() < world.Scenario.PrivateShare;
         var key = isPrivate ? SimChange.PrivatePrefix + random.Next(world.Scenario.PrivateKeys) : "/k" + random.Next(world.Scenario.Keys);
         var all = world.Scenario.AllOperations;
+        if (world.Scenario.Acls && !isPrivate && random.NextDouble() < 0.4)
+        {
+            Conclude(cluster, key, prefix);
+            return;
+        }
         if ((isPrivate || !world.Scenario.WritesPrivateOnly) && random.NextDouble() < world.Scenario.Writes)
         {
             var way = all ? random.NextDouble() : 1;
@@ -125,6 +130,10 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         }
         // A path of a mount that has gone meanwhile is home's: nothing is there, and that says nothing.
         op.Position = op.Kind == OpKind.Write || host.Cluster != op.Cluster ? -1 : host.Position;
+        if (world.Scenario.Acls && host.Cluster == op.Cluster && op.Kind != OpKind.List && !SimChange.IsPrivatePath(op.Key))
+        {
+            OnConclusion(op, header.Error, host.Position);
+        }
         if (op.Kind != OpKind.Write)
         {
             world.Reads++;
@@ -147,6 +156,41 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         if (remote is null)
         {
             _homeEvents.Add(op);
+        }
+    }
+
+    /// <summary>Opens or closes an ACL, or asks for something whose answer tells whether one is open.</summary>
+    private void Conclude(string cluster, string key, string prefix)
+    {
+        var path = prefix + key;
+        switch (world.Random.Next(6))
+        {
+            case 0 or 1:
+                Send(OpKind.Write, cluster, SimChange.AclOf(key), OpCode.SetAcl, path, world.Random.Next(3) > 0);
+                break;
+            case 2:
+                Send(OpKind.Read, cluster, SimChange.AclOf(key), OpCode.SetData, path, false);
+                break;
+            case 3:
+                Send(OpKind.Read, cluster, SimChange.AclOf(key), OpCode.Multi, path, false);
+                break;
+            case 4:
+                Send(OpKind.Read, cluster, SimChange.AclOf(key), OpCode.MultiRead, path, false);
+                break;
+            default:
+                Send(OpKind.Read, cluster, SimChange.AclOf(key), OpCode.GetAllChildrenNumber, path, false);
+                break;
+        }
+    }
+
+    /// <summary>What was refused shows the ACL, and not the data.</summary>
+    private static void OnConclusion(Op op, ErrorCode error, long position)
+    {
+        if (error == ErrorCode.NoAuth && !op.Key.EndsWith("#acl", StringComparison.Ordinal))
+        {
+            op.Kind = OpKind.Read;
+            op.Key = SimChange.AclOf(op.Key);
+            op.Position = position;
         }
     }
 
@@ -193,7 +237,23 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         switch (code)
         {
             case OpCode.SetData:
-                new SetDataRequest(path, data.ToArray(), -1).Write(_writer);
+                new SetDataRequest(path, data.ToArray(), kind == OpKind.Write ? -1 : int.MaxValue).Write(_writer);
+                break;
+            case OpCode.SetAcl:
+                new SetAclRequest(path, [new Acl(watch ? Permissions.All : Permissions.Admin, "world", "anyone")], -1).Write(_writer);
+                break;
+            case OpCode.Multi:
+                new MultiHeader(OpCode.Check, false, -1).Write(_writer);
+                new PathVersionRequest(path, -1).Write(_writer);
+                MultiHeader.End.Write(_writer);
+                break;
+            case OpCode.MultiRead:
+                new MultiHeader(OpCode.GetChildren, false, -1).Write(_writer);
+                new PathWatchRequest(path, false).Write(_writer);
+                MultiHeader.End.Write(_writer);
+                break;
+            case OpCode.GetAllChildrenNumber:
+                _writer.WriteString(path);
                 break;
             case OpCode.Create:
                 new CreateRequest(path, data.ToArray(), [.. Acl.Open], 0).Write(_writer, code);

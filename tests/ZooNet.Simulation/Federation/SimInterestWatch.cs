@@ -16,14 +16,21 @@ internal sealed class SimInterestWatch : IBarrierTransport
 
     private readonly World _world;
     private readonly SimProxy _proxy;
-    private readonly InterestWatermark _watermark = new();
+    private readonly InterestWatermark _watermark;
     private SimConnection? _connection;
 
     public SimInterestWatch(World world, SimProxy proxy)
     {
         _world = world;
         _proxy = proxy;
-        proxy.Region.HomeInterest = world.Scenario.Mutation == Mutation.WatermarkIgnoresLag ? new TakesKnownForSeen(proxy.Region, _watermark) : _watermark;
+        // All znodes but the private ones, by name: there are no others.
+        _watermark = new InterestWatermark([.. Enumerable.Range(0, world.Scenario.Keys).SelectMany(key => new[] { $"/k{key}", $"/absent{key}" })]);
+        proxy.Region.HomeInterest = world.Scenario.Mutation switch
+        {
+            Mutation.WatermarkIgnoresLag => new TakesKnownForSeen(proxy.Region, _watermark),
+            Mutation.AclsTakenForWatched => new TakesAllForPrivate(_watermark),
+            _ => _watermark,
+        };
         world.Soon(Open);
     }
 
@@ -98,10 +105,24 @@ internal sealed class SimInterestWatch : IBarrierTransport
         return writer.Written.ToArray();
     }
 
+    /// <summary>The mutation: what is said of any znode is taken to have been told by an event if it changed.</summary>
+    private sealed class TakesAllForPrivate(InterestWatermark inner) : IInterestWatermark
+    {
+        public UpstreamServer? Watcher => inner.Watcher;
+
+        public long SeenUpTo => inner.SeenUpTo;
+
+        public bool IsPrivate(ReadOnlySpan<byte> path) => true;
+
+        public long LastInterestingChange(long homeZxid) => inner.LastInterestingChange(homeZxid);
+    }
+
     /// <summary>The mutation: whatever zxid of home is known is taken to have been seen by the watching link.</summary>
     private sealed class TakesKnownForSeen(Region region, InterestWatermark inner) : IInterestWatermark
     {
         public UpstreamServer? Watcher => inner.Watcher;
+
+        public bool IsPrivate(ReadOnlySpan<byte> path) => inner.IsPrivate(path);
 
         public long SeenUpTo
         {

@@ -34,6 +34,7 @@ internal sealed class SimProxy : IBarrierTransport
         Region.IgnoredReplies = scenario.Mutation switch
         {
             Mutation.UntoldRepliesIgnored => static (op, error) => !op.IsWrite() && error != ErrorCode.Ok,
+            Mutation.ErrorsTeachNothing => static (op, error) => error != ErrorCode.Ok || op is OpCode.Multi or OpCode.MultiRead or OpCode.GetAllChildrenNumber,
             Mutation.ListingsIgnored => static (op, _) => op == OpCode.GetChildren2,
             _ => null,
         };
