@@ -17,6 +17,10 @@ internal sealed class DataPathStatus(DataPath path, Func<IReadOnlyList<IPEndPoin
 
     public int Sessions => path.Clients.Count(c => c.Session.IsEstablished);
 
+    public (long InAll, long OfAddress) Refused => (path.Limits.RefusedInAll, path.Limits.RefusedOfAddress);
+
+    public (int InAll, int OfAddress) ConnectionLimits => (path.Limits.Total, path.Limits.PerAddress);
+
     public TrafficCounters Traffic => path.Traffic;
 
     public long? Watches => null;

@@ -3,6 +3,7 @@ using System.Text;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Admin;
@@ -208,6 +209,8 @@ public sealed class FourLetterWords(
         yield return new("clientPort", Text(listen.Port));
         yield return new("clientPortAddress", listen.Host);
         yield return new("jute.maxbuffer", Text(config.MaxFrame));
+        yield return new("maxClientCnxns", Text(proxy.ConnectionLimits.OfAddress));
+        yield return new("maxCnxns", Text(proxy.ConnectionLimits.InAll));
         yield return new("zoonet.region", config.Region);
         yield return new("zoonet.proxyId", config.ProxyId);
         yield return new("zoonet.home", $"{config.Home.Name}={string.Join(',', config.Home.Servers)}");

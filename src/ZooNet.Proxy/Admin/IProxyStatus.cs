@@ -30,6 +30,12 @@ public interface IProxyStatus
     /// <summary>Client connections, for <c>cons</c>.</summary>
     IReadOnlyList<ConnectionInfo> Connections { get; }
 
+    /// <summary>Connections that were refused because there were too many in all, and too many from their address.</summary>
+    (long InAll, long OfAddress) Refused { get; }
+
+    /// <summary>The most client connections at a time, in all and from one address.</summary>
+    (int InAll, int OfAddress) ConnectionLimits { get; }
+
     /// <summary>What is counted of the client side.</summary>
     TrafficCounters Traffic { get; }
 

@@ -55,6 +55,7 @@ internal sealed class ConfigSchema
             ("advertise", List()),
             ("maxFrame", Value()),
             ("timeouts", Object(("drain", Value()), ("connect", Value()), ("session", Value()))),
+            ("limits", Object(("connections", Value()), ("connectionsPerAddress", Value()))),
             ("fourLetterWords", List()),
             ("secret", Value()),
             ("secretFile", Value()),

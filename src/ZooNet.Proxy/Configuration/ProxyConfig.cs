@@ -53,6 +53,12 @@ public sealed record ProxyConfig
     /// <summary>The longest frame from a client, in bytes.</summary>
     public int MaxFrame { get; init; } = DefaultMaxFrame;
 
+    /// <summary>The most client connections; 0 for what the process's limit of open files allows.</summary>
+    public int MaxConnections { get; init; }
+
+    /// <summary>The most client connections from one address; 0 for half of all.</summary>
+    public int MaxConnectionsPerAddress { get; init; }
+
     /// <summary>How long SIGTERM waits for outstanding requests.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -143,6 +143,8 @@ public static class ProxyConfigLoader
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
             Advertise = reader.Addresses("advertise", required: false),
             MaxFrame = reader.Number("maxFrame", ProxyConfig.DefaultMaxFrame, 1024, 64 * 1024 * 1024),
+            MaxConnections = reader.Number("limits:connections", 0, 1, 1_000_000),
+            MaxConnectionsPerAddress = reader.Number("limits:connectionsPerAddress", 0, 1, 1_000_000),
             DrainTimeout = reader.Duration("timeouts:drain", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10)),
             ConnectTimeout = reader.Duration("timeouts:connect", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1)),
             SessionTimeout = reader.Duration("timeouts:session", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2)),

@@ -183,8 +183,7 @@ internal sealed class ClientConnection : ISessionHost
 
     private void EndClient(string why)
     {
-        _path.Log.ClientClosed(Address, Session.SessionId, CloseReason.DownstreamClosed, why);
-        _path.CountClose(CloseReason.DownstreamClosed);
+        _path.LogClosed(this, CloseReason.DownstreamClosed, why);
         Guarded(static session => session.ClientClosed());
         Finish(CloseReason.DownstreamClosed);
     }
@@ -276,8 +275,7 @@ internal sealed class ClientConnection : ISessionHost
         {
             return;
         }
-        _path.Log.ClientClosed(Address, Session.SessionId, reason, detail);
-        _path.CountClose(reason);
+        _path.LogClosed(this, reason, detail);
         WasDropped = reason is not CloseReason.SessionClosed;
         Finish(reason);
     }

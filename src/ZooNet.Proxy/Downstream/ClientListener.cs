@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Connections;
 using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Transport;
@@ -10,8 +11,25 @@ internal sealed class ClientListener(DataPath path) : ConnectionHandler
     /// <inheritdoc/>
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
-        var address = connection.RemoteEndPoint is { } remote ? $"/{remote}" : "/unknown";
-        var client = new ClientConnection(address, path);
+        var from = (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
+        if (!path.Admits(from))
+        {
+            connection.Abort();
+            return;
+        }
+        try
+        {
+            await ServeAsync(connection);
+        }
+        finally
+        {
+            path.Limits.Leave(from);
+        }
+    }
+
+    private async Task ServeAsync(ConnectionContext connection)
+    {
+        var client = new ClientConnection(connection.RemoteEndPoint is { } remote ? $"/{remote}" : "/unknown", path);
         if (!path.Add(client))
         {
             connection.Abort();

@@ -16,12 +16,17 @@ namespace ZooNet.Proxy.Hosting;
 /// </summary>
 public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteServers
 {
+    /// <summary>Characters of a closed connection's reason that are logged.</summary>
+    private const int MaxLogged = 300;
+
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly ProxyConfig _config;
     private readonly ConcurrentDictionary<ClientConnection, byte> _clients = new();
     private readonly ConcurrentDictionary<long, ClientConnection> _holders = new();
     private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
+    private readonly LogLimit _logLimit;
+    private readonly LogLimit _refusals;
     private ITimer? _ticks;
     private int _ticking;
     private volatile bool _draining;
@@ -40,6 +45,14 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;
+        }
+        Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
+            config.Clusters.Count);
+        _logLimit = new LogLimit(_closes.Length, time);
+        _refusals = new LogLimit(1, time, burst: 1);
+        if (Limits.Total > Limits.FilesAllow)
+        {
+            logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
         }
         // Replies of a server may be longer than requests to it; 16 MiB bounds what one link can make us hold.
         MaxReply = Math.Max(16 * 1024 * 1024, config.MaxFrame);
@@ -66,6 +79,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <summary>Client connections that are open now.</summary>
     public int ClientCount => _clients.Count;
 
+    internal ConnectionLimits Limits { get; }
     internal RecordStore Records { get; }
     internal TimeProvider Time { get; }
     internal ILogger Log { get; }
@@ -76,7 +90,36 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <summary>How many connections were closed for a reason.</summary>
     public long Closed(CloseReason reason) => Volatile.Read(ref _closes[(int)reason]);
 
-    internal void CountClose(CloseReason reason) => Interlocked.Increment(ref _closes[(int)reason]);
+    /// <summary>A client's connection is closed: counts it, and logs it unless there are too many of its kind.</summary>
+    internal void LogClosed(ClientConnection client, CloseReason reason, string detail)
+    {
+        Interlocked.Increment(ref _closes[(int)reason]);
+        if (!LogMessages.IsLoud(reason))
+        {
+            Log.ClientClosedQuietly(client.Address, client.Session.SessionId, reason, detail);
+        }
+        else if (_logLimit.Allows((int)reason, out var leftOut))
+        {
+            // What a client sent may be in it, of any length.
+            var shown = detail.Length <= MaxLogged ? detail : string.Concat(detail.AsSpan(0, MaxLogged), "…");
+            var note = leftOut == 0 ? "" : $" ({leftOut} like it were not logged)";
+            Log.ClientClosedLoudly(client.Address, client.Session.SessionId, reason, shown, note);
+        }
+    }
+
+    /// <summary>Whether one more connection is allowed from an address; if so, <see cref="ConnectionLimits.Leave"/> must follow.</summary>
+    internal bool Admits(System.Net.IPAddress address)
+    {
+        if (Limits.TryEnter(address) is not { } why)
+        {
+            return true;
+        }
+        if (_refusals.Allows(0, out var leftOut))
+        {
+            Log.ConnectionRefused(address.ToString(), why, leftOut);
+        }
+        return false;
+    }
 
     internal bool Add(ClientConnection client)
     {

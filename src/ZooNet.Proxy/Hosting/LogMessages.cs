@@ -9,8 +9,9 @@ internal static partial class LogMessages
     [LoggerMessage(1000, LogLevel.Debug, "client {client} session 0x{session:x}: connection closed, {reason}: {detail}")]
     public static partial void ClientClosedQuietly(this ILogger logger, string client, long session, CloseReason reason, string detail);
 
-    [LoggerMessage(1001, LogLevel.Warning, "client {client} session 0x{session:x}: connection closed, {reason}: {detail}")]
-    public static partial void ClientClosedLoudly(this ILogger logger, string client, long session, CloseReason reason, string detail);
+    [LoggerMessage(1001, LogLevel.Warning, "client {client} session 0x{session:x}: connection closed, {reason}: {detail}{note}")]
+    public static partial void ClientClosedLoudly(
+        this ILogger logger, string client, long session, CloseReason reason, string detail, string note);
 
     [LoggerMessage(1003, LogLevel.Error, "client {client} session 0x{session:x}: internal error; the connection is closed, nobody else notices")]
     public static partial void SessionFailed(this ILogger logger, Exception error, string client, long session);
@@ -27,15 +28,18 @@ internal static partial class LogMessages
     [LoggerMessage(1007, LogLevel.Warning, "cluster {cluster} is read through {server} now")]
     public static partial void ServerSwitched(this ILogger logger, string cluster, string server);
 
-    public static void ClientClosed(this ILogger logger, string client, long session, CloseReason reason, string detail)
-    {
-        if (reason is CloseReason.SessionClosed or CloseReason.DownstreamClosed or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved)
-        {
-            logger.ClientClosedQuietly(client, session, reason, detail);
-        }
-        else
-        {
-            logger.ClientClosedLoudly(client, session, reason, detail);
-        }
-    }
+    [LoggerMessage(1008, LogLevel.Warning, "a connection from {address} was refused: {why}; since the last such line {leftOut} more were")]
+    public static partial void ConnectionRefused(this ILogger logger, string address, string why, long leftOut);
+
+    [LoggerMessage(1009, LogLevel.Warning,
+        "limits.connections is {connections}, and the limit of {files} open files allows {allowed}: raise it (ulimit -n, LimitNOFILE)")]
+    public static partial void MoreConnectionsThanFiles(this ILogger logger, int connections, int allowed, long files);
+
+    [LoggerMessage(1010, LogLevel.Error,
+        "no connection can be accepted: {error}; tried again each {pause}, {leftOut} times since the last such line")]
+    public static partial void AcceptFailed(this ILogger logger, string error, TimeSpan pause, long leftOut);
+
+    /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
+    public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
+        or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);
 }

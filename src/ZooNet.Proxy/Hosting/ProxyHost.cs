@@ -25,6 +25,12 @@ namespace ZooNet.Proxy.Hosting;
 /// </summary>
 public sealed class ProxyHost : IAsyncDisposable
 {
+    /// <summary>Bytes of a request to the admin endpoint: a mount takes a few hundred.</summary>
+    private const int MaxAdminBody = 64 * 1024;
+
+    /// <summary>Connections to the admin endpoint: commands, probes and monitors need a few.</summary>
+    private const int MaxAdminConnections = 100;
+
     private readonly WebApplication _app;
     private readonly List<ListenOptions> _clientEndpoints = [];
     private ListenOptions? _adminEndpoint;
@@ -158,6 +164,7 @@ public sealed class ProxyHost : IAsyncDisposable
             var listener = new ClientListener(path);
             return listener.OnConnectedAsync;
         });
+        options.Limits.MaxRequestBodySize = MaxAdminBody;
         foreach (var address in Config.Listen)
         {
             Listen(options, address, raw: Config.Tls is null, endpoint =>
@@ -174,8 +181,32 @@ public sealed class ProxyHost : IAsyncDisposable
         {
             _adminEndpoint = endpoint;
             endpoint.Protocols = HttpProtocols.Http1;
+            endpoint.Use(AtMost(MaxAdminConnections));
             endpoint.Use(HalfOpenConnection.Use);
         });
+    }
+
+    private static Func<ConnectionDelegate, ConnectionDelegate> AtMost(int connections)
+    {
+        var open = 0;
+        return next => async connection =>
+        {
+            try
+            {
+                if (Interlocked.Increment(ref open) <= connections)
+                {
+                    await next(connection);
+                }
+                else
+                {
+                    connection.Abort();
+                }
+            }
+            finally
+            {
+                Interlocked.Decrement(ref open);
+            }
+        };
     }
 
     private static void CheckFree(string key, HostPort address)

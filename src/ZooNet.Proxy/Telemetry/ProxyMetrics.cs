@@ -88,6 +88,12 @@ public sealed class ProxyMetrics : IDisposable
         Counter("zoonet_bytes_sent_total", "Bytes to clients.", () => [new(traffic.Sums.BytesSent)]);
         Counter("zoonet_connections_opened_total", "Client connections that were opened.", () => [new(traffic.ConnectionsOpened)]);
         Counter("zoonet_connections_dropped_total", "Client connections that the proxy closed.", () => [new(traffic.ConnectionsDropped)]);
+        Counter("zoonet_connections_refused_total", "Client connections beyond a limit, in all or of one address.", () =>
+        [
+            new(proxy.Refused.InAll, new KeyValuePair<string, object?>("limit", "all")),
+            new(proxy.Refused.OfAddress, new KeyValuePair<string, object?>("limit", "address")),
+        ]);
+        Gauge("zoonet_connections_limit", "Client connections that are allowed.", () => proxy.ConnectionLimits.InAll);
         Gauge("process_resident_memory_bytes", "Resident memory of the process.", () => Environment.WorkingSet);
         Gauge("zoonet_ready", "1 while clients are served.", () => status.IsReady ? 1 : 0);
     }

@@ -3,6 +3,9 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Proxy.Transport;
 
@@ -14,7 +17,8 @@ internal sealed class RawEndPoint(IPAddress address, int port) : IPEndPoint(addr
 /// what is left out are the two pipes between socket and handler, which cost a copy, a buffer of 4 KB for each idle client, and a
 /// system call for each burst.
 /// </summary>
-internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class RawSocketTransport(ILogger<RawSocketTransport> logger)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     /// <inheritdoc/>
     public bool CanBind(EndPoint endpoint) => endpoint is RawEndPoint;
@@ -33,11 +37,23 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
             socket.Dispose();
             throw e.SocketErrorCode == SocketError.AddressAlreadyInUse ? new AddressInUseException(e.Message, e) : e;
         }
-        return new(new Listener(socket));
+        return new(new Listener(socket, logger));
     }
 
-    private sealed class Listener(Socket listening) : IConnectionListener
+    private sealed class Listener(Socket listening, ILogger logger) : IConnectionListener
     {
+        /// <summary>How long nothing is accepted after the process had no descriptor for it.</summary>
+        private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+        /// <summary>
+        /// Connections that were accepted and not taken up yet: accepting runs ahead of whoever refuses those beyond a limit, and each of
+        /// them is an open file.
+        /// </summary>
+        private const int MaxAhead = 16;
+
+        private readonly SemaphoreSlim _ahead = new(MaxAhead, MaxAhead);
+        private readonly LogLimit _failures = new(1, TimeProvider.System, burst: 1);
+
         private readonly CancellationTokenSource _unbound = new();
 
         public EndPoint EndPoint { get; } = listening.LocalEndPoint!;
@@ -46,16 +62,29 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
         {
             while (true)
             {
+                var given = false;
                 try
                 {
+                    await _ahead.WaitAsync(_unbound.Token);
+                    given = true;
                     var socket = await listening.AcceptAsync(_unbound.Token);
                     socket.NoDelay = true;
                     socket.Blocking = false;
-                    return new RawConnection(socket);
+                    given = false;
+                    return new RawConnection(socket, TakenUp);
                 }
                 catch (Exception e) when (e is ObjectDisposedException or OperationCanceledException)
                 {
                     return null;
+                }
+                catch (SocketException e) when (IsShortage(e.SocketErrorCode) && !_unbound.IsCancellationRequested)
+                {
+                    // The client waits in the queue: without a pause this would spin until somebody closes something.
+                    if (_failures.Allows(0, out var leftOut))
+                    {
+                        logger.AcceptFailed(e.Message, Pause, leftOut);
+                    }
+                    await Task.Delay(Pause, CancellationToken.None);
                 }
                 catch (SocketException) when (!_unbound.IsCancellationRequested)
                 {
@@ -65,8 +94,21 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
                 {
                     return null;
                 }
+                finally
+                {
+                    if (given)
+                    {
+                        _ahead.Release();
+                    }
+                }
             }
         }
+
+        /// <summary>The semaphore is not disposed: a connection may outlive its listener.</summary>
+        private void TakenUp() => _ahead.Release();
+
+        private static bool IsShortage(SocketError error) =>
+            error is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.SystemNotReady;
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
@@ -84,7 +126,7 @@ internal sealed class RawSocketTransport : IConnectionListenerFactory, IConnecti
 }
 
 /// <summary>A client's connection as Kestrel tracks it, with its socket.</summary>
-internal sealed class RawConnection(Socket socket) : ConnectionContext
+internal sealed class RawConnection(Socket socket, Action takenUp) : ConnectionContext
 {
     private static long _last;
     private string? _id;
@@ -92,11 +134,13 @@ internal sealed class RawConnection(Socket socket) : ConnectionContext
     private Dictionary<object, object?>? _items;
     private IDuplexPipe? _pipe;
     private bool _taken;
+    private Action? _takenUp = takenUp;
 
     /// <summary>Hands the socket over: whoever takes it closes it.</summary>
     public Socket TakeSocket()
     {
         _taken = true;
+        TakeUp();
         return socket;
     }
 
@@ -123,7 +167,11 @@ internal sealed class RawConnection(Socket socket) : ConnectionContext
 
     public override EndPoint? RemoteEndPoint { get; set; } = socket.RemoteEndPoint;
 
-    public override void Abort(ConnectionAbortedException abortReason) => socket.Dispose();
+    public override void Abort(ConnectionAbortedException abortReason)
+    {
+        socket.Dispose();
+        TakeUp();
+    }
 
     public override ValueTask DisposeAsync()
     {
@@ -131,8 +179,11 @@ internal sealed class RawConnection(Socket socket) : ConnectionContext
         {
             socket.Dispose();
         }
+        TakeUp();
         return base.DisposeAsync();
     }
+
+    private void TakeUp() => Interlocked.Exchange(ref _takenUp, null)?.Invoke();
 
     private sealed class StreamPipe(Stream stream) : IDuplexPipe
     {

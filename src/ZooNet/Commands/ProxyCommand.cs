@@ -2,6 +2,7 @@ using System.CommandLine;
 using ZooNet.Cli;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Commands;
 
@@ -92,6 +93,12 @@ public static class ProxyCommand
         {
             Output.Line("the configuration is fine");
             return ExitCodes.Ok;
+        }
+        if (OpenFiles.Limit is < OpenFiles.LeastLimit and var files)
+        {
+            throw new CommandFailedException(
+                $"the process may open {files} files, and a proxy needs {OpenFiles.LeastLimit} before the first client; "
+                + "raise the limit (ulimit -n, LimitNOFILE)");
         }
         try
         {

@@ -1,10 +1,13 @@
 using System.Globalization;
 
-namespace ZooNet.Proxy.Admin;
+namespace ZooNet.Proxy.Telemetry;
 
 /// <summary>The process's file descriptors, where the system tells (Linux).</summary>
-internal static class OpenFiles
+public static class OpenFiles
 {
+    /// <summary>A proxy that may open fewer can't even load all of its own code.</summary>
+    public const int LeastLimit = 256;
+
     /// <summary>How many may be open; null where that is not known.</summary>
     public static long? Limit { get; } = ReadLimit();
 

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using System.Net;
+
+namespace ZooNet.Proxy.Downstream;
+
+/// <summary>
+/// How many client connections there may be, in all and from one address: below what the process's file limit allows, so that the proxy's
+/// own sockets and files always find room. Thread-safe.
+/// </summary>
+internal sealed class ConnectionLimits
+{
+    /// <summary>File descriptors that are left for the proxy's own: its sessions, barriers, the admin endpoint, the runtime.</summary>
+    private const int Reserve = 64;
+
+    /// <summary>The limit where the system does not tell how many files a process may open.</summary>
+    private const int Unknown = 10_000;
+
+    private readonly ConcurrentDictionary<IPAddress, int> _perAddress = new();
+    private long _open;
+    private long _refusedInAll;
+    private long _refusedOfAddress;
+
+    /// <summary>Makes the limits.</summary>
+    /// <param name="total">The most connections in all; 0 for what the file limit allows.</param>
+    /// <param name="perAddress">The most from one address; 0 for half of all.</param>
+    /// <param name="filesOpen">Descriptors that are open while there are no clients.</param>
+    /// <param name="fileLimit">Descriptors that may be open; null if that is not known.</param>
+    /// <param name="clusters">Clusters that a client may have a link to, each one more descriptor.</param>
+    public ConnectionLimits(int total, int perAddress, long filesOpen, long? fileLimit, int clusters)
+    {
+        var allowed = fileLimit is { } limit ? (limit - filesOpen - Reserve) / (1 + clusters) : Unknown;
+        FilesAllow = (int)Math.Clamp(allowed, 1, int.MaxValue);
+        Total = total == 0 ? FilesAllow : total;
+        PerAddress = Math.Min(perAddress == 0 ? Math.Max(1, Total / 2) : perAddress, Total);
+    }
+
+    /// <summary>The most connections in all.</summary>
+    public int Total { get; }
+
+    /// <summary>The most connections from one address.</summary>
+    public int PerAddress { get; }
+
+    /// <summary>How many connections, each with a link to every cluster, the file limit allows.</summary>
+    public int FilesAllow { get; }
+
+    /// <summary>Connections that were refused because there were <see cref="Total"/>.</summary>
+    public long RefusedInAll => Interlocked.Read(ref _refusedInAll);
+
+    /// <summary>Connections that were refused because their address had <see cref="PerAddress"/>.</summary>
+    public long RefusedOfAddress => Interlocked.Read(ref _refusedOfAddress);
+
+    /// <summary>Counts a connection.</summary>
+    /// <returns>Null, or which limit refuses it; it is not counted then.</returns>
+    public string? TryEnter(IPAddress address)
+    {
+        if (Interlocked.Increment(ref _open) > Total)
+        {
+            Interlocked.Decrement(ref _open);
+            Interlocked.Increment(ref _refusedInAll);
+            return $"there are {Total} client connections (limits.connections)";
+        }
+        if (_perAddress.AddOrUpdate(address, 1, static (_, count) => count + 1) > PerAddress)
+        {
+            Leave(address);
+            Interlocked.Increment(ref _refusedOfAddress);
+            return $"there are {PerAddress} connections from {address} (limits.connectionsPerAddress)";
+        }
+        return null;
+    }
+
+    /// <summary>A connection that <see cref="TryEnter"/> has counted is closed.</summary>
+    public void Leave(IPAddress address)
+    {
+        Interlocked.Decrement(ref _open);
+        while (_perAddress.TryGetValue(address, out var count))
+        {
+            if (count <= 1 ? _perAddress.TryRemove(KeyValuePair.Create(address, count)) : _perAddress.TryUpdate(address, count - 1, count))
+            {
+                return;
+            }
+        }
+    }
+}
