@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Hosting;
@@ -24,6 +25,8 @@ public static class AdminApi
         services.AddProblemDetails();
         // A body that can't be read becomes an exception, which becomes a problem with a sentence in it.
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AdminAccess>();
         services.AddSingleton<ReadAdvisor>();
         services.AddSingleton<StatusReporter>();
         services.AddSingleton<ProxyMetrics>();
@@ -39,6 +42,8 @@ public static class AdminApi
     {
         app.UseExceptionHandler(error => error.Run(WriteExceptionAsync));
         app.UseStatusCodePages();
+        var access = app.Services.GetRequiredService<AdminAccess>();
+        app.Use(next => context => access.InvokeAsync(context, next));
         // Made now, so that nothing that is counted before the first scrape is missed.
         app.Services.GetRequiredService<ProxyMetrics>();
 
@@ -57,18 +62,23 @@ public static class AdminApi
             status.Graph is { } graph ? Results.Ok(graph) : Problem(StatusCodes.Status404NotFound, "this proxy keeps no interest graph: its consistency mode does not need one"));
 
         app.MapGet("/live", () => new HealthReply("ok", new Dictionary<string, string>()));
-        app.MapGet("/ready", (StatusReporter status) => status.Ready() is var ready && status.IsReady
-            ? Results.Json(ready)
-            : Results.Json(ready, statusCode: StatusCodes.Status503ServiceUnavailable));
+        app.MapGet("/ready", (StatusReporter status, HttpContext context) => Results.Json(
+            // A probe from another host needs the status only; how the clusters are is for those who may look.
+            AdminAccess.IsStranger(context) ? status.Ready() with { Details = new Dictionary<string, string>() } : status.Ready(),
+            statusCode: status.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable));
         app.MapGet("/metrics", (ProxyMetrics metrics) => Results.Text(metrics.Scrape(), PrometheusExporter.ContentType));
         app.MapGet("/commands", () => Results.Json(FourLetterWords.CommandNames));
         app.MapGet("/commands/{name}", async (string name, FourLetterWords words) =>
             Results.Json(await words.CommandAsync(name), JsonSerializerOptions.Default));
     }
 
-    private static async Task<IResult> MountAsync(MountBody body, MountService service, StatusReporter status, CancellationToken cancellationToken)
+    private static async Task<IResult> MountAsync(
+        MountBody body, MountService service, StatusReporter status, AuditLog audit, HttpContext context,
+        CancellationToken cancellationToken)
     {
+        var before = Text(body.Path is { } at ? status.Mount(at) : null);
         var outcome = await service.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken);
+        audit.Changed(context, "mount", body.Path, before, $"{body.Source} ({body.Options})", outcome.Message);
         if (outcome.Refusal is { } kind)
         {
             return Problem(StatusOf(kind), outcome.Message);
@@ -78,9 +88,13 @@ public static class AdminApi
         return outcome.WasSo ? Results.Ok(reply) : reply.Complete ? Results.Created(location, reply) : Results.Accepted(location, reply);
     }
 
-    private static async Task<IResult> UnmountAsync(string path, bool? force, MountService service, StatusReporter status, CancellationToken cancellationToken)
+    private static async Task<IResult> UnmountAsync(
+        string path, bool? force, MountService service, StatusReporter status, AuditLog audit, HttpContext context,
+        CancellationToken cancellationToken)
     {
+        var before = Text(status.Mount("/" + path));
         var outcome = await service.UnmountAsync("/" + path, force ?? false, cancellationToken);
+        audit.Changed(context, "unmount", "/" + path, before, null, outcome.Message);
         if (outcome.Refusal is { } kind)
         {
             return Problem(StatusOf(kind), outcome.Message);
@@ -93,6 +107,8 @@ public static class AdminApi
         ZnodePath.Validate(path) is { } why ? Problem(StatusCodes.Status400BadRequest, $"'{path}' is no path: {why}")
         : status.WhyNoTable is { } unknown ? Problem(StatusCodes.Status503ServiceUnavailable, unknown)
         : Results.Ok(status.Resolve(path!));
+
+    private static string? Text(MountInfo? mount) => mount is null ? null : $"{mount.Cluster}:{mount.RemotePath} ({mount.Options})";
 
     private static int StatusOf(RefusalKind kind) => kind switch
     {
@@ -109,10 +125,17 @@ public static class AdminApi
         var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         var (status, detail) = exception switch
         {
-            BadHttpRequestException bad => (bad.StatusCode, bad.InnerException is JsonException json ? $"the body is no JSON of a mount: {json.Message}" : bad.Message),
+            BadHttpRequestException { InnerException: JsonException json } bad => (bad.StatusCode, "the body is no JSON of a mount, "
+                + """{"source":"eu:/apps","path":"/mnt/eu"}"""
+                + $", from line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1} on"),
+            BadHttpRequestException bad => (bad.StatusCode, bad.Message),
             ClusterUnreachableException unreachable => (StatusCodes.Status503ServiceUnavailable, unreachable.Message),
             _ => (StatusCodes.Status500InternalServerError, "the proxy failed; its log says more"),
         };
+        if (status == StatusCodes.Status500InternalServerError && exception is not null)
+        {
+            context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AdminApi)).AdminFailed(exception);
+        }
         await Problem(status, detail).ExecuteAsync(context);
     }
 }

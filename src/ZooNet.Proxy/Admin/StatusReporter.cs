@@ -116,6 +116,10 @@ public sealed class StatusReporter(
         }
         problems.AddRange(clusters.All.Select(c => c.Tree.Error).OfType<string>().Where(e => e != store.Error));
         problems.AddRange(clusters.All.Select(c => c.Refusal ?? c.Notice).OfType<string>());
+        if (config.Insecure && !config.Admin.IsLoopback)
+        {
+            problems.Add("insecure: the admin endpoint lets everybody who reaches it mount and unmount");
+        }
         if (config.IsInsecure)
         {
             problems.Add(Insecure);

@@ -48,6 +48,7 @@ internal sealed class ConfigSchema
             ("region", Value()),
             ("listen", List()),
             ("admin", Value()),
+            ("adminTokens", Object(("admin", Value()), ("view", Value()))),
             ("home", Object(("cluster", Value()), ("servers", List()))),
             ("remotes", new ConfigSchema { _anyChild = remote }),
             ("consistency", Value()),

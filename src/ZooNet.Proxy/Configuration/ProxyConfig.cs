@@ -35,6 +35,15 @@ public sealed record ProxyConfig
     /// <summary>Where the admin endpoint listens.</summary>
     public HostPort Admin { get; init; } = new("127.0.0.1", 9181);
 
+    /// <summary>Tokens that may do everything at the admin endpoint, from any host.</summary>
+    public IReadOnlyList<string> AdminTokens { get; init; } = [];
+
+    /// <summary>Tokens that may look and change nothing.</summary>
+    public IReadOnlyList<string> ViewTokens { get; init; } = [];
+
+    /// <summary>True to try things out without protection: with a published secret, and an admin endpoint for everybody.</summary>
+    public bool Insecure { get; init; }
+
     /// <summary>The region's own cluster.</summary>
     public required ClusterConfig Home { get; init; }
 

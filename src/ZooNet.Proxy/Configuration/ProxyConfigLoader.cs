@@ -17,9 +17,12 @@ public static class ProxyConfigLoader
     /// <summary>What our environment variables start with.</summary>
     public const string VariablePrefix = "ZOONET_";
 
+    /// <summary>A token that is shorter can be guessed.</summary>
+    private const int MinToken = 16;
+
     /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>
     private static readonly FrozenSet<string> CommandVariables =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL", "ZOONET_TOKEN_FILE");
 
     /// <summary>Words that ZooKeeper knows, and ours; what the whitelist may name.</summary>
     public static FrozenSet<string> KnownWords { get; } = FrozenSet.Create(
@@ -128,15 +131,20 @@ public static class ProxyConfigLoader
         var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true));
         var remotes = ReadRemotes(reader, home);
         CheckNoLoops(reader, listen, admin, home, remotes);
-        if (!admin.IsLoopback)
+        var hasTokens = reader.Text("adminTokens:admin") is not null || reader.Text("adminTokens:view") is not null;
+        if (!admin.IsLoopback && !hasTokens && reader.Text("insecure") is null)
         {
-            reader.Warnings.Add($"the admin endpoint {admin} can be reached from other hosts and asks nobody who they are; keep it on loopback or behind a firewall");
+            reader.Warnings.Add($"the admin endpoint {admin} can be reached from other hosts and answers them nothing but /live and /ready: "
+                + "no 'adminTokens' are configured");
         }
         return new ProxyConfig
         {
             Region = region ?? "?",
             Listen = listen,
             Admin = admin,
+            AdminTokens = ReadTokens(reader, "adminTokens:admin"),
+            ViewTokens = ReadTokens(reader, "adminTokens:view"),
+            Insecure = reader.Flag("insecure"),
             Home = home,
             Remotes = remotes,
             Consistency = reader.Choice("consistency", ConsistencyMode.Sequential),
@@ -247,7 +255,8 @@ public static class ProxyConfigLoader
 
     private static string ReadRequiredSecret(ConfigReader reader, bool hasRemotes)
     {
-        var insecure = reader.Flag("insecure");
+        // What is neither true nor false is told where the key itself is read.
+        var insecure = reader.Text("insecure") is { } flag && !flag.Value.Equals("false", StringComparison.OrdinalIgnoreCase);
         var errors = reader.Errors.Count;
         var secret = ReadSecret(reader, "secret");
         if (secret is not null && secret != ProxyConfig.DefaultSecret || !hasRemotes || insecure || reader.Errors.Count > errors)
@@ -259,6 +268,34 @@ public static class ProxyConfigLoader
             + "of all regions, into a file that only the proxy can read, and name it with 'secretFile' (or ZOONET_SECRET_FILE). "
             + "To try things out without one: 'insecure: true'", null);
         return ProxyConfig.DefaultSecret;
+    }
+
+    /// <summary>The tokens in a file, one a line.</summary>
+    private static IReadOnlyList<string> ReadTokens(ConfigReader reader, string key)
+    {
+        if (reader.Text(key) is not { } file)
+        {
+            return [];
+        }
+        try
+        {
+            var tokens = File.ReadAllLines(file.Value).Select(l => l.Trim()).Where(l => l.Length > 0).ToList();
+            if (tokens.Count == 0)
+            {
+                reader.Fail(key, file.Value, "has no token in it; write one a line", file.Source);
+            }
+            if (tokens.Exists(t => t.Length < MinToken || t.Any(c => c is <= ' ' or > '~')))
+            {
+                reader.Fail(key, file.Value, $"has a token of fewer than {MinToken} characters, or one with blanks or beyond ASCII; "
+                    + "'openssl rand -hex 32' makes a good one", file.Source);
+            }
+            return tokens;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reader.Fail(key, file.Value, $"can not be read: {e.Message}", file.Source);
+            return [];
+        }
     }
 
     /// <summary>A secret, from its key or from the file that its other key names; null where neither is given.</summary>

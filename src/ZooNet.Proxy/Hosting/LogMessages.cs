@@ -39,6 +39,9 @@ internal static partial class LogMessages
         "no connection can be accepted: {error}; tried again each {pause}, {leftOut} times since the last such line")]
     public static partial void AcceptFailed(this ILogger logger, string error, TimeSpan pause, long leftOut);
 
+    [LoggerMessage(1011, LogLevel.Error, "the admin endpoint failed")]
+    public static partial void AdminFailed(this ILogger logger, Exception error);
+
     /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
     public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
         or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);

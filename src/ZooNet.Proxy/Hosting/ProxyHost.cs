@@ -48,6 +48,8 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(config.LogLevel);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // A body that is no JSON is its sender's error, and no stack of ours; what is ours is logged by AdminApi.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         (configureLogging ?? LogToStandardError)(builder.Logging);
         builder.Services.AddSingleton<BarrierChannels>();
         builder.Services.AddSingleton<RecordStore>();

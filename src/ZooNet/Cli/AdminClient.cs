@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 
@@ -10,6 +11,9 @@ internal sealed class AdminClient : IDisposable
 {
     /// <summary>Where a proxy listens that was told nothing else.</summary>
     public const string DefaultUrl = "http://127.0.0.1:9181";
+
+    /// <summary>The variable that names a file with the token to show: never a flag, which others on the host can read.</summary>
+    private const string TokenFile = "ZOONET_TOKEN_FILE";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -43,7 +47,26 @@ internal sealed class AdminClient : IDisposable
         {
             throw new CommandFailedException($"'{text}' is no admin endpoint; write http://host:port", ExitCodes.BadUsage);
         }
-        return new AdminClient(url);
+        var client = new AdminClient(url);
+        if (Environment.GetEnvironmentVariable(TokenFile) is { Length: > 0 } file)
+        {
+            client._http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ReadToken(file));
+        }
+        return client;
+    }
+
+    private static string ReadToken(string file)
+    {
+        try
+        {
+            return File.ReadLines(file).FirstOrDefault()?.Trim() is { Length: > 0 } token
+                ? token
+                : throw new CommandFailedException($"'{file}', which {TokenFile} names, has no token in it", ExitCodes.BadUsage);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"the file that {TokenFile} names can't be read: {e.Message}", ExitCodes.BadUsage);
+        }
     }
 
     public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);

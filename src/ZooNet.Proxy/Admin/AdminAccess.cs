@@ -1,0 +1,123 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using ZooNet.Proxy.Configuration;
+
+namespace ZooNet.Proxy.Admin;
+
+/// <summary>
+/// Decides who may ask the admin endpoint what. From this host's loopback everything is allowed without a token; from anywhere else a
+/// bearer token is needed, with the role <c>view</c> or <c>admin</c>. Requests that a page in somebody's browser makes are refused: a
+/// foreign Origin, and on the loopback a Host that is no address, which is how a name that was bound anew gets there. Thread-safe.
+/// </summary>
+/// <param name="config">The tokens.</param>
+/// <param name="audit">Where refusals are told.</param>
+public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
+{
+    private const string Viewer = "view";
+    private const string Administrator = "admin";
+
+    private readonly (byte[] Hash, string Role)[] _tokens =
+    [
+        .. config.AdminTokens.Select(t => (Hash(t), Administrator)),
+        .. config.ViewTokens.Select(t => (Hash(t), Viewer)),
+    ];
+
+    /// <summary>Whether what a probe asks is to be answered without what only those may know who may look at everything.</summary>
+    public static bool IsStranger(HttpContext context) => !context.Items.ContainsKey(typeof(AdminAccess));
+
+    /// <summary>Middleware: answers 401 or 403, or goes on.</summary>
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        var (role, refusal) = RoleOf(context);
+        var changes = !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method);
+        var isProbe = request.Path.Value is "/live" or "/ready";
+        if (isProbe && refusal is { Status: StatusCodes.Status401Unauthorized })
+        {
+            refusal = null;
+        }
+        if (refusal is null && role is null && !isProbe)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            refusal = (StatusCodes.Status401Unauthorized, _tokens.Length == 0
+                ? "from other hosts the admin endpoint needs a token, and none is configured: "
+                    + "ask on the proxy's own host, or configure 'adminTokens'"
+                : "from other hosts the admin endpoint needs a token: give one of those in the files that 'adminTokens' names, as "
+                    + "'Authorization: Bearer …', or let ZOONET_TOKEN_FILE name a file with it");
+        }
+        if (refusal is null && changes && role != Administrator)
+        {
+            refusal = (StatusCodes.Status403Forbidden, "this token is one to look, not to change anything; take one of the role 'admin'");
+        }
+        if (refusal is { } refused)
+        {
+            if (changes || refused.Status == StatusCodes.Status403Forbidden)
+            {
+                audit.Refused(context, refused.Why);
+            }
+            await Results.Problem(refused.Why, statusCode: refused.Status).ExecuteAsync(context);
+            return;
+        }
+        if (role is not null)
+        {
+            context.Items[typeof(AdminAccess)] = role;
+        }
+        await next(context);
+    }
+
+    private (string? Role, (int Status, string Why)? Refusal) RoleOf(HttpContext context)
+    {
+        var request = context.Request;
+        // A browser names the page that asks. Only pages of this endpoint's own may.
+        if (request.Headers.Origin.ToString() is { Length: > 0 } origin
+            && !origin.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase))
+        {
+            return (null, (StatusCodes.Status403Forbidden, "pages of other sites may not ask the admin endpoint"));
+        }
+        if (request.Headers.Authorization.ToString() is { Length: > 0 } authorization)
+        {
+            return TokenRole(authorization) is { } role
+                ? (role, null)
+                : (null, (StatusCodes.Status401Unauthorized, "the token is none of those that are configured"));
+        }
+        if (config.Insecure)
+        {
+            return (Administrator, null);
+        }
+        if (context.Connection.RemoteIpAddress is not { } from || !IPAddress.IsLoopback(from))
+        {
+            return (null, null);
+        }
+        var host = request.Host.Host;
+        var isOurs = host.Length == 0 || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || IPAddress.TryParse(host.Trim('[', ']'), out _);
+        return isOurs
+            ? (Administrator, null)
+            : (null, (StatusCodes.Status403Forbidden, $"'{host}' is no name of this endpoint: a name on the loopback may be anybody's; "
+                + "ask 127.0.0.1 or localhost, or give a token"));
+    }
+
+    /// <summary>Compares with every token, in a time that says nothing of them.</summary>
+    private string? TokenRole(string authorization)
+    {
+        const string Scheme = "Bearer ";
+        if (!authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+        var hash = Hash(authorization[Scheme.Length..].Trim());
+        string? found = null;
+        foreach (var (known, role) in _tokens)
+        {
+            if (CryptographicOperations.FixedTimeEquals(hash, known))
+            {
+                found ??= role;
+            }
+        }
+        return found;
+    }
+
+    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+}
