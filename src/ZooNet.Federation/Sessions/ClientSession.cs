@@ -24,7 +24,6 @@ public sealed partial class ClientSession
 
     /// <summary>A seq for parts of a fan-out: their replies are collected, not sent.</summary>
     private const long Captured = -2;
-    private const long OwnRequest = -1;
 
     /// <summary>Bytes of what reads under way ask for that one link keeps; beyond, what they show is not dated.</summary>
     private const int MaxAskedBytes = 64 * 1024;
@@ -55,11 +54,7 @@ public sealed partial class ClientSession
     private KeepAlive _keepAlive;
     private int _clientPings;
 
-    private long _nextSeq;
-    private long _nextReply;
-    private int _held;
-    private Ring<long>? _localSeqs;
-    private FrameQueue? _localHeld;
+    private ReplyOrder _order;
 
     private long _headId;
     private long _headBlockedMs;
@@ -119,7 +114,7 @@ public sealed partial class ClientSession
     private HomeSession AtHome => new(SessionId, _home.Password, _timeoutMs);
 
     /// <summary>True while the host should go on reading from the client.</summary>
-    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && _nextSeq - _nextReply < MaxOutstanding;
+    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && _order.Taken - _order.Answered < MaxOutstanding;
 
     /// <summary>True once the session has been closed, by whichever side.</summary>
     public bool IsClosed => _phase == SessionPhase.Closed;
@@ -128,13 +123,13 @@ public sealed partial class ClientSession
     public bool IsEstablished => _phase == SessionPhase.Established;
 
     /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
-    public bool HasOutstanding => _nextReply < _nextSeq || !_blocked.IsEmpty || _exclusive is not null;
+    public bool HasOutstanding => _order.HasOutstanding || !_blocked.IsEmpty || _exclusive is not null;
 
     /// <summary>How many requests the client has made; with <see cref="Answered"/> it tells how many wait, and which.</summary>
-    public long Submitted => _nextSeq;
+    public long Submitted => _order.Taken;
 
     /// <summary>How many of them, the oldest, have been answered.</summary>
-    public long Answered => _nextReply;
+    public long Answered => _order.Answered;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
     public bool NeedsTicks => _links.Count > 1 || _homeRecursive is not null || !_blocked.IsEmpty || _phase != SessionPhase.Established
@@ -329,7 +324,7 @@ public sealed partial class ClientSession
     /// <summary>An operation that no server may get from a client, or that nobody knows: answered in its turn as a server would, which then closes.</summary>
     private bool RefuseOperation(int xid, OpCode op)
     {
-        if (_nextReply < _nextSeq)
+        if (_order.HasOutstanding)
         {
             return false;
         }
@@ -1544,7 +1539,7 @@ public sealed partial class ClientSession
         }
         if (link.Cluster == 0)
         {
-            Emit(_home, OwnRequest, frame);
+            Emit(_home, ReplyOrder.Unasked, frame);
             return;
         }
         var reader = new JuteReader(body);
@@ -1559,7 +1554,7 @@ public sealed partial class ClientSession
             {
                 var writer = Scratch();
                 (change with { Path = local }).WriteFrame(writer);
-                Emit(link, OwnRequest, writer.Written);
+                Emit(link, ReplyOrder.Unasked, writer.Written);
             }
         }
     }
@@ -1598,30 +1593,13 @@ public sealed partial class ClientSession
             }
             return;
         }
-        var queue = link is null ? _localHeld : link.Held;
-        if ((queue is null || queue.IsEmpty) && (seq == OwnRequest || seq == _nextReply))
+        if (link is null ? _order.Offer(ref _order.Local, seq, frame) : _order.Offer(ref link.Held, seq, frame))
         {
             ToClient(frame);
-            if (seq >= 0)
+            if (_order.IsHolding)
             {
-                _nextReply++;
-                if (_held > 0)
-                {
-                    ReleaseHeld();
-                }
+                ReleaseHeld();
             }
-            return;
-        }
-        _held++;
-        if (link is null)
-        {
-            (_localHeld ??= new FrameQueue()).Enqueue(frame);
-            (_localSeqs ??= new Ring<long>()).Enqueue() = seq;
-        }
-        else
-        {
-            (link.Held ??= new FrameQueue()).Enqueue(frame);
-            (link.HeldSeqs ??= new Ring<long>()).Enqueue() = seq;
         }
     }
 
@@ -1630,28 +1608,21 @@ public sealed partial class ClientSession
         bool progress;
         do
         {
-            progress = Release(_localHeld, _localSeqs);
+            progress = Release(_order.Local);
             foreach (var link in _links)
             {
-                progress |= Release(link.Held, link.HeldSeqs);
+                progress |= Release(link.Held);
             }
         }
-        while (progress && _held > 0);
+        while (progress && _order.IsHolding);
     }
 
-    private bool Release(FrameQueue? frames, Ring<long>? seqs)
+    private bool Release(ReplyLane? lane)
     {
         var progress = false;
-        while (seqs is { Count: > 0 } && (seqs.Peek() == OwnRequest || seqs.Peek() == _nextReply))
+        while (_order.TryRelease(lane, out var frame))
         {
-            if (seqs.Peek() >= 0)
-            {
-                _nextReply++;
-            }
-            ToClient(frames!.First);
-            frames.Dequeue();
-            seqs.Dequeue();
-            _held--;
+            ToClient(frame);
             progress = true;
         }
         return progress;
@@ -2239,7 +2210,7 @@ public sealed partial class ClientSession
                     // What was watched is no longer there.
                     var writer = Scratch();
                     new WatcherEvent(WatchEventType.Deleted, WatcherEvent.SyncConnected, path).WriteFrame(writer);
-                    Emit(link, OwnRequest, writer.Written);
+                    Emit(link, ReplyOrder.Unasked, writer.Written);
                 }
             }
         }
@@ -2304,7 +2275,7 @@ public sealed partial class ClientSession
         {
             return Captured;
         }
-        return _nextSeq++;
+        return _order.Take();
     }
 
     private ref PendingRequest Enqueue(SessionLink link, long seq, int xid, OpCode op, PendingKind kind)
@@ -2331,7 +2302,7 @@ public sealed partial class ClientSession
         body(writer);
         writer.EndFrame(mark);
         ref var pending = ref link.Pending.Enqueue();
-        pending.Seq = OwnRequest;
+        pending.Seq = ReplyOrder.Unasked;
         pending.Xid = xid;
         pending.Op = op;
         pending.Kind = kind;

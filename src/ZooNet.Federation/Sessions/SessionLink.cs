@@ -56,8 +56,9 @@ public sealed class SessionLink
     /// <summary>Of those, the ones that went through a strict mount.</summary>
     internal int StrictOutstanding { get; set; }
 
-    internal FrameQueue? Held { get; set; }
-    internal Ring<long>? HeldSeqs { get; set; }
+
+    /// <summary>Replies and events that must wait for what was asked elsewhere before.</summary>
+    internal ReplyLane? Held;
     internal WatchBook? Watches { get; set; }
 
     /// <summary>True while watches that the client set on an earlier connection are not known to be armed here.</summary>
