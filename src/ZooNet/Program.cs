@@ -14,6 +14,7 @@ return await CommandLine.RunAsync(
     RepairCommand.Create(),
     TopCommand.Create(),
     EventsCommand.Create(),
+    ConsoleCommand.Create(),
     ServerCommand.Create(),
     WanCommand.Create(),
     BenchCommand.Create(),

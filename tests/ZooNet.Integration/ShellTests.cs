@@ -30,7 +30,8 @@ public sealed class ShellTests
 
         Assert.Equal(0, result.ExitCode);
         Assert.Contains(line, result.Output);
-        Assert.All(["proxy", "mount", "unmount", "mounts", "resolve", "status", "top", "events", "server", "wan", "bench", "demo"],
+        Assert.All(["proxy", "mount", "unmount", "mounts", "resolve", "status", "top", "events", "console", "server", "wan", "bench",
+            "demo"],
             command => Assert.Contains(command, result.Output));
     }
 

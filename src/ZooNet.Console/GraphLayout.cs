@@ -1,0 +1,69 @@
+using System.Globalization;
+
+namespace ZooNet.WebConsole;
+
+/// <summary>Where things stand in the picture: clusters on an ellipse, arrows as arcs that two opposite ones do not share. Pure.</summary>
+internal sealed class GraphLayout
+{
+    public const double NodeWidth = 168;
+    public const double NodeHeight = 74;
+
+    private readonly Dictionary<string, (double X, double Y)> _places = new(StringComparer.Ordinal);
+
+    public GraphLayout(IReadOnlyList<string> clusters)
+    {
+        // Room for each along the ellipse, so that a hundred do not lie upon each other.
+        var radius = Math.Max(150, clusters.Count * (NodeWidth + 30) / (2 * Math.PI));
+        var (rx, ry) = (radius * 1.45, radius);
+        Width = 2 * rx + NodeWidth + 80;
+        Height = (clusters.Count == 2 ? 0 : 2 * ry) + NodeHeight + 120;
+        for (var i = 0; i < clusters.Count; i++)
+        {
+            // Two stand side by side, one in the middle; of more the first is on top.
+            var angle = clusters.Count == 2 ? Math.PI * (1 - i) : -Math.PI / 2 + 2 * Math.PI * i / clusters.Count;
+            _places[clusters[i]] = clusters.Count == 1
+                ? (Width / 2, Height / 2)
+                : (Width / 2 + rx * Math.Cos(angle), Height / 2 + (clusters.Count == 2 ? 0 : ry * Math.Sin(angle)));
+        }
+        // Three stand higher than the ellipse's middle: the picture ends where they do.
+        var top = _places.Values.Select(p => p.Y).DefaultIfEmpty(0).Min() - NodeHeight / 2 - 70;
+        foreach (var (name, place) in _places.ToList())
+        {
+            _places[name] = (place.X, place.Y - top);
+        }
+        Height = _places.Values.Select(p => p.Y).DefaultIfEmpty(0).Max() + NodeHeight / 2 + 70;
+    }
+
+    public double Width { get; }
+
+    public double Height { get; }
+
+    public (double X, double Y) this[string cluster] => _places[cluster];
+
+    /// <summary>The arc of an arrow, and where its label stands.</summary>
+    public (string Path, double X, double Y) Arc(string from, string to)
+    {
+        var ((x1, y1), (x2, y2)) = (this[from], this[to]);
+        var (dx, dy) = (x2 - x1, y2 - y1);
+        var length = Math.Max(1, Math.Sqrt(dx * dx + dy * dy));
+        // To the left of its way, so that the arrow back bends to the other side.
+        var (nx, ny) = (dy / length, -dx / length);
+        var (cx, cy) = ((x1 + x2) / 2 + nx * 70, (y1 + y2) / 2 + ny * 70);
+        var (sx, sy) = Border(x1, y1, cx, cy);
+        var (ex, ey) = Border(x2, y2, cx, cy);
+        return (Text($"M {sx:0.#} {sy:0.#} Q {cx:0.#} {cy:0.#} {ex:0.#} {ey:0.#}"), (sx + 2 * cx + ex) / 4 + nx * 24,
+            (sy + 2 * cy + ey) / 4 + ny * 24);
+    }
+
+    public static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Where the line from a node's middle to a point leaves the node, with a little room for the arrow's head.</summary>
+    private static (double X, double Y) Border(double x, double y, double towardsX, double towardsY)
+    {
+        var (dx, dy) = (towardsX - x, towardsY - y);
+        var scale = Math.Min(
+            dx == 0 ? double.MaxValue : (NodeWidth / 2 + 7) / Math.Abs(dx),
+            dy == 0 ? double.MaxValue : (NodeHeight / 2 + 7) / Math.Abs(dy));
+        return (x + dx * Math.Min(1, scale), y + dy * Math.Min(1, scale));
+    }
+}
