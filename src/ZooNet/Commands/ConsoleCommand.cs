@@ -13,7 +13,8 @@ public static class ConsoleCommand
     {
         var proxies = new Option<string[]>("--proxies", "-p")
         {
-            Description = $"Admin endpoints of proxies of every region, separated by commas. Default: ZOONET_PROXIES, or {AdminClient.DefaultUrl}.",
+            Description = "Admin endpoints of proxies of every region, separated by commas. "
+                + $"Default: ZOONET_PROXIES, or {AdminClient.DefaultUrl}.",
             HelpName = "URL,…",
             DefaultValueFactory = _ => [],
         };
