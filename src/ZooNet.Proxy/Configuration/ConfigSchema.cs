@@ -63,7 +63,8 @@ internal sealed class ConfigSchema
             ("acceptedSecret", Value()),
             ("acceptedSecretFile", Value()),
             ("insecure", Value()),
-            ("tls", Object(("certificate", Value()), ("key", Value()))),
+            ("tls", Object(("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("clients", Value()),
+                ("clientAuthority", Value()))),
             ("otlp", Value()),
             ("logLevel", Value()),
             ("proxyId", Value()));

@@ -117,5 +117,26 @@ public sealed record ProxyConfig
 
 /// <summary>Certificate of the client listener.</summary>
 /// <param name="Certificate">PEM file with the certificate and its chain.</param>
-/// <param name="Key">PEM file with the private key, not encrypted.</param>
-public sealed record TlsConfig(string Certificate, string Key);
+/// <param name="Key">PEM file with the private key.</param>
+public sealed record TlsConfig(string Certificate, string Key)
+{
+    /// <summary>A file with the password of an encrypted key; null for a key that is not.</summary>
+    public string? KeyPasswordFile { get; init; }
+
+    /// <summary>Whether clients show certificates.</summary>
+    public ClientCertificates Clients { get; init; }
+
+    /// <summary>PEM file with the authorities whose client certificates are taken; null when none are asked for.</summary>
+    public string? ClientAuthority { get; init; }
+}
+
+/// <summary>Whether clients show certificates.</summary>
+public enum ClientCertificates
+{
+    /// <summary>They are not asked for.</summary>
+    None,
+    /// <summary>One that is shown must be good.</summary>
+    Accept,
+    /// <summary>Without a good one there is no connection.</summary>
+    Require,
+}

@@ -1,10 +1,11 @@
 using System.Collections;
 using System.Collections.Frozen;
-using System.Security.Cryptography.X509Certificates;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Transport;
 
 namespace ZooNet.Proxy.Configuration;
 
@@ -362,23 +363,53 @@ public static class ProxyConfigLoader
             reader.Fail(certificate is null ? "tls:certificate" : "tls:key", null, "is missing; TLS needs 'certificate' and 'key', both PEM files", null);
             return null;
         }
-        foreach (var (name, file) in new[] { ("tls:certificate", certificate.Value), ("tls:key", key.Value) })
+        var password = reader.Text("tls:keyPasswordFile");
+        var authority = reader.Text("tls:clientAuthority");
+        foreach (var (name, file) in new[] { ("tls:certificate", certificate), ("tls:key", key), ("tls:keyPasswordFile", password),
+            ("tls:clientAuthority", authority) })
         {
-            if (!File.Exists(file.Value))
+            if (file is { } named && !File.Exists(named.Value))
             {
-                reader.Fail(name, file.Value, "does not exist; name a PEM file", file.Source);
+                reader.Fail(name, named.Value, "does not exist; name a PEM file", named.Source);
                 return null;
             }
         }
+        var tls = new TlsConfig(certificate.Value.Value, key.Value.Value)
+        {
+            KeyPasswordFile = password?.Value,
+            Clients = reader.Choice("tls:clients", ClientCertificates.None),
+            ClientAuthority = authority?.Value,
+        };
+        if ((tls.Clients == ClientCertificates.None) != (authority is null))
+        {
+            reader.Fail(authority is null ? "tls:clientAuthority" : "tls:clients", null, "is missing; client certificates need both: "
+                + "'clients' ('accept' or 'require'), and 'clientAuthority', a PEM file with those who sign them", null);
+        }
+        CheckCertificate(reader, tls, certificate.Value.Source);
+        return tls;
+    }
+
+    private static void CheckCertificate(ConfigReader reader, TlsConfig tls, string source)
+    {
         try
         {
-            using var loaded = X509Certificate2.CreateFromPemFile(certificate.Value.Value, key.Value.Value);
+            var end = ServerCertificates.EndOf(tls);
+            if (end < DateTime.UtcNow)
+            {
+                reader.Fail("tls:certificate", tls.Certificate, $"ended at {end:u}; clients would refuse it", source);
+            }
+            else if (end < DateTime.UtcNow.AddDays(14))
+            {
+                reader.Warnings.Add($"tls.certificate = '{tls.Certificate}': ends at {end:u}");
+            }
         }
-        catch (Exception e) when (e is System.Security.Cryptography.CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            reader.Fail("tls", certificate.Value.Value, $"can not be loaded with its key: {e.Message}", certificate.Value.Source);
+            var encrypted = tls.KeyPasswordFile is null && File.ReadAllText(tls.Key).Contains("ENCRYPTED", StringComparison.Ordinal);
+            reader.Fail("tls", tls.Certificate, encrypted
+                ? $"has an encrypted key, '{tls.Key}'; name a file with its password by 'keyPasswordFile'"
+                : $"can not be loaded with its key{(tls.KeyPasswordFile is null ? "" : " and the password given")}: {e.Message}", source);
         }
-        return new TlsConfig(certificate.Value.Value, key.Value.Value);
     }
 
     private static Uri? ReadOtlp(ConfigReader reader)

@@ -38,6 +38,7 @@ internal sealed class ClientConnection : ISessionHost
     private long _timedRequest = -1;
     private long _timedSince;
     private int _slowLinks;
+    private bool _flushing;
     private bool _hasBegun;
     private bool _answering;
     private string? _ended;
@@ -592,6 +593,11 @@ internal sealed class ClientConnection : ISessionHost
     /// <summary>Step 6: everything that this event queued leaves, with one call for each side.</summary>
     private void FlushAll()
     {
+        if (_flushing)
+        {
+            // A backlog was sent at once, while it was flushed: the one who flushes sees to what that has changed.
+            return;
+        }
         if (_draining && !_isClosed && !Session.HasOutstanding)
         {
             Session.ClientClosed();
@@ -611,23 +617,39 @@ internal sealed class ClientConnection : ISessionHost
             _path.Traffic.Latency.Record(_now - _timedSince);
             _timedRequest = -1;
         }
-        foreach (var peer in _dirty)
-        {
-            peer.Flush();
-            if (peer.Backlog > SlowServerBytes)
-            {
-                CountSlowLinks();
-            }
-        }
-        _dirty.Clear();
+        FlushPeers();
         if (_ended is { } end && !_isClosed && _client.IsClosed)
         {
             // Nobody reads any more who would learn of it.
             EndClient(end);
+            FlushPeers();
         }
         if (_sessionReady is not null || _clientReady is not null)
         {
             Wake();
+        }
+    }
+
+    private void FlushPeers()
+    {
+        _flushing = true;
+        try
+        {
+            // By index: what a flush sets off may mark another peer.
+            for (var i = 0; i < _dirty.Count; i++)
+            {
+                var peer = _dirty[i];
+                peer.Flush();
+                if (peer.Backlog > SlowServerBytes)
+                {
+                    CountSlowLinks();
+                }
+            }
+            _dirty.Clear();
+        }
+        finally
+        {
+            _flushing = false;
         }
     }
 

@@ -49,7 +49,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
             config.Clusters.Count);
         _logLimit = new LogLimit(_closes.Length, time);
-        _refusals = new LogLimit(1, time, burst: 1);
+        _refusals = new LogLimit(2, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)
         {
             logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
@@ -104,6 +104,14 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             var shown = detail.Length <= MaxLogged ? detail : string.Concat(detail.AsSpan(0, MaxLogged), "…");
             var note = leftOut == 0 ? "" : $" ({leftOut} like it were not logged)";
             Log.ClientClosedLoudly(client.Address, client.Session.SessionId, reason, shown, note);
+        }
+    }
+
+    internal void LogHandshakeFailed(string why)
+    {
+        if (_refusals.Allows(1, out var leftOut))
+        {
+            Log.HandshakeFailed(why, leftOut);
         }
     }
 

@@ -42,6 +42,21 @@ internal static partial class LogMessages
     [LoggerMessage(1011, LogLevel.Error, "the admin endpoint failed")]
     public static partial void AdminFailed(this ILogger logger, Exception error);
 
+    [LoggerMessage(1012, LogLevel.Information, "a client's TLS handshake failed: {why}; since the last such line {leftOut} more did")]
+    public static partial void HandshakeFailed(this ILogger logger, string why, long leftOut);
+
+    [LoggerMessage(1013, LogLevel.Information, "new connections get the certificate that is in {file} now")]
+    public static partial void CertificateLoaded(this ILogger logger, string file);
+
+    [LoggerMessage(1014, LogLevel.Warning, "the certificate in {file} has changed and can't be used, the one before stays: {error}")]
+    public static partial void CertificateNotLoaded(this ILogger logger, string file, string error);
+
+    [LoggerMessage(1015, LogLevel.Warning, "the certificate in {file} ends at {end:u}")]
+    public static partial void CertificateExpires(this ILogger logger, string file, DateTime end);
+
+    [LoggerMessage(1016, LogLevel.Error, "the certificate in {file} ended at {end:u}: clients refuse it")]
+    public static partial void CertificateExpired(this ILogger logger, string file, DateTime end);
+
     /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
     public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
         or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -163,19 +162,16 @@ public sealed class ProxyHost : IAsyncDisposable
         var handler = new Lazy<ConnectionDelegate>(() =>
         {
             var path = options.ApplicationServices.GetRequiredService<DataPath>();
-            var listener = new ClientListener(path);
+            var certificates = Config.Tls is { } tls ? new ServerCertificates(tls, path.Log, path.Time) : null;
+            var listener = new ClientListener(path, certificates);
             return listener.OnConnectedAsync;
         });
         options.Limits.MaxRequestBodySize = MaxAdminBody;
         foreach (var address in Config.Listen)
         {
-            Listen(options, address, raw: Config.Tls is null, endpoint =>
+            Listen(options, address, raw: true, endpoint =>
             {
                 _clientEndpoints.Add(endpoint);
-                if (Config.Tls is { } tls)
-                {
-                    endpoint.UseHttps(X509Certificate2.CreateFromPemFile(tls.Certificate, tls.Key));
-                }
                 endpoint.Run(connection => handler.Value(connection));
             });
         }

@@ -1,4 +1,4 @@
-using System.IO.Pipelines;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace ZooNet.Proxy.Transport;
@@ -59,19 +59,17 @@ internal sealed class SocketWire(Socket socket) : Wire
     }
 }
 
-/// <summary>A connection behind Kestrel's middleware, as TLS is.</summary>
-internal sealed class PipeWire(IDuplexPipe pipe, Action abort) : Wire
+/// <summary>A socket under TLS.</summary>
+internal sealed class TlsWire(SslStream stream) : Wire
 {
-    /// <summary>How long the other end may take to fetch what was sent before the end.</summary>
+    /// <summary>How long the other end may take for the goodbye.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
 
-    private readonly Stream _input = pipe.Input.AsStream();
-
-    public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => _input.ReadAsync(buffer);
+    public override ValueTask<int> ReceiveAsync(Memory<byte> buffer) => stream.ReadAsync(buffer);
 
     public override int TrySend(ReadOnlySpan<byte> bytes) => 0;
 
-    public override async Task SendAsync(ReadOnlyMemory<byte> bytes) => await pipe.Output.WriteAsync(bytes);
+    public override async Task SendAsync(ReadOnlyMemory<byte> bytes) => await stream.WriteAsync(bytes);
 
     public override void Close() => _ = CloseAsync();
 
@@ -79,14 +77,16 @@ internal sealed class PipeWire(IDuplexPipe pipe, Action abort) : Wire
     {
         try
         {
-            await pipe.Output.CompleteAsync();
-            // The reader ends, and with it the connection: TLS then sends what it still has and says goodbye.
-            pipe.Input.CancelPendingRead();
-            await Task.Delay(Linger);
+            await stream.ShutdownAsync().WaitAsync(Linger);
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException
+            or TimeoutException)
+        {
+            // It was lost already, or nobody listens: there is no goodbye to say.
         }
         finally
         {
-            abort();
+            await stream.DisposeAsync();
         }
     }
 }
