@@ -20,8 +20,11 @@ public static class ConsoleCommand
         };
         var listen = new Option<string>("--listen") { Description = "Where browsers connect.", HelpName = "HOST:PORT",
             DefaultValueFactory = _ => "127.0.0.1:9180" };
-        var token = new Option<string?>("--token-file") { Description = "A file with the token that the proxies ask for.",
-            HelpName = "FILE" };
+        var token = new Option<string?>("--token-file")
+        {
+            Description = "A file with the token that the proxies ask for. Default: ZOONET_TOKEN_FILE.",
+            HelpName = "FILE",
+        };
         var path = new Option<string>("--base-path") { Description = "Where the console is found behind another server, as in /zoonet.",
             HelpName = "PATH", DefaultValueFactory = _ => "" };
         var readOnly = new Option<bool>("--read-only") { Description = "Pages without buttons: nothing can be changed." };
@@ -38,12 +41,13 @@ public static class ConsoleCommand
         {
             var given = string.Join(',', parsed.GetValue(proxies) ?? []);
             given = given.Length > 0 ? given : Environment.GetEnvironmentVariable("ZOONET_PROXIES") ?? AdminClient.DefaultUrl;
+            var tokenFile = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("ZOONET_TOKEN_FILE");
             var options = new ConsoleOptions
             {
                 Proxies = [.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(UrlOf)
                     .Distinct()],
                 Listen = EndPointOf(parsed.GetValue(listen)!),
-                Token = parsed.GetValue(token) is { } file ? await ReadTokenAsync(file, cancellationToken) : null,
+                Token = tokenFile is { Length: > 0 } file ? await ReadTokenAsync(file, cancellationToken) : null,
                 BasePath = parsed.GetValue(path) ?? "",
                 ReadOnly = parsed.GetValue(readOnly),
             };
