@@ -55,6 +55,7 @@ internal sealed class ConfigSchema
             ("barrier", Value()),
             ("advertise", List()),
             ("maxFrame", Value()),
+            ("maxReply", Value()),
             ("timeouts", Object(("drain", Value()), ("connect", Value()), ("session", Value()))),
             ("limits", Object(("connections", Value()), ("connectionsPerAddress", Value()))),
             ("fourLetterWords", List()),

@@ -16,7 +16,10 @@ public sealed record ProxyConfig
     /// <summary>ZooKeeper's own limit of a frame (jute.maxbuffer), in bytes.</summary>
     public const int DefaultMaxFrame = 0xfffff;
 
-    /// <summary>The secret of a proxy that was given none. Everybody knows it: with remotes, the loader refuses it unless told not to.</summary>
+    /// <summary>Replies may be longer than requests: a folder's children, a read of many znodes.</summary>
+    public const int DefaultMaxReply = 16 * 1024 * 1024;
+
+    /// <summary>The secret of a proxy that was given none. Everybody knows it: with remotes it is refused unless told not to.</summary>
     public const string DefaultSecret = "zoonet:zoonet";
 
     /// <summary>
@@ -62,6 +65,9 @@ public sealed record ProxyConfig
     /// <summary>The longest frame from a client, in bytes.</summary>
     public int MaxFrame { get; init; } = DefaultMaxFrame;
 
+    /// <summary>The longest frame from a server, in bytes: what one link can make the proxy hold.</summary>
+    public int MaxReply { get; init; } = DefaultMaxReply;
+
     /// <summary>The most client connections; 0 for what the process's limit of open files allows.</summary>
     public int MaxConnections { get; init; }
 
@@ -86,8 +92,8 @@ public sealed record ProxyConfig
     /// <summary>A second secret whose znodes are believed, too, while one takes the other's place; null for none.</summary>
     public string? AcceptedSecret { get; init; }
 
-    /// <summary>True when the secret is one that everybody knows: any client can then forge mounts and take over others' sessions.</summary>
-    public bool IsInsecure => Secret == DefaultSecret && Remotes.Count > 0;
+    /// <summary>True when the secret is one that everybody knows: any client can forge mounts and take over others' sessions.</summary>
+    public bool IsInsecure => Insecure && Secret == DefaultSecret && Remotes.Count > 0;
 
     /// <summary>TLS of the client listener; null for plain TCP.</summary>
     public TlsConfig? Tls { get; init; }

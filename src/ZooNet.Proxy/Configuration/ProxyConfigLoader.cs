@@ -152,6 +152,7 @@ public static class ProxyConfigLoader
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
             Advertise = reader.Addresses("advertise", required: false),
             MaxFrame = reader.Number("maxFrame", ProxyConfig.DefaultMaxFrame, 1024, 64 * 1024 * 1024),
+            MaxReply = reader.Number("maxReply", ProxyConfig.DefaultMaxReply, 64 * 1024, 1024 * 1024 * 1024),
             MaxConnections = reader.Number("limits:connections", 0, 1, 1_000_000),
             MaxConnectionsPerAddress = reader.Number("limits:connectionsPerAddress", 0, 1, 1_000_000),
             DrainTimeout = reader.Duration("timeouts:drain", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10)),

@@ -454,7 +454,7 @@ internal sealed class ClientConnection : ISessionHost
                     }
                     if (status == OperationStatus.InvalidData)
                     {
-                        Session.LinkDown(connection, $"it sent a frame of length {length}");
+                        Session.LinkDown(connection, $"it sent a frame of {length} bytes; allowed are 1 to {_path.MaxReply} (maxReply)");
                         connection.Close();
                         FlushAll();
                         return false;

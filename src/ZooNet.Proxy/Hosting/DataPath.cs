@@ -54,8 +54,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         {
             logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
         }
-        // Replies of a server may be longer than requests to it; 16 MiB bounds what one link can make us hold.
-        MaxReply = Math.Max(16 * 1024 * 1024, config.MaxFrame);
+        MaxReply = Math.Max(config.MaxReply, config.MaxFrame);
     }
 
     /// <summary>What all sessions share.</summary>
