@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions.Solo;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
@@ -14,7 +15,7 @@ namespace ZooNet.Federation.Sessions;
 /// thread) and carries out what is asked through <see cref="ISessionHost"/>. The steps of a request's life carry the numbers
 /// of docs/architecture.md.
 /// </summary>
-public sealed partial class ClientSession
+public sealed partial class ClientSession : ISoloSession
 {
     /// <summary>Bytes of the client's requests that may wait inside the session before the host must stop reading.</summary>
     public const int MaxBlockedBytes = 256 * 1024;
@@ -68,7 +69,7 @@ public sealed partial class ClientSession
     private long _askedHead = -1;
     private DateQuestion? _dates;
     private int _lastCluster = -1;
-    private Exclusive? _exclusive;
+    private SoloRequest? _solo;
     private bool _runningStep;
     private bool _pumping;
     private List<AuthRequest>? _credentials;
@@ -123,7 +124,7 @@ public sealed partial class ClientSession
     public bool IsEstablished => _phase == SessionPhase.Established;
 
     /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
-    public bool HasOutstanding => _order.HasOutstanding || !_blocked.IsEmpty || _exclusive is not null;
+    public bool HasOutstanding => _order.HasOutstanding || !_blocked.IsEmpty || _solo is not null;
 
     /// <summary>How many requests the client has made; with <see cref="Answered"/> it tells how many wait, and which.</summary>
     public long Submitted => _order.Taken;
@@ -174,7 +175,7 @@ public sealed partial class ClientSession
                 _blocked.Enqueue(frame);
             }
         }
-        else if (_exclusive is not null)
+        else if (_solo is not null)
         {
             Pump();
         }
@@ -213,7 +214,7 @@ public sealed partial class ClientSession
     /// <returns>False where it must wait; it will be tried again when something has changed.</returns>
     private bool TryDispatch(ReadOnlySpan<byte> frame)
     {
-        if (_exclusive is not null && !_runningStep)
+        if (_solo is not null && !_runningStep)
         {
             return false;
         }
@@ -262,9 +263,9 @@ public sealed partial class ClientSession
     private bool DispatchHomePath(ReadOnlySpan<byte> frame, int xid, OpCode op, ReadOnlySpan<byte> path)
     {
         if (_region.ClusterCount > 1 && !_runningStep && op is OpCode.GetAllChildrenNumber or OpCode.AddWatch or OpCode.RemoveWatches
-            && NeedsFanOutBelow(op, frame, path, out var below))
+            && SoloBelow(op, frame, xid, path) is { } below)
         {
-            return TryBegin(new Exclusive(xid, op, frame, below));
+            return TryBegin(below);
         }
         if (op == OpCode.GetData && path.SequenceEqual("/zookeeper/config"u8))
         {
@@ -286,20 +287,20 @@ public sealed partial class ClientSession
             case OpCode.GetEphemerals:
                 return _runningStep || _links.Count == 1
                     ? SendHome(frame, xid, op, PendingKind.Forward)
-                    : TryBegin(new Exclusive(xid, op, frame, []));
+                    : TryBegin(new SoloEphemerals(xid, frame));
             case OpCode.SetWatches or OpCode.SetWatches2:
                 return _runningStep || _region.ClusterCount == 1 || (_mounts.IsEmpty && op == OpCode.SetWatches)
                     ? SendHome(frame, xid, op, PendingKind.Forward)
-                    : TryBegin(new Exclusive(xid, op, frame, []));
+                    : TryBegin(new SoloSetWatches(xid, op, frame));
             case OpCode.Auth or OpCode.Sasl:
                 // Servers let these overtake; alone on the link they can't.
                 return _runningStep
                     ? SendHome(frame, xid, op, PendingKind.Forward)
-                    : TryBegin(new Exclusive(xid, op, frame, []));
+                    : TryBegin(op == OpCode.Auth ? new SoloAuth(xid, frame) : new SoloAtHome(xid, op, frame));
             case OpCode.CloseSession:
                 return _runningStep || _links.Count == 1
                     ? SendHome(frame, xid, op, PendingKind.Close)
-                    : TryBegin(new Exclusive(xid, op, frame, []));
+                    : TryBegin(new SoloClose(xid, frame));
             default:
                 return RefuseOperation(xid, op);
         }
@@ -479,7 +480,7 @@ public sealed partial class ClientSession
         {
             if (op == OpCode.MultiRead && !_runningStep)
             {
-                return TryBegin(new Exclusive(xid, op, frame, RequestRewriter.SplitMultiRead(frame, _mounts)));
+                return TryBegin(new SoloMultiRead(xid, frame, RequestRewriter.SplitMultiRead(frame, _mounts)));
             }
             LocalReply(xid, ErrorCode.Ok, writer => WriteFailedMulti(writer, scan.Count, scan.FirstForeign, ErrorCode.BadArguments));
             return true;
@@ -882,93 +883,40 @@ public sealed partial class ClientSession
 
     // ---------------------------------------------------------------- several clusters at once
 
-    private bool NeedsFanOutBelow(OpCode op, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> path, out List<byte[]> parts)
+    /// <summary>The solo request that one for a path at home becomes if something is mounted below, or may be; null for none.</summary>
+    private SoloRequest? SoloBelow(OpCode op, ReadOnlySpan<byte> frame, int xid, ReadOnlySpan<byte> path)
     {
-        parts = [];
         var home = Encoding.UTF8.GetString(path);
         if (ZnodePath.Validate(home) is not null)
         {
-            return false;
+            return null;
         }
         switch (op)
         {
             case OpCode.AddWatch when KindOf(frame) == (int)AddWatchMode.PersistentRecursive:
                 // Also where nothing is mounted below: a mount may come.
                 (_homeRecursive ??= new(StringComparer.Ordinal)).Add(home);
-                return _mounts.AnyBelow(home);
-            case OpCode.RemoveWatches when (WatcherType)KindOf(frame) is WatcherType.Any or WatcherType.PersistentRecursive && _homeRecursive?.Contains(home) == true:
+                return _mounts.AnyBelow(home) ? new SoloWatchBelow(xid, op, frame) : null;
+            case OpCode.RemoveWatches when (WatcherType)KindOf(frame) is WatcherType.Any or WatcherType.PersistentRecursive
+                && _homeRecursive?.Contains(home) == true:
                 if (_mounts.AnyBelow(home))
                 {
-                    return true;
+                    return new SoloWatchBelow(xid, op, frame);
                 }
                 _homeRecursive.Remove(home);
-                return false;
+                return null;
             case OpCode.GetAllChildrenNumber when _mounts.AnyBelow(home):
-                parts.Add(frame.ToArray());
-                foreach (var mount in _mounts.Below(home))
-                {
-                    var writer = new JuteWriter();
-                    var mark = writer.BeginFrame();
-                    writer.WriteRaw(frame.Slice(Framing.PrefixLength, RequestHeader.WireLength));
-                    writer.WriteString(mount.Path);
-                    writer.EndFrame(mark);
-                    parts.Add(writer.Written.ToArray());
-                }
-                return true;
+                return new SoloCount(xid, frame, _mounts.Below(home));
             default:
-                return false;
+                return null;
         }
     }
 
     /// <summary>The mode or watcher type that a request for watches ends in.</summary>
     private static int KindOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt32BigEndian(frame[^4..]);
 
-    /// <summary>
-    /// A recursive watch that spans mount points: answered by home, set at once in every cluster that is connected, and in the others
-    /// as soon as they are. A cluster that is down does not keep a client from watching its own.
-    /// </summary>
-    private void BeginWatchBelow(Exclusive exclusive)
-    {
-        exclusive.Steps.Enqueue(exclusive.Frame);
-        RequestRewriter.TryGetPath(exclusive.Frame, out var path);
-        var home = Encoding.UTF8.GetString(path);
-        if (exclusive.Op == OpCode.RemoveWatches)
-        {
-            _homeRecursive!.Remove(home);
-        }
-        foreach (var mount in _mounts.Below(home))
-        {
-            var link = LinkTo(mount.Cluster);
-            link.Watches ??= new WatchBook();
-            var kind = (int)AddWatchMode.PersistentRecursive;
-            if (exclusive.Op == OpCode.AddWatch)
-            {
-                link.Watches.Add(AddWatchMode.PersistentRecursive, mount.Path);
-            }
-            else if (_homeRecursive!.Any(p => ZnodePath.IsAtOrUnder(mount.Path, p)))
-            {
-                continue;
-            }
-            else
-            {
-                // A server before 3.9 can't take back this kind alone; what it still sends is nobody's and ends here.
-                link.Watches.Remove(WatcherType.PersistentRecursive, mount.Path);
-                kind = (int)WatcherType.PersistentRecursive;
-            }
-            if (link.Phase == LinkPhase.Ready)
-            {
-                exclusive.Waiting++;
-                SendOwn(link, 0, exclusive.Op, PendingKind.Part, new PathKindRequest(mount.RemotePath, kind).Write, (_, _) => exclusive.Waiting--);
-            }
-            else if (link.Phase == LinkPhase.Closed && exclusive.Op == OpCode.AddWatch)
-            {
-                Open(link);
-            }
-        }
-    }
-
     /// <summary>Begins a request that is carried out alone: nothing else is outstanding, and nothing else is sent until it is answered.</summary>
-    private bool TryBegin(Exclusive exclusive)
+    private bool TryBegin(SoloRequest solo)
     {
         foreach (var link in _links)
         {
@@ -976,312 +924,99 @@ public sealed partial class ClientSession
             {
                 return false;
             }
-            if (exclusive.Op is OpCode.Auth or OpCode.Sasl && link.Pending.Count > 0)
+            if (solo.Op is OpCode.Auth or OpCode.Sasl && link.Pending.Count > 0)
             {
                 // Nor may it overtake the proxy's own requests: their replies would come out of turn.
                 return false;
             }
-            if (exclusive.Op == OpCode.CloseSession && link.SessionId != 0 && link.Phase is LinkPhase.Connecting or LinkPhase.Handshaking)
+            if (solo.Op == OpCode.CloseSession && link.SessionId != 0 && link.Phase is LinkPhase.Connecting or LinkPhase.Handshaking)
             {
                 // Its session there must be ended too; the link is up, or down, in a moment.
                 return false;
             }
         }
-        exclusive.Seq = NextSeq();
-        _exclusive = exclusive;
-        switch (exclusive.Op)
-        {
-            case OpCode.Auth:
-                BeginAuth(exclusive);
-                break;
-            case OpCode.Sasl:
-                exclusive.Steps.Enqueue(exclusive.Frame);
-                break;
-            case OpCode.SetWatches or OpCode.SetWatches2:
-                BeginSetWatches(exclusive);
-                break;
-            case OpCode.GetEphemerals:
-                BeginGetEphemerals(exclusive);
-                break;
-            case OpCode.AddWatch or OpCode.RemoveWatches:
-                BeginWatchBelow(exclusive);
-                break;
-            case OpCode.CloseSession:
-                BeginCloseSession(exclusive);
-                break;
-            default:
-                foreach (var part in exclusive.Parts)
-                {
-                    exclusive.Steps.Enqueue(part);
-                }
-                break;
-        }
+        solo.Seq = NextSeq();
+        _solo = solo;
+        solo.Begin(this);
         return true;
     }
 
-    private void AdvanceExclusive()
+    private void AdvanceSolo()
     {
-        while (_exclusive is { } exclusive && exclusive.Waiting == 0)
+        while (_solo is { } solo && solo.Waiting == 0)
         {
-            if (exclusive.Steps.Count > 0)
+            if (solo.Steps.Count > 0)
             {
                 _runningStep = true;
-                var sent = TryDispatch(exclusive.Steps.Peek());
+                var sent = TryDispatch(solo.Steps.Peek());
                 _runningStep = false;
                 if (!sent || _phase != SessionPhase.Established)
                 {
                     return;
                 }
-                exclusive.Steps.Dequeue();
+                solo.Steps.Dequeue();
                 continue;
             }
-            if (exclusive.Links.Count > 0)
+            if (solo.Links.Count > 0)
             {
-                var asked = TryAskEphemerals(exclusive, exclusive.Links.Peek());
+                var asked = solo.TryAsk(this, solo.Links.Peek());
                 MarkHead(asked);
                 if (!asked)
                 {
                     return;
                 }
-                exclusive.Links.Dequeue();
+                _lastCluster = solo.Links.Dequeue().Cluster;
                 continue;
             }
-            _exclusive = null;
-            Finish(exclusive);
-        }
-    }
-
-    private void BeginAuth(Exclusive exclusive)
-    {
-        exclusive.Steps.Enqueue(exclusive.Frame);
-        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
-        var request = AuthRequest.Read(ref reader);
-        if (reader.Failed || request.Scheme != "digest")
-        {
-            // Only digest credentials mean the same in every cluster: an address, a certificate or a ticket is this connection's.
-            return;
-        }
-        // Kept at once: a link that becomes ready before home has answered needs them too. If home refuses, the session ends anyway.
-        (_credentials ??= []).Add(request);
-        foreach (var link in _links)
-        {
-            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && ForwardsAuth(link.Cluster))
-            {
-                exclusive.Waiting++;
-                SendOwn(link, Xids.Auth, OpCode.Auth, PendingKind.Part, request.Write, (_, _) => exclusive.Waiting--);
-            }
-        }
-    }
-
-    private bool ForwardsAuth(int cluster) => _mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.ForwardAuth);
-
-    private void BeginSetWatches(Exclusive exclusive)
-    {
-        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
-        var request = SetWatchesRequest.Read(ref reader, exclusive.Op);
-        if (reader.Failed)
-        {
-            exclusive.Steps.Enqueue(exclusive.Frame);
-            return;
-        }
-        foreach (var path in request.PersistentRecursive.Where(p => _mounts.Find(p) is null))
-        {
-            (_homeRecursive ??= new(StringComparer.Ordinal)).Add(path);
-        }
-        string[] AtHome(string[] paths) => [.. paths.Where(p => _mounts.Find(p) is null)];
-        var home = request with
-        {
-            Data = AtHome(request.Data),
-            Exist = AtHome(request.Exist),
-            Child = AtHome(request.Child),
-            Persistent = AtHome(request.Persistent),
-            PersistentRecursive = AtHome(request.PersistentRecursive),
-        };
-        var writer = new JuteWriter(exclusive.Frame.Length);
-        var mark = writer.BeginFrame();
-        new RequestHeader(exclusive.Xid, exclusive.Op).Write(writer);
-        home.Write(writer, exclusive.Op);
-        writer.EndFrame(mark);
-        exclusive.Steps.Enqueue(writer.Written.ToArray());
-        foreach (var cluster in _mounts.Mounts.Select(m => m.Cluster).Distinct())
-        {
-            string[] There(string[] paths) => [.. paths.Where(p => _mounts.Find(p)?.Cluster == cluster)];
-            var below = request.PersistentRecursive.Where(p => _mounts.Find(p) is null)
-                .SelectMany(p => _mounts.Below(p)).Where(m => m.Cluster == cluster).Select(m => m.Path);
-            var part = new SetWatchesRequest(0, There(request.Data), There(request.Exist), There(request.Child), There(request.Persistent),
-                [.. There(request.PersistentRecursive).Concat(below).Distinct()]);
-            if (part.Data.Length + part.Exist.Length + part.Child.Length + part.Persistent.Length + part.PersistentRecursive.Length == 0)
-            {
-                continue;
-            }
-            var link = LinkTo(cluster);
-            (link.Watches ??= new WatchBook()).AddAll(part.Data, part.Exist, part.Child, part.Persistent, part.PersistentRecursive);
-            // They were set on another connection. What that one had shown of this cluster is not known here: a spurious event, not a lost one.
-            link.WatchesUnarmed = true;
-            if (link.Phase == LinkPhase.Ready)
-            {
-                exclusive.Waiting += SendSetWatches(link, Translated(part), PendingKind.Part, () => exclusive.Waiting--);
-            }
-            else if (link.Phase == LinkPhase.Closed)
-            {
-                // Armed as soon as the cluster can be reached: late, never lost.
-                Open(link);
-            }
-        }
-    }
-
-    private void BeginGetEphemerals(Exclusive exclusive)
-    {
-        exclusive.Steps.Enqueue(exclusive.Frame);
-        var reader = new JuteReader(exclusive.Frame.AsSpan(12));
-        exclusive.Prefix = reader.ReadString() ?? "";
-        foreach (var link in _links)
-        {
-            if (link.Cluster > 0 && (link.EphemeralsUnknown || link.Ephemerals?.Any(p => p.StartsWith(exclusive.Prefix, StringComparison.Ordinal)) == true))
-            {
-                exclusive.Links.Enqueue(link);
-            }
-        }
-    }
-
-    /// <summary>Asks one cluster for the client's ephemeral znodes there: a read like any other.</summary>
-    /// <returns>False where it must wait.</returns>
-    private bool TryAskEphemerals(Exclusive exclusive, SessionLink link)
-    {
-        if (link.Phase != LinkPhase.Ready)
-        {
-            // A list without them would say that they are gone.
-            exclusive.Error = ErrorCode.ConnectionLoss;
-            return true;
-        }
-        var mounts = _mounts.Mounts.Where(m => m.Cluster == link.Cluster).ToList();
-        if (mounts.Count == 0)
-        {
-            return true;
-        }
-        if (!IsFresh(link, mounts[0].Counters, mounts.Exists(m => m.Options.Barriers)))
-        {
-            return false;
-        }
-        _lastCluster = link.Cluster;
-        exclusive.Waiting++;
-        SendOwn(link, 0, OpCode.GetEphemerals, PendingKind.Part, writer => writer.WriteString(null), (header, body) =>
-        {
-            exclusive.Waiting--;
-            if (header.Error != ErrorCode.Ok)
-            {
-                exclusive.Error = header.Error;
-                return;
-            }
-            var paths = new JuteReader(body.Span);
-            foreach (var remote in paths.ReadStrings())
-            {
-                exclusive.Paths.AddRange(mounts.Select(m => m.ToLocal(remote))
-                    .Where(p => p is not null && p.StartsWith(exclusive.Prefix, StringComparison.Ordinal))!);
-            }
-        });
-        return true;
-    }
-
-    private void BeginCloseSession(Exclusive exclusive)
-    {
-        exclusive.Steps.Enqueue(exclusive.Frame);
-        foreach (var link in _links)
-        {
-            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready)
-            {
-                exclusive.Waiting++;
-                SendOwn(link, 0, OpCode.CloseSession, PendingKind.Part, _ => { }, (_, _) => exclusive.Waiting--);
-                link.HasStrictEphemerals = false;
-            }
+            _solo = null;
+            Finish(solo);
         }
     }
 
     /// <summary>All parts are answered: one reply for the client.</summary>
-    private void Finish(Exclusive exclusive)
+    private void Finish(SoloRequest solo)
     {
-        if (exclusive.Op == OpCode.CloseSession)
+        if (solo.Op == OpCode.CloseSession)
         {
             return;
         }
-        var first = exclusive.Replies.Count > 0 ? exclusive.Replies[0] : null;
-        if (exclusive.Error != ErrorCode.Ok)
+        var error = solo.Outcome();
+        if (error == ErrorCode.Ok && solo.Replies.Count == 0)
         {
-            EmitHeader(exclusive, exclusive.Error, static (_, _) => { });
+            Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)solo.Op}");
             return;
         }
-        if (first is null)
-        {
-            Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)exclusive.Op}");
-            return;
-        }
-        for (var i = 0; i < exclusive.Replies.Count; i++)
-        {
-            if (ErrorOf(exclusive.Replies[i]) is not ErrorCode.Ok and var error && !IsPartial(exclusive.Op, i, error))
-            {
-                EmitHeader(exclusive, error, static (_, _) => { });
-                return;
-            }
-        }
-        switch (exclusive.Op)
-        {
-            case OpCode.GetAllChildrenNumber:
-                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) => writer.WriteInt(e.Replies.Sum(r => ErrorOf(r) == ErrorCode.Ok ? BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(20)) : 0)));
-                break;
-            case OpCode.GetEphemerals:
-                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
-                {
-                    var reader = new JuteReader(e.Replies[0].AsSpan(20));
-                    writer.WriteStrings([.. reader.ReadStrings().Concat(e.Paths).Distinct()]);
-                });
-                break;
-            case OpCode.MultiRead:
-                EmitHeader(exclusive, ErrorCode.Ok, static (writer, e) =>
-                {
-                    for (var i = 0; i < e.Replies.Count; i++)
-                    {
-                        var reply = e.Replies[i];
-                        if (ErrorOf(reply) == ErrorCode.Ok)
-                        {
-                            writer.WriteRaw(reply.AsSpan(20, reply.Length - 20 - MultiHeader.WireLength));
-                            continue;
-                        }
-                        for (var rest = RequestRewriter.OperationsOf(e.Parts[i]).Count; rest > 0; rest--)
-                        {
-                            MultiHeader.WriteErrorResult(writer, ErrorOf(reply));
-                        }
-                    }
-                    MultiHeader.End.Write(writer);
-                });
-                break;
-            default:
-                Emit(null, exclusive.Seq, first);
-                break;
-        }
-    }
-
-    private static ErrorCode ErrorOf(byte[] reply) => ReplyHeader.Read(reply.AsSpan(Framing.PrefixLength)).Error;
-
-    /// <summary>Whether an error of one part is not the whole's: a mount whose root has gone has nothing below it, and reads of a relaxed mount fail alone.</summary>
-    private static bool IsPartial(OpCode op, int part, ErrorCode error) => op switch
-    {
-        OpCode.GetAllChildrenNumber => part > 0 && error == ErrorCode.NoNode,
-        OpCode.MultiRead => error == ErrorCode.ConnectionLoss,
-        _ => false,
-    };
-
-    private void EmitHeader(Exclusive exclusive, ErrorCode error, Action<JuteWriter, Exclusive> body)
-    {
         var writer = Scratch();
         var mark = writer.BeginFrame();
-        new ReplyHeader(exclusive.Xid, ShownZxid, error).Write(writer);
-        if (error == ErrorCode.Ok)
+        new ReplyHeader(solo.Xid, ShownZxid, error).Write(writer);
+        if (error == ErrorCode.Ok && !solo.TryWrite(writer))
         {
-            body(writer, exclusive);
+            Emit(null, solo.Seq, solo.Replies[0]);
+            return;
         }
         writer.EndFrame(mark);
-        Emit(null, exclusive.Seq, writer.Written);
+        Emit(null, solo.Seq, writer.Written);
     }
+
+    // What a solo request asks of its session.
+
+    MountTable ISoloSession.Mounts => _mounts;
+
+    HashSet<string> ISoloSession.Recursive => _homeRecursive ??= new(StringComparer.Ordinal);
+
+    SessionLink ISoloSession.LinkTo(int cluster) => LinkTo(cluster);
+
+    void ISoloSession.Open(SessionLink link) => Open(link);
+
+    void ISoloSession.Keep(AuthRequest credentials) => (_credentials ??= []).Add(credentials);
+
+    void ISoloSession.Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then) =>
+        SendOwn(link, xid, op, PendingKind.Part, body, then);
+
+    int ISoloSession.SetWatches(SessionLink link, SetWatchesRequest request, Action then) =>
+        SendSetWatches(link, Translated(request), PendingKind.Part, then);
+
+    bool ISoloSession.IsFresh(SessionLink link, MountCounters counters, bool barriers) => IsFresh(link, counters, barriers);
 
     // ---------------------------------------------------------------- replies and events
 
@@ -1431,9 +1166,9 @@ public sealed partial class ClientSession
         }
         if (pending.Kind == PendingKind.Close)
         {
-            if (pending.Seq == Captured && _exclusive is { Replies.Count: > 0 } exclusive)
+            if (pending.Seq == Captured && _solo is { Replies.Count: > 0 } solo)
             {
-                Emit(null, exclusive.Seq, exclusive.Replies[0]);
+                Emit(null, solo.Seq, solo.Replies[0]);
             }
             Close(CloseReason.SessionClosed, "closed by the client");
         }
@@ -1569,7 +1304,7 @@ public sealed partial class ClientSession
                 _clientPings--;
                 ToClient(frame);
             }
-            else if (HasOutstanding && _exclusive is not { Op: OpCode.Auth or OpCode.Sasl } && _keepAlive.WantsSign(_host.NowMs, _timeoutMs))
+            else if (HasOutstanding && _solo is not { Op: OpCode.Auth or OpCode.Sasl } && _keepAlive.WantsSign(_host.NowMs, _timeoutMs))
             {
                 // An unasked ping reply keeps alive a client that waits for a remote cluster and does not ping meanwhile.
                 ToClient(frame);
@@ -1586,10 +1321,10 @@ public sealed partial class ClientSession
     {
         if (seq == Captured)
         {
-            if (_exclusive is { } exclusive)
+            if (_solo is { } solo)
             {
-                exclusive.Replies.Add(frame.ToArray());
-                exclusive.Waiting--;
+                solo.Replies.Add(frame.ToArray());
+                solo.Waiting--;
             }
             return;
         }
@@ -1638,7 +1373,7 @@ public sealed partial class ClientSession
         var seq = NextSeq();
         if (seq == Captured)
         {
-            _exclusive!.Waiting++;
+            _solo!.Waiting++;
         }
         Emit(null, seq, writer.Written);
     }
@@ -1728,7 +1463,7 @@ public sealed partial class ClientSession
         link.Failures = 0;
         _region.Owners.Add(link.Cluster, link.SessionId, SessionId);
         link.Phase = LinkPhase.Ready;
-        if (_credentials is not null && ForwardsAuth(link.Cluster))
+        if (_credentials is not null && SoloAuth.IsForwardedTo(_mounts, link.Cluster))
         {
             foreach (var credentials in _credentials)
             {
@@ -2014,7 +1749,7 @@ public sealed partial class ClientSession
     /// <summary>The first waiting request can't be served: a strict one takes the connection with it, a relaxed one fails alone.</summary>
     private void FailHead(CloseReason reason, string why)
     {
-        if (_exclusive is { Steps.Count: 0, Links.Count: > 0 } reading)
+        if (_solo is { Steps.Count: 0, Links.Count: > 0 } reading)
         {
             var cluster = reading.Links.Peek().Cluster;
             if (_mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.Order == MountOrder.Strict))
@@ -2027,7 +1762,7 @@ public sealed partial class ClientSession
             MarkHead(done: true);
             return;
         }
-        var frame = _exclusive is { Steps.Count: > 0 } ? _exclusive.Steps.Peek() : _blocked.IsEmpty ? default : _blocked.First;
+        var frame = _solo is { Steps.Count: > 0 } ? _solo.Steps.Peek() : _blocked.IsEmpty ? default : _blocked.First;
         if (frame.IsEmpty)
         {
             return;
@@ -2038,9 +1773,9 @@ public sealed partial class ClientSession
             return;
         }
         var xid = BinaryPrimitives.ReadInt32BigEndian(frame[4..]);
-        if (_exclusive is { } exclusive)
+        if (_solo is { } solo)
         {
-            exclusive.Steps.Dequeue();
+            solo.Steps.Dequeue();
             _runningStep = true;
             LocalReply(xid, ErrorCode.ConnectionLoss);
             _runningStep = false;
@@ -2288,7 +2023,7 @@ public sealed partial class ClientSession
         link.Outstanding++;
         if (seq == Captured)
         {
-            _exclusive!.Waiting++;
+            _solo!.Waiting++;
         }
         return ref pending;
     }
@@ -2385,10 +2120,10 @@ public sealed partial class ClientSession
         _pumping = true;
         while (_phase == SessionPhase.Established)
         {
-            if (_exclusive is not null)
+            if (_solo is not null)
             {
-                AdvanceExclusive();
-                if (_exclusive is not null)
+                AdvanceSolo();
+                if (_solo is not null)
                 {
                     break;
                 }

@@ -52,7 +52,7 @@ public sealed partial class ClientSession
             case SessionPhase.Closed:
                 return null;
         }
-        if (_exclusive is { } alone)
+        if (_solo is { } alone)
         {
             return $"{alone.Op}, which every cluster concerned has to answer";
         }

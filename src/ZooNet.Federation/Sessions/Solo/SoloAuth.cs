@@ -1,0 +1,34 @@
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Sessions.Solo;
+
+/// <summary>Credentials: home judges them, and the clusters whose mounts forward them get them too.</summary>
+internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(xid, OpCode.Auth, frame)
+{
+    /// <summary>Whether a cluster is to get the client's credentials.</summary>
+    public static bool IsForwardedTo(MountTable mounts, int cluster) =>
+        mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.ForwardAuth);
+
+    public override void Begin(ISoloSession session)
+    {
+        base.Begin(session);
+        var reader = Body;
+        var request = AuthRequest.Read(ref reader);
+        if (reader.Failed || request.Scheme != "digest")
+        {
+            // Only digest credentials mean the same in every cluster: an address, a certificate or a ticket is this connection's.
+            return;
+        }
+        // Kept at once: a link that becomes ready before home has answered needs them too. If home refuses, the session ends anyway.
+        session.Keep(request);
+        foreach (var link in session.Links)
+        {
+            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && IsForwardedTo(session.Mounts, link.Cluster))
+            {
+                Waiting++;
+                session.Ask(link, Xids.Auth, OpCode.Auth, request.Write, (_, _) => Waiting--);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Sessions.Solo;
+
+/// <summary>What a request that is carried out alone asks of its session.</summary>
+internal interface ISoloSession
+{
+    /// <summary>The links, home first.</summary>
+    IReadOnlyList<SessionLink> Links { get; }
+
+    /// <summary>The mounts that the session goes by.</summary>
+    MountTable Mounts { get; }
+
+    /// <summary>The znodes at home that the client watches recursively, in whatever is or will be mounted below them too.</summary>
+    HashSet<string> Recursive { get; }
+
+    /// <summary>The link to a cluster, made if there is none.</summary>
+    SessionLink LinkTo(int cluster);
+
+    /// <summary>Begins to connect a link.</summary>
+    void Open(SessionLink link);
+
+    /// <summary>Keeps credentials for the links that come up later.</summary>
+    void Keep(AuthRequest credentials);
+
+    /// <summary>Sends one part; <paramref name="then"/> gets its reply, with the error ConnectionLoss if the link is lost first.</summary>
+    void Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then);
+
+    /// <summary>Arms watches, by the client's paths.</summary>
+    /// <returns>How many requests it took; <paramref name="then"/> is called for each.</returns>
+    int SetWatches(SessionLink link, SetWatchesRequest request, Action then);
+
+    /// <summary>Whether a link may be read now, by the freshness rule; if not, the request is tried again when it may.</summary>
+    bool IsFresh(SessionLink link, MountCounters counters, bool barriers);
+}
+
+/// <summary>
+/// A request that is carried out alone, often in several clusters: its steps run one after the other as if the client had sent
+/// them, their replies are collected, and one reply is made of them. Single owner: its session.
+/// </summary>
+/// <param name="xid">The client's xid.</param>
+/// <param name="op">What it asks for.</param>
+/// <param name="frame">Its frame; copied.</param>
+internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame)
+{
+    /// <summary>Where a reply's body begins in its frame.</summary>
+    protected const int BodyOffset = Framing.PrefixLength + ReplyHeader.WireLength;
+
+    public int Xid { get; } = xid;
+    public OpCode Op { get; } = op;
+
+    /// <summary>The client's own frame.</summary>
+    public byte[] Frame { get; } = frame.ToArray();
+
+    /// <summary>Place in the order of the client's replies.</summary>
+    public long Seq { get; set; }
+
+    /// <summary>What is still to be run, in the client's terms.</summary>
+    public Queue<byte[]> Steps { get; } = new();
+
+    /// <summary>The clusters that are still to be asked, after the steps, each as fresh as a read.</summary>
+    public Queue<SessionLink> Links { get; } = new();
+
+    /// <summary>Parts sent and not answered.</summary>
+    public int Waiting { get; set; }
+
+    /// <summary>Replies of the steps, in order.</summary>
+    public List<byte[]> Replies { get; } = [];
+
+    /// <summary>Why the whole fails although every step may have been answered.</summary>
+    public ErrorCode Error { get; set; }
+
+    /// <summary>What comes after the header of the request.</summary>
+    protected JuteReader Body => new(Frame.AsSpan(Framing.PrefixLength + RequestHeader.WireLength));
+
+    /// <summary>Nothing else is outstanding any more: says what is to be run, and sends what goes to several clusters at once.</summary>
+    public virtual void Begin(ISoloSession session) => Steps.Enqueue(Frame);
+
+    /// <summary>Asks one of <see cref="Links"/>.</summary>
+    /// <returns>False while it must wait.</returns>
+    public virtual bool TryAsk(ISoloSession session, SessionLink link) => true;
+
+    /// <summary>Why the whole fails; Ok if it does not.</summary>
+    public ErrorCode Outcome()
+    {
+        if (Error != ErrorCode.Ok)
+        {
+            return Error;
+        }
+        for (var i = 0; i < Replies.Count; i++)
+        {
+            if (ErrorOf(Replies[i]) is not ErrorCode.Ok and var error && !IsPartial(i, error))
+            {
+                return error;
+            }
+        }
+        return ErrorCode.Ok;
+    }
+
+    /// <summary>Writes the body of the one reply that is made of all.</summary>
+    /// <returns>False if the first reply is the answer as it came.</returns>
+    public virtual bool TryWrite(JuteWriter writer) => false;
+
+    /// <summary>Whether the error of one part is not the whole's.</summary>
+    protected virtual bool IsPartial(int part, ErrorCode error) => false;
+
+    protected static ErrorCode ErrorOf(byte[] reply) => ReplyHeader.Read(reply.AsSpan(Framing.PrefixLength)).Error;
+}
+
+/// <summary>One that home alone is asked, but which servers let overtake others: a SASL token.</summary>
+internal sealed class SoloAtHome(int xid, OpCode op, ReadOnlySpan<byte> frame) : SoloRequest(xid, op, frame);

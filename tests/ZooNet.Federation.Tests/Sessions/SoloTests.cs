@@ -1,0 +1,183 @@
+using System.Buffers.Binary;
+using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions;
+using ZooNet.Federation.Sessions.Solo;
+using ZooNet.Protocol;
+
+namespace ZooNet.Federation.Tests.Sessions;
+
+/// <summary>Requests that are carried out alone, each without a session around it. Cluster 1, eu, is mounted on /mnt.</summary>
+public sealed class SoloTests : ISoloSession
+{
+    private readonly List<SessionLink> _links = [new(0), new(1) { Phase = LinkPhase.Ready }];
+    private readonly List<(int Cluster, OpCode Op, Action<ReplyHeader, ReadOnlyMemory<byte>> Then)> _asked = [];
+    private readonly List<SessionLink> _opened = [];
+    private readonly List<AuthRequest> _kept = [];
+    private readonly HashSet<string> _recursive = [];
+    private MountTable _mounts = new([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]);
+    private bool _isFresh = true;
+
+    [Fact]
+    public void Digest_credentials_go_to_the_clusters_whose_mounts_forward_them()
+    {
+        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { ForwardAuth = false })]);
+        var alone = new SoloAuth(Xids.Auth, Request(w => new AuthRequest(0, "digest", [1]).Write(w)));
+        alone.Begin(this);
+        Assert.Empty(_asked);
+        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { ForwardAuth = true })]);
+        var forwarded = new SoloAuth(Xids.Auth, Request(w => new AuthRequest(0, "digest", [1]).Write(w)));
+        forwarded.Begin(this);
+        Assert.Equal((1, OpCode.Auth, 1), (_asked[0].Cluster, _asked[0].Op, forwarded.Waiting));
+        Assert.Equal(2, _kept.Count);
+        new SoloAuth(Xids.Auth, Request(w => new AuthRequest(0, "ip", [1]).Write(w))).Begin(this);
+        Assert.Single(_asked);
+    }
+
+    [Fact]
+    public void Watches_are_set_where_their_znodes_are_and_late_where_nobody_answers()
+    {
+        _links[1].Phase = LinkPhase.Closed;
+        var request = new SetWatchesRequest(5, ["/h", "/mnt/x"], [], [], [], ["/"]);
+        var solo = new SoloSetWatches(1, OpCode.SetWatches2, Request(w => request.Write(w, OpCode.SetWatches2)));
+        solo.Begin(this);
+        var reader = new JuteReader(solo.Steps.Peek().AsSpan(12));
+        var home = SetWatchesRequest.Read(ref reader, OpCode.SetWatches2);
+        Assert.Equal(["/h"], home.Data);
+        Assert.Equal(["/"], home.PersistentRecursive);
+        Assert.Equal([_links[1]], _opened);
+        Assert.True(_links[1].WatchesUnarmed);
+        Assert.Contains("/", _recursive);
+    }
+
+    [Fact]
+    public void Ephemeral_znodes_are_asked_for_where_the_client_may_have_some_and_not_before_the_server_is_fresh()
+    {
+        _links[1].Ephemerals = ["/mnt/e"];
+        var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
+        solo.Begin(this);
+        _isFresh = false;
+        Assert.False(solo.TryAsk(this, solo.Links.Peek()));
+        Assert.Empty(_asked);
+        _isFresh = true;
+        Assert.True(solo.TryAsk(this, solo.Links.Peek()));
+        solo.Replies.Add(Reply(w => w.WriteStrings(["/h"])));
+        var there = new JuteWriter();
+        there.WriteStrings(["/apps/e", "/elsewhere/e"]);
+        _asked[0].Then(new ReplyHeader(0, 7, ErrorCode.Ok), there.Written.ToArray());
+        var writer = new JuteWriter();
+        Assert.True(solo.TryWrite(writer));
+        Assert.Equal(["/h", "/mnt/e"], new JuteReader(writer.Written).ReadStrings());
+    }
+
+    [Fact]
+    public void Ephemeral_znodes_that_can_t_be_asked_for_are_not_said_to_be_gone()
+    {
+        _links[1].Ephemerals = ["/mnt/e"];
+        _links[1].Phase = LinkPhase.Closed;
+        var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
+        solo.Begin(this);
+        Assert.True(solo.TryAsk(this, solo.Links.Peek()));
+        Assert.Equal(ErrorCode.ConnectionLoss, solo.Outcome());
+        var elsewhere = new SoloEphemerals(1, Request(w => w.WriteString("/home")));
+        elsewhere.Begin(this);
+        Assert.Empty(elsewhere.Links);
+    }
+
+    [Fact]
+    public void A_count_is_the_sum_of_all_parts_and_home_must_have_the_znode()
+    {
+        var solo = new SoloCount(1, Request(w => w.WriteString("/")), _mounts.Below("/"));
+        solo.Begin(this);
+        Assert.Equal(2, solo.Steps.Count);
+        solo.Replies.AddRange([Reply(w => w.WriteInt(4)), Reply(_ => { }, ErrorCode.NoNode)]);
+        Assert.Equal(ErrorCode.Ok, solo.Outcome());
+        var writer = new JuteWriter();
+        Assert.True(solo.TryWrite(writer));
+        Assert.Equal(4, BinaryPrimitives.ReadInt32BigEndian(writer.Written));
+        solo.Replies[0] = Reply(_ => { }, ErrorCode.NoNode);
+        Assert.Equal(ErrorCode.NoNode, solo.Outcome());
+    }
+
+    [Fact]
+    public void A_recursive_watch_is_taken_back_below_unless_another_one_spans_it()
+    {
+        _recursive.UnionWith(["/", "/mn"]);
+        var watch = new PathKindRequest("/", (int)AddWatchMode.PersistentRecursive);
+        var add = new SoloWatchBelow(1, OpCode.AddWatch, Request(watch.Write));
+        add.Begin(this);
+        Assert.False(_links[1].Watches!.IsEmpty);
+        var remove = new SoloWatchBelow(2, OpCode.RemoveWatches, Request(w => new PathKindRequest("/", (int)WatcherType.Any).Write(w)));
+        remove.Begin(this);
+        Assert.True(_links[1].Watches!.IsEmpty);
+        Assert.Equal([OpCode.AddWatch, OpCode.RemoveWatches], _asked.Select(a => a.Op));
+        Assert.Equal(["/mn"], _recursive);
+    }
+
+    [Fact]
+    public void The_end_of_a_session_goes_to_all_its_clusters()
+    {
+        _links[1].HasStrictEphemerals = true;
+        var solo = new SoloClose(1, Request(_ => { }));
+        solo.Begin(this);
+        Assert.Equal((1, OpCode.CloseSession), (_asked[0].Cluster, _asked[0].Op));
+        // What it owned there goes with it: losing that link now is no loss.
+        Assert.False(_links[1].HasStrictEphemerals);
+        _asked[0].Then(new ReplyHeader(0, 1, ErrorCode.ConnectionLoss), default);
+        Assert.Equal(0, solo.Waiting);
+    }
+
+    [Fact]
+    public void Only_what_is_lost_fails_alone_in_reads_of_several_clusters()
+    {
+        var solo = new SoloMultiRead(1, Request(_ => { }), [Reads("/h"), Reads("/mnt/x")]);
+        solo.Begin(this);
+        solo.Replies.AddRange([Reply(MultiHeader.End.Write), Reply(_ => { }, ErrorCode.ConnectionLoss)]);
+        Assert.Equal(ErrorCode.Ok, solo.Outcome());
+        var writer = new JuteWriter();
+        Assert.True(solo.TryWrite(writer));
+        var reader = new JuteReader(writer.Written);
+        Assert.Equal(OpCode.Error, MultiHeader.Read(ref reader).Type);
+        solo.Replies[1] = Reply(_ => { }, ErrorCode.MarshallingError);
+        Assert.Equal(ErrorCode.MarshallingError, solo.Outcome());
+    }
+
+    IReadOnlyList<SessionLink> ISoloSession.Links => _links;
+
+    MountTable ISoloSession.Mounts => _mounts;
+
+    HashSet<string> ISoloSession.Recursive => _recursive;
+
+    SessionLink ISoloSession.LinkTo(int cluster) => _links[cluster];
+
+    void ISoloSession.Open(SessionLink link) => _opened.Add(link);
+
+    void ISoloSession.Keep(AuthRequest credentials) => _kept.Add(credentials);
+
+    void ISoloSession.Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then) =>
+        _asked.Add((link.Cluster, op, then));
+
+    int ISoloSession.SetWatches(SessionLink link, SetWatchesRequest request, Action then) => 1;
+
+    bool ISoloSession.IsFresh(SessionLink link, MountCounters counters, bool barriers) => _isFresh;
+
+    private static byte[] Reads(string path) => Request(w =>
+    {
+        new MultiHeader(OpCode.GetData, false, -1).Write(w);
+        new PathWatchRequest(path, false).Write(w);
+        MultiHeader.End.Write(w);
+    });
+
+    private static byte[] Request(Action<JuteWriter> body) => Frame(w => new RequestHeader(1, OpCode.GetData).Write(w), body);
+
+    private static byte[] Reply(Action<JuteWriter> body, ErrorCode error = ErrorCode.Ok) => Frame(new ReplyHeader(1, 9, error).Write, body);
+
+    private static byte[] Frame(Action<JuteWriter> header, Action<JuteWriter> body)
+    {
+        var writer = new JuteWriter();
+        var mark = writer.BeginFrame();
+        header(writer);
+        body(writer);
+        writer.EndFrame(mark);
+        return writer.Written.ToArray();
+    }
+}
