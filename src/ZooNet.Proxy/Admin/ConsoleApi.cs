@@ -10,6 +10,7 @@ using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Proxy.Admin;
 
@@ -33,6 +34,7 @@ internal static class ConsoleApi
         services.AddSingleton<MountDryRun>();
         services.AddSingleton<Followers>();
         services.AddHostedService<EventSources>();
+        services.AddHostedService<TraceExport>();
         return services;
     }
 

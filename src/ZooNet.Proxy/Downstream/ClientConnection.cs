@@ -37,6 +37,7 @@ internal sealed class ClientConnection : ISessionHost
     private long _bytesSent;
     private long _timedRequest = -1;
     private long _timedSince;
+    private RequestTrace? _trace;
     private int _slowLinks;
     private bool _flushing;
     private bool _hasBegun;
@@ -256,7 +257,12 @@ internal sealed class ClientConnection : ISessionHost
                 return;
             }
             FramesReceived++;
-            Session.ClientFrame(bytes.Slice(consumed, length));
+            var frame = bytes.Slice(consumed, length);
+            if (_trace is null && RequestTrace.IsWanted)
+            {
+                _trace = RequestTrace.TryBegin(frame, Session);
+            }
+            Session.ClientFrame(frame);
             consumed += length;
         }
     }
@@ -459,6 +465,7 @@ internal sealed class ClientConnection : ISessionHost
                         FlushAll();
                         return false;
                     }
+                    _trace?.Add("frame from server", _path.Region.ClusterNames[connection.Link.Cluster], connection.Server?.Address);
                     Session.LinkFrame(connection, bytes.Slice(consumed, length));
                     consumed += length;
                 }
@@ -514,6 +521,7 @@ internal sealed class ClientConnection : ISessionHost
         lock (Gate)
         {
             _now = _path.NowMs;
+            _trace?.Add(succeeded ? "barrier done" : "barrier failed", _path.Region.ClusterNames[server.Cluster], server.Address);
             Guarded((server, succeeded), static (session, done) => session.BarrierDone(done.server, done.succeeded));
             FlushAll();
         }
@@ -616,6 +624,10 @@ internal sealed class ClientConnection : ISessionHost
         {
             _path.Traffic.Latency.Record(_now - _timedSince);
             _timedRequest = -1;
+        }
+        if (_trace is not null && _trace.TryEnd(Session))
+        {
+            _trace = null;
         }
         FlushPeers();
         if (_ended is { } end && !_isClosed && _client.IsClosed)

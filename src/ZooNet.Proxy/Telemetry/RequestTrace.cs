@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using ZooNet.Federation.Sessions;
+using ZooNet.Protocol;
+
+namespace ZooNet.Proxy.Telemetry;
+
+/// <summary>
+/// One request on its way through the proxy, as a span with what happened to it: barriers, and frames from servers. Of each client one
+/// request at a time is traced, one that comes when the client waits for no other. ZooKeeper's protocol has no room for a trace's id, so
+/// each span is a trace of its own, and names session and xid. Single owner: its connection, under that connection's lock.
+/// </summary>
+internal sealed class RequestTrace
+{
+    /// <summary>Name of the source, for collectors in this process.</summary>
+    public const string SourceName = "ZooNet";
+
+    /// <summary>A request that goes to and fro is cut short here.</summary>
+    private const int MaxEvents = 32;
+
+    private const int MaxPathBytes = 256;
+
+    private static readonly ActivitySource Source = new(SourceName);
+
+    private readonly Activity _activity;
+    private readonly long _answered;
+    private int _events;
+
+    private RequestTrace(Activity activity, long answered) => (_activity, _answered) = (activity, answered);
+
+    /// <summary>False while nobody listens; then nothing is allocated.</summary>
+    public static bool IsWanted => Source.HasListeners();
+
+    /// <summary>Begins to trace a request that is about to be handed to its session; null where it is not to be traced.</summary>
+    public static RequestTrace? TryBegin(ReadOnlySpan<byte> frame, ClientSession session)
+    {
+        if (!session.IsEstablished || session.HasOutstanding || frame.Length < Framing.PrefixLength + RequestHeader.WireLength)
+        {
+            return null;
+        }
+        var xid = BinaryPrimitives.ReadInt32BigEndian(frame[Framing.PrefixLength..]);
+        var op = (OpCode)BinaryPrimitives.ReadInt32BigEndian(frame[(Framing.PrefixLength + 4)..]);
+        if (op is OpCode.Ping or OpCode.CloseSession || Source.StartActivity("request", ActivityKind.Server) is not { } activity)
+        {
+            return null;
+        }
+        // The thread goes on to other clients: they are no part of this.
+        Activity.Current = null;
+        activity.DisplayName = op.ToString();
+        activity.SetTag("db.system.name", "zookeeper");
+        activity.SetTag("db.operation.name", op.ToString());
+        activity.SetTag("zoonet.session", "0x" + session.SessionId.ToString("x", CultureInfo.InvariantCulture));
+        activity.SetTag("zoonet.xid", xid);
+        if (PathOf(op, frame) is { } path)
+        {
+            activity.SetTag("zoonet.path", path);
+        }
+        return new RequestTrace(activity, session.Answered);
+    }
+
+    /// <summary>Notes that something happened to the request.</summary>
+    public void Add(string what, string cluster, string? server = null)
+    {
+        if (_events++ < MaxEvents)
+        {
+            var tags = new ActivityTagsCollection { ["zoonet.cluster"] = cluster };
+            if (server is not null)
+            {
+                tags["server.address"] = server;
+            }
+            _activity.AddEvent(new ActivityEvent(what, tags: tags));
+        }
+    }
+
+    /// <summary>Ends the trace if the request was answered.</summary>
+    /// <returns>True where it has ended.</returns>
+    public bool TryEnd(ClientSession session)
+    {
+        if (session.Answered <= _answered && !session.IsClosed)
+        {
+            return false;
+        }
+        if (session.Answered <= _answered)
+        {
+            _activity.SetStatus(ActivityStatusCode.Error, "the connection ended before the answer");
+        }
+        _activity.Dispose();
+        return true;
+    }
+
+    private static string? PathOf(OpCode op, ReadOnlySpan<byte> frame)
+    {
+        if (op is OpCode.Multi or OpCode.MultiRead or OpCode.SetWatches or OpCode.SetWatches2 or OpCode.Auth or OpCode.Sasl)
+        {
+            return null;
+        }
+        var reader = new JuteReader(frame[(Framing.PrefixLength + RequestHeader.WireLength)..]);
+        var path = reader.ReadBytes(out var isNull);
+        return reader.Failed || isNull ? null : Encoding.UTF8.GetString(path[..Math.Min(path.Length, MaxPathBytes)]);
+    }
+}

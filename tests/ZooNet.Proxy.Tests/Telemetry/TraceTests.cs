@@ -1,0 +1,73 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using ZooNet.Federation.Freshness;
+
+namespace ZooNet.Proxy.Tests.Telemetry;
+
+public sealed class TraceTests
+{
+    [Fact]
+    public async Task A_traced_read_tells_of_its_barrier_and_of_the_server_that_answered()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        await (await regions.ConnectAsync(regions.Eu.Address)).CreateAsync("/apps");
+        var proxy = await regions.StartProxyAsync(c => c with { Consistency = ConsistencyMode.Ordered });
+        await proxy.MountAsync("eu:/apps", "/traced/eu");
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        await client.GetDataAsync("/traced/eu");
+        await client.CreateAsync("/written");
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "ZooNet",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+
+        await client.GetDataAsync("/traced/eu");
+        // The span ends before its answer is sent, so it is there.
+
+        var session = $"0x{client.SessionId:x}";
+        var span = Assert.Single(spans, s => s.GetTagItem("zoonet.path") as string == "/traced/eu");
+        Assert.Equal(("GetData", session), (span.DisplayName, span.GetTagItem("zoonet.session")));
+        Assert.Equal(
+            ["barrier done eu", "frame from server eu"],
+            span.Events.Select(e => $"{e.Name} {e.Tags.Single(t => t.Key == "zoonet.cluster").Value}"));
+        Assert.Null(Activity.Current);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_never_answered_ends_as_an_error_with_its_connection()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync(c => c with { DrainTimeout = TimeSpan.FromSeconds(1) });
+        await (await regions.ConnectAsync(regions.Eu.Address)).CreateAsync("/apps");
+        await proxy.MountAsync("eu:/apps", "/unanswered/eu");
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        await regions.Eu.DisposeAsync();
+        using var hanging = new System.Net.Sockets.TcpListener(regions.Eu.Address);
+        hanging.Start();
+        var ended = new TaskCompletionSource<Activity>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "ZooNet",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = span =>
+            {
+                if (span.GetTagItem("zoonet.path") as string == "/unanswered/eu")
+                {
+                    ended.TrySetResult(span);
+                }
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        var read = client.GetDataAsync("/unanswered/eu");
+        await TwoRegions.Eventually(async () => (await proxy.Http.GetStringAsync("/api/v1/sessions")).Contains("a link to eu before /unanswered/eu"));
+
+        await proxy.Host.StopAsync();
+
+        Assert.Equal(ActivityStatusCode.Error, (await ended.Task.WaitAsync(TimeSpan.FromSeconds(60))).Status);
+        await Assert.ThrowsAnyAsync<Exception>(() => read);
+    }
+}
