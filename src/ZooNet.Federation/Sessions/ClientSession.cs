@@ -150,16 +150,18 @@ public sealed partial class ClientSession : ISoloSession
             case SessionPhase.AwaitingConnect:
                 OnConnectRequest(frame);
                 return;
-            case SessionPhase.ConnectingHome or SessionPhase.TakingOver:
-                // Clients may send before they are let in.
-                _blocked.Enqueue(frame);
-                return;
             case SessionPhase.Closing or SessionPhase.Closed:
                 return;
         }
         if (frame.Length < Framing.PrefixLength + RequestHeader.WireLength)
         {
             Close(CloseReason.DownstreamProtocol, "a frame is too short for a request header");
+            return;
+        }
+        if (_phase is SessionPhase.ConnectingHome or SessionPhase.TakingOver)
+        {
+            // Clients may send before they are let in.
+            _blocked.Enqueue(frame);
             return;
         }
         if ((OpCode)BinaryPrimitives.ReadInt32BigEndian(frame[8..]) == OpCode.Ping)
