@@ -181,7 +181,7 @@ internal sealed class ClientConnection : ISessionHost
     }
 
     /// <summary>True while a client that ended its stream along with its last request waits for what it asked for.</summary>
-    private bool IsOwedReplies => _answering || (!Session.IsClosed && _hasBegun && (Session.HasOutstanding || !Session.IsEstablished));
+    private bool IsOwedReplies => _answering || (!Session.IsClosed && FramesReceived > 0 && (Session.HasOutstanding || !Session.IsEstablished));
 
     private void EndClient(string why)
     {
