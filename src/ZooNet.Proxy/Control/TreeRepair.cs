@@ -13,7 +13,8 @@ public sealed record RepairStep(string What, string? Error = null);
 /// <summary>
 /// Puts the proxies' tree of one cluster in order: gives its folders the ACL that proxies make, takes out of them what nobody can answer
 /// for,
-/// and signs that this has been done. What is in a folder that others could write is kept only if it is signed or sealed. Not thread-safe.
+/// and signs that this has been done. What is in a folder that others could write is kept only if it is signed or sealed. What was written
+/// with the accepted secret is written anew with the one in use, so that the other can be given up. Not thread-safe.
 /// </summary>
 /// <param name="client">A session in the cluster with the secret, and with whatever else may change the tree: the owner's credentials, or
 /// the super user's.</param>
@@ -26,6 +27,8 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
     private const int AtOnce = 64;
 
     private readonly List<RepairStep> _steps = [];
+    private readonly ProxySecret _inUse = new(config.Secret);
+    private bool _renewed;
 
     /// <summary>Does it.</summary>
     /// <returns>What was done, or would be; empty where the tree is in order.</returns>
@@ -49,6 +52,10 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
         foreach (var folder in found.Folders.Where(f => f.Stat is not null))
         {
             await CleanAsync(folder, cancellationToken);
+        }
+        foreach (var folder in found.Folders.Where(f => f.Stat is not null))
+        {
+            await RenewAsync(folder.Path, cancellationToken);
         }
         await SignAsync(found, cancellationToken);
         return _steps;
@@ -161,7 +168,7 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
                 : [], acl: secret.Acl)).ToList();
             await DoAsync($"make {string.Join(", ", missing.Select(f => f.Path))}", () => client.MultiAsync(ops, cancellationToken));
         }
-        if (found.Bad is null || dryRun || _steps.Exists(s => s.Error is not null))
+        if ((found.Bad is null && !_renewed) || dryRun || _steps.Exists(s => s.Error is not null))
         {
             return;
         }
@@ -175,6 +182,51 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
         }
         await DoAsync($"sign in {ZooNetTree.Root} that this has been done", () =>
             client.SetDataAsync(ZooNetTree.Root, mark.Sign(cluster.Name, secret), cancellationToken: cancellationToken));
+    }
+
+    /// <summary>Writes a znode, and all below it, anew with the secret in use if it is from the time of the accepted one.</summary>
+    private async Task RenewAsync(string path, CancellationToken cancellationToken)
+    {
+        if (config.AcceptedSecret is null || await ReadAsync(path, cancellationToken) is not { Acl: { } acl } found)
+        {
+            return;
+        }
+        var isFolder = ZooNetTree.Folders.Contains(path);
+        if (secret.IsOwnAcl(acl) && !_inUse.IsOwnAcl(acl))
+        {
+            _renewed |= isFolder;
+            await DoAsync($"give {path} to the secret in use", () =>
+                client.SetAclAsync(path, secret.Acl, cancellationToken: cancellationToken));
+        }
+        if (Renewed(path, found.Data) is { } renewed)
+        {
+            await DoAsync($"write {path} anew with the secret in use", () =>
+                client.SetDataAsync(path, renewed, cancellationToken: cancellationToken));
+        }
+        foreach (var some in (path == ZooNetTree.Root ? [] : await ListAsync(path)).Chunk(AtOnce))
+        {
+            await Task.WhenAll(some.Select(name => RenewAsync($"{path}/{name}", cancellationToken)));
+        }
+    }
+
+    /// <summary>What a znode has to hold so that the secret in use alone is enough; null where it does.</summary>
+    private byte[]? Renewed(string path, byte[]? data)
+    {
+        var name = path[(path.LastIndexOf('/') + 1)..];
+        if (path == ZooNetTree.Root)
+        {
+            return TreeMark.Open(data, cluster.Name, secret) is { } mark && TreeMark.Open(data, cluster.Name, _inUse) is null
+                ? mark.Sign(cluster.Name, secret) : null;
+        }
+        if (ZnodePath.ParentOf(path) == ZooNetTree.Mounts)
+        {
+            return IsSignedMount(name, data) && MountRecord.Parse(data) is { } record && !record.IsSigned(name, _inUse)
+                ? record.ToJson(name, secret) : null;
+        }
+        return cluster.IsHome && SessionRecord.TryParse(path, config, out var session, out var remote)
+            && SessionRecord.Open(data, secret, config, session, remote) is { } sealedOne
+            && SessionRecord.Open(data, _inUse, config, session, remote) is null
+            ? sealedOne.Seal(secret, config) : null;
     }
 
     private async Task DoAsync(string what, Func<Task> work)

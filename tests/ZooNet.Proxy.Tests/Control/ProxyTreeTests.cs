@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Client;
 using ZooNet.Protocol;
@@ -221,6 +220,93 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         Assert.False((await _us.ExistsAsync("/mnt/eu")).Exists);
     }
 
+    [Fact]
+    public async Task The_secret_is_changed_in_three_steps_while_clients_and_mounts_stay()
+    {
+        const string next = "zoonet:the-next-one";
+        var first = await _regions.StartProxyAsync(c => c with { AcceptedSecret = next });
+        await MountAsync(first, "/mnt/eu");
+        var client = await _regions.ConnectAsync(first.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/mnt/eu/lock", flags: CreateFlags.Ephemeral);
+
+        // One after the other takes the new one for what it writes, and reads both.
+        var second = await _regions.StartProxyAsync(c => c with { Secret = next, AcceptedSecret = Secret });
+        Assert.Equal(201, (await MountAsync(second, "/mnt/two")).Status);
+        await TwoRegions.Eventually(() => Task.FromResult(first.Host.Path.Region.Mounts.At("/mnt/two") is { IsHeld: false }));
+        Assert.True((await client.ExistsAsync("/mnt/two/lock")).Exists);
+        await first.Host.StopAsync();
+        Assert.NotEmpty(await RepairAsync(dryRun: false, change: c => c with { Secret = next, AcceptedSecret = Secret }));
+        await second.Host.StopAsync();
+
+        // The old one is given up.
+        var last = await _regions.StartProxyAsync(c => c with { Secret = next });
+        await TwoRegions.Eventually(() => Task.FromResult(last.Host.Path.Region.Mounts.Mounts.Count == 2));
+        Assert.Empty((await last.StatusAsync()).Problems);
+        Assert.All(await last.MountsAsync(), m => Assert.Equal("active", m.State));
+        Assert.Equal(200, (await last.UnmountAsync("/mnt/eu")).Status);
+    }
+
+    [Fact]
+    public async Task Whoever_walks_the_whole_tree_finds_nothing_that_it_may_not_read()
+    {
+        var proxy = await _regions.StartProxyAsync();
+        await MountAsync(proxy, "/mnt/eu");
+        var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/mnt/eu/lock", flags: CreateFlags.Ephemeral);
+        var other = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+
+        foreach (var walker in new[] { _us, other })
+        {
+            var seen = new List<string>();
+            await WalkAsync(walker, "/", seen);
+            Assert.Contains(seen, p => p.StartsWith($"{ZooNetTree.Sessions}/", StringComparison.Ordinal)
+                && p.EndsWith("@eu", StringComparison.Ordinal));
+            Assert.Contains(ZooNetTree.RecordOf("/mnt/eu"), seen);
+            Assert.Contains(ZooNetTree.ViewOf("us"), seen);
+            Assert.Contains(seen, p => p.StartsWith($"{ZooNetTree.Proxies}/", StringComparison.Ordinal));
+            Assert.Equal(walker == other, seen.Contains("/mnt/eu/lock"));
+            Assert.Equal(seen.Count - 1, await CountAsync(walker));
+        }
+
+        // A tree that holds a mount point is deleted as far as it can be; what is mounted is not touched.
+        await other.CreateAsync("/mnt/mine");
+        await other.DeleteAsync("/mnt/mine");
+        Assert.True((await other.ExistsAsync("/mnt/eu/lock")).Exists);
+
+        async Task WalkAsync(ZooKeeperClient walker, string path, List<string> seen)
+        {
+            seen.Add(path);
+            await walker.GetDataAsync(path);
+            await walker.GetAclAsync(path);
+            foreach (var name in (await walker.GetChildrenAsync(path)).Names)
+            {
+                await WalkAsync(walker, path == "/" ? $"/{name}" : $"{path}/{name}", seen);
+            }
+        }
+
+        static async Task<int> CountAsync(ZooKeeperClient walker) => (await walker.GetAllChildrenNumberAsync("/")).Value;
+    }
+
+    [Fact]
+    public async Task Whoever_watches_everything_is_told_nothing_while_nothing_is_changed()
+    {
+        var proxy = await _regions.StartProxyAsync();
+        await MountAsync(proxy, "/mnt/eu");
+        await TwoRegions.Eventually(async () => (await proxy.StatusAsync()).Graph is { Awaiting.Count: 0, MountsHeld: null });
+        var events = 0;
+        _us.WatchFired += e => Interlocked.Increment(ref events);
+        await _us.AddWatchAsync("/", AddWatchMode.PersistentRecursive);
+
+        // Renewals of the lease are what goes on all the time.
+        for (var renewals = 0; renewals < 3; renewals++)
+        {
+            var before = proxy.Host.Path.Region.MountsUsableUntilMs;
+            await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.MountsUsableUntilMs > before));
+        }
+        await _us.SyncAsync("/");
+        Assert.Equal(0, Volatile.Read(ref events));
+    }
+
     /// <summary>Makes a tree of which one folder has another ACL.</summary>
     private async Task MakeTreeAsync(EmbeddedServer cluster, string folder, IReadOnlyList<Acl> acl, string secret = Secret)
     {
@@ -237,16 +323,22 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         await super.SetAclAsync(path, [new Acl(Permissions.All, "digest", "admin:AAAA"), new Acl(Permissions.Read, "world", "anyone")]);
     }
 
-    private async Task<IReadOnlyList<RepairStep>> RepairAsync(bool dryRun, string? auth = null)
+    private async Task<IReadOnlyList<RepairStep>> RepairAsync(bool dryRun, string? auth = null, Func<ProxyConfig,
+        ProxyConfig>? change = null)
     {
-        var config = _regions.Config();
+        var config = change?.Invoke(_regions.Config()) ?? _regions.Config();
         var secret = new ProxySecret(config);
-        var client = await _regions.ConnectAsync(_regions.Us.Address, Secret);
-        if (auth is not null)
+        var steps = new List<RepairStep>();
+        foreach (var (cluster, server) in new[] { (config.Home, _regions.Us), (config.Remotes[0], _regions.Eu) })
         {
-            await client.AddAuthAsync("digest", Encoding.UTF8.GetBytes(auth));
+            var client = await _regions.ConnectAsync(server.Address, auth);
+            foreach (var credentials in secret.Credentials)
+            {
+                await client.AddAuthAsync(credentials.Scheme, credentials.Secret);
+            }
+            steps.AddRange(await new TreeRepair(client, cluster, config, secret, dryRun).RunAsync(CancellationToken.None));
         }
-        return await new TreeRepair(client, config.Home, config, secret, dryRun).RunAsync(CancellationToken.None);
+        return steps;
     }
 
     private static async Task UntilSaidAsync(RunningProxy proxy, params string[] words)
