@@ -66,7 +66,7 @@ public sealed class ServerPool
         }
     }
 
-    /// <summary>A server took a connection and did not serve it: for two seconds others are tried first.</summary>
+    /// <summary>A server took no connection, or did not serve one: for two seconds others are tried first.</summary>
     public void Distrust(UpstreamServer server) => _distrusted[server] = _time.GetTimestamp() + 2 * _time.TimestampFrequency;
 
     /// <summary>The addresses of the cluster's servers, in order of preference. Names are resolved anew.</summary>
@@ -134,6 +134,11 @@ public sealed class ServerPool
             {
                 socket.Dispose();
                 cancellationToken.ThrowIfCancellationRequested();
+                if (_servers.TryGetValue(endpoint, out var failed))
+                {
+                    // The next link does not wait for it first.
+                    Distrust(failed);
+                }
                 errors.Add($"{endpoint}: {(e is SocketException s ? s.SocketErrorCode.ToString() : $"no answer within {_connectTimeout.TotalSeconds:0.#} s")}");
             }
         }
