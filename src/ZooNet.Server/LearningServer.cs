@@ -28,6 +28,18 @@ public sealed class LearningServer : IAsyncDisposable
     /// <summary>Where it stands with the ensemble.</summary>
     public LearnerState State => _learner.State;
 
+    /// <summary>Whether it serves clients: it has caught up with a leader and follows it.</summary>
+    public bool IsServing
+    {
+        get
+        {
+            lock (_observer.Gate)
+            {
+                return _observer.IsServing;
+            }
+        }
+    }
+
     /// <summary>The leader's quorum address; null while there is none.</summary>
     public string? Leader => _learner.Address;
 
@@ -49,6 +61,18 @@ public sealed class LearningServer : IAsyncDisposable
             lock (_observer.Gate)
             {
                 return _observer.Tree.LastZxid;
+            }
+        }
+    }
+
+    /// <summary>How many znodes it holds, and the bytes of their paths and data.</summary>
+    public (int Count, long Bytes) Znodes
+    {
+        get
+        {
+            lock (_observer.Gate)
+            {
+                return (_observer.Tree.Count, _observer.Tree.ApproximateDataSize);
             }
         }
     }

@@ -55,6 +55,9 @@ internal abstract class Replica
     /// <summary>The log that makes changes durable; null in memory.</summary>
     public abstract TransactionLog? Log { get; }
 
+    /// <summary>The address that all clients have for ACLs; null for each one's own.</summary>
+    public virtual IPAddress? ClientsComeFrom => null;
+
     /// <summary>False while an observer has no leader: clients are turned away then.</summary>
     public virtual bool IsServing => true;
 

@@ -120,12 +120,18 @@ public sealed class StatusReporter(
         {
             problems.Add("insecure: the admin endpoint lets everybody who reaches it mount and unmount");
         }
+        problems.AddRange(clusters.All.Select(NotFollowing).OfType<string>());
         if (config.IsInsecure)
         {
             problems.Add(Insecure);
         }
         return problems;
     }
+
+    /// <summary>Why the proxy's own observer of a cluster serves nobody; null where it does, or has only begun.</summary>
+    private static string? NotFollowing(ClusterControl control) => control.Embedded is { IsServing: false, Problem: { } problem }
+        ? $"the proxy's own observer of '{control.Cluster.Name}' does not follow a leader; other servers are read, if any: {problem}"
+        : null;
 
     /// <summary>What readiness depends on, and how the remote clusters are, which it does not depend on.</summary>
     public HealthReply Ready()

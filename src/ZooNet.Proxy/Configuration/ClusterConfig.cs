@@ -7,6 +7,15 @@ namespace ZooNet.Proxy.Configuration;
 /// <param name="Servers">Its own servers; for a remote, across the WAN, used when no observer answers.</param>
 public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostPort> Observers, IReadOnlyList<HostPort> Servers)
 {
+    /// <summary>
+    /// The quorum ports of its voters (<c>server.N=host:2888:3888</c>, the first of the two). Where there are any, the proxy itself joins
+    /// the ensemble as an observer, and reads go there first. Empty for home.
+    /// </summary>
+    public IReadOnlyList<HostPort> Quorum { get; init; } = [];
+
+    /// <summary>The number (sid) of the proxy's own observer in the ensemble, 1 to 254; null for one chosen at random.</summary>
+    public int? Sid { get; init; }
+
     /// <summary>True for the region's own cluster.</summary>
     public bool IsHome => Ordinal == 0;
 

@@ -43,7 +43,7 @@ internal sealed class ConfigSchema
 
     private static ConfigSchema Make()
     {
-        var remote = Object(("observers", List()), ("servers", List()));
+        var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()));
         return Object(
             ("region", Value()),
             ("listen", List()),

@@ -196,15 +196,25 @@ public static class ProxyConfigLoader
             }
             var observers = reader.Addresses($"{key}:observers", required: false);
             var servers = reader.Addresses($"{key}:servers", required: false);
-            if (reader.List($"{key}:observers") is null or { Count: 0 } && reader.List($"{key}:servers") is null or { Count: 0 })
+            var quorum = reader.Addresses($"{key}:quorum", required: false);
+            if (IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum"))
             {
-                reader.Fail(key, null, "has no address; give 'observers' (in this region), 'servers' (its own), or both", null);
+                const string Ways = "'observers' (in this region), 'servers' (its own), or 'quorum' (its voters' quorum ports)";
+                reader.Fail(key, null, $"has no address; give {Ways}", null);
             }
             foreach (var both in observers.Intersect(servers))
             {
                 reader.Fail(key, both.ToString(), "is listed as observer and as server; name each address once", null);
             }
-            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers));
+            foreach (var both in quorum.Intersect(observers.Concat(servers)))
+            {
+                const string Both = "is a quorum port and a client port; in server.N=host:2888:3888 the first is the quorum port";
+                reader.Fail(key, both.ToString(), Both, null);
+            }
+            int? sid = reader.Text($"{key}:sid") is null ? null : reader.Number($"{key}:sid", 1, 1, 254);
+            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers) { Quorum = quorum, Sid = sid });
+
+            bool IsEmpty(string list) => reader.List($"{key}:{list}") is null or { Count: 0 };
         }
         if (remotes.Count > ProxyConfig.MaxRemotes)
         {

@@ -6,6 +6,7 @@ using Polly.Timeout;
 using ZooNet.Client;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Control;
 
@@ -33,6 +34,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private readonly CircuitBreakerStateProvider _circuit = new();
     private readonly ResiliencePipeline _calls;
     private readonly ResiliencePipeline _reconnect;
+    private readonly Func<EmbeddedObserver?> _embedded;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private Task _run = Task.CompletedTask;
@@ -43,8 +45,10 @@ public sealed class ClusterControl : IAsyncDisposable
     private long _position;
 
     /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
-    public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger)
+    public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
+        Func<EmbeddedObserver?>? embedded = null)
     {
+        _embedded = embedded ?? (static () => null);
         Cluster = cluster;
         Tree = new ProxyTree(this, secret, time);
         _secret = secret;
@@ -114,6 +118,16 @@ public sealed class ClusterControl : IAsyncDisposable
 
     /// <summary>The proxies' tree there.</summary>
     public ProxyTree Tree { get; }
+
+    /// <summary>The proxy's own observer of it; null where none is configured.</summary>
+    public EmbeddedObserver? Embedded => _embedded();
+
+    /// <summary>Where it may be reached, the preferred first: the proxy's own observer, those of this region, its servers.</summary>
+    public IReadOnlyList<ServerAddress> Servers =>
+    [
+        .. _embedded() is { } own ? [new ServerAddress(own.EndPoint.Address.ToString(), own.EndPoint.Port)] : (ServerAddress[])[],
+        .. Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port)),
+    ];
 
     /// <summary>How the cluster looks now.</summary>
     public ClusterHealth Health
@@ -196,7 +210,7 @@ public sealed class ClusterControl : IAsyncDisposable
     {
         var client = new ZooKeeperClient(new ZooKeeperClientOptions
         {
-            Servers = [.. Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
+            Servers = Servers,
             SessionTimeout = _config.SessionTimeout,
             AttemptTimeout = _config.ConnectTimeout,
             Auth = _secret.Credentials,
@@ -218,7 +232,7 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             using (var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
             {
-                limit.CancelAfter(_config.ConnectTimeout * Math.Max(2, Cluster.InOrder.Count()));
+                limit.CancelAfter(_config.ConnectTimeout * Math.Max(2, Servers.Count));
                 try
                 {
                     await client.WaitConnectedAsync(limit.Token);
@@ -295,7 +309,7 @@ public sealed class ClusterControl : IAsyncDisposable
 
     private void TurnUp(ZooKeeperClient client, TimeSpan roundTrip)
     {
-        var server = client.Server?.ToString();
+        var server = _embedded() is { } own && own.EndPoint.Equals(client.Server) ? own.Name : client.Server?.ToString();
         bool turned;
         lock (_lock)
         {
@@ -319,8 +333,8 @@ public sealed class ClusterControl : IAsyncDisposable
     private bool IsObserver(ZooKeeperClient client)
     {
         // Names are resolved by the client; where an observer is configured by name only its port can be compared.
-        return client.Server is { } server && Cluster.Observers.Any(o =>
-            o.Port == server.Port && (!System.Net.IPAddress.TryParse(o.Host, out var address) || address.Equals(server.Address)));
+        return client.Server is { } server && (server.Equals(_embedded()?.EndPoint) || Cluster.Observers.Any(o =>
+            o.Port == server.Port && (!System.Net.IPAddress.TryParse(o.Host, out var address) || address.Equals(server.Address))));
     }
 
     private void TurnDown(string error)
@@ -341,6 +355,11 @@ public sealed class ClusterControl : IAsyncDisposable
     private ClusterUnreachableException Unreachable(Exception? inner)
     {
         var servers = string.Join(", ", Cluster.InOrder);
+        if (_embedded() is { } own)
+        {
+            var state = own.IsServing ? "serving" : own.Problem ?? own.State;
+            servers = $"{servers}{(servers.Length == 0 ? "" : ", ")}the proxy's own observer: {state}";
+        }
         return new ClusterUnreachableException($"the cluster '{Cluster.Name}' can't be reached ({servers}); check its servers and the way to them", inner);
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Control;
 
@@ -9,8 +10,10 @@ public sealed class ClusterControls : IAsyncDisposable
     private readonly IReadOnlyList<ClusterControl> _byOrdinal;
 
     /// <summary>Makes the controls; none connects before it is started.</summary>
-    public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger) =>
-        _byOrdinal = [.. config.Clusters.Select(c => new ClusterControl(c, config, secret, time, logger))];
+    public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
+        EmbeddedObservers? observers = null) =>
+        _byOrdinal = [.. config.Clusters.Select(c =>
+            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal)))];
 
     /// <summary>The home cluster's.</summary>
     public ClusterControl Home => _byOrdinal[0];

@@ -109,7 +109,7 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
 
     private ZooKeeperClientOptions OptionsFor(int ordinal, TimeSpan timeout) => new()
     {
-        Servers = [.. _clusters[ordinal].Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
+        Servers = _clusters[ordinal].Servers,
         SessionTimeout = timeout,
         AttemptTimeout = _config.ConnectTimeout,
         TimeProvider = _time,

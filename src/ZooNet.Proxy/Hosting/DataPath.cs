@@ -32,7 +32,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private volatile bool _draining;
 
     /// <summary>Makes the data path of a configuration.</summary>
-    public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, RecordStore records, TimeProvider time, ILogger<DataPath> logger)
+    public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, RecordStore records, TimeProvider time,
+        ILogger<DataPath> logger, EmbeddedObservers observers)
     {
         _config = config;
         Region = region;
@@ -41,7 +42,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Time = time;
         Log = logger;
         barriers.Region = region;
-        Pools = [.. config.Clusters.Select(c => new ServerPool(region, c, barriers, config.ConnectTimeout, time))];
+        Pools = [.. config.Clusters.Select(c =>
+            new ServerPool(region, c, barriers, config.ConnectTimeout, time, () => observers.Of(c.Ordinal)))];
+        barriers.EndPointOf = server => Pools[server.Cluster].EndPointOf(server);
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;

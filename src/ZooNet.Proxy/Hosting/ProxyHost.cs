@@ -51,6 +51,10 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Logging.AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         (configureLogging ?? LogToStandardError)(builder.Logging);
         builder.Services.AddSingleton<BarrierChannels>();
+        builder.Services.AddSingleton(s => new EmbeddedObservers(
+            config, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILoggerFactory>()));
+        // Before everything that may read through them, and so stopped after it.
+        builder.Services.AddHostedService(s => s.GetRequiredService<EmbeddedObservers>());
         builder.Services.AddSingleton<RecordStore>();
         builder.Services.AddSingleton<DataPath>();
         builder.Services.AddSingleton<ISessionFence>(s => s.GetRequiredService<DataPath>());

@@ -104,6 +104,11 @@ public sealed class ProxyMetrics : IDisposable
         PerCluster("zoonet_cluster_rtt_seconds", "Round trip of the last probe.", c => c.Health.RoundTrip?.TotalSeconds);
         PerCluster("zoonet_cluster_circuit_state", "0 closed, 1 half-open, 2 open.", c => c.Health.Circuit switch { "open" => 2, "half-open" => 1, _ => 0 });
         PerCluster("zoonet_cluster_sessions", "Clients with a session in the cluster.", c => proxy.SessionsIn(c.Cluster.Ordinal));
+        PerCluster("zoonet_observer_following", "1 while the proxy's own observer of the cluster serves.",
+            c => c.Embedded is { } own ? own.IsServing ? 1 : 0 : null);
+        PerCluster("zoonet_observer_zxid", "The newest transaction that the proxy's own observer has applied.", c => c.Embedded?.Zxid);
+        PerCluster("zoonet_observer_znodes", "Znodes that the proxy's own observer holds.", c => c.Embedded?.Znodes.Count);
+        PerCluster("zoonet_observer_bytes", "Bytes of the paths and data of those.", c => c.Embedded?.Znodes.Bytes);
 
         void PerCluster(string name, string description, Func<ClusterControl, double?> value) =>
             _meter.CreateObservableGauge(name, () => clusters.All

@@ -21,6 +21,9 @@ public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, Time
     /// <summary>The region the barriers are for; set once, before the first barrier.</summary>
     public Region? Region { get; set; }
 
+    /// <summary>Where a server takes connections; set once, before the first barrier. By default its address says so.</summary>
+    public Func<UpstreamServer, IPEndPoint?>? EndPointOf { get; set; }
+
     /// <summary>How long barriers took that succeeded; for the metrics.</summary>
     public event Action<UpstreamServer, TimeSpan, bool>? Completed;
 
@@ -99,7 +102,7 @@ public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, Time
 
     private ZooKeeperClient Open(UpstreamServer server)
     {
-        var endpoint = IPEndPoint.Parse(server.Address);
+        var endpoint = EndPointOf?.Invoke(server) ?? IPEndPoint.Parse(server.Address);
         return new ZooKeeperClient(new ZooKeeperClientOptions
         {
             Servers = [new ServerAddress(endpoint.Address.ToString(), endpoint.Port)],

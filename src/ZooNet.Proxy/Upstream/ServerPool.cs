@@ -21,6 +21,7 @@ public sealed class ServerPool
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _time;
     private readonly HostNames _names;
+    private readonly Func<EmbeddedObserver?> _embedded;
     private int _turn;
     private long _downUntil;
     private long _stayUntil;
@@ -35,8 +36,16 @@ public sealed class ServerPool
     public event Action<UpstreamServer>? Switched;
 
     /// <summary>Makes the pool of one cluster.</summary>
-    public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, TimeSpan connectTimeout, TimeProvider time)
+    /// <param name="region">What is known of all clusters.</param>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="barriers">Carries barriers to its servers.</param>
+    /// <param name="connectTimeout">How long a server may take to take a connection.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="embedded">The proxy's own observer of it, once there is one.</param>
+    public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, TimeSpan connectTimeout, TimeProvider time,
+        Func<EmbeddedObserver?>? embedded = null)
     {
+        _embedded = embedded ?? (static () => null);
         _region = region;
         _cluster = cluster;
         _connectTimeout = connectTimeout;
@@ -76,6 +85,10 @@ public sealed class ServerPool
     /// <summary>Whether a server takes a connection.</summary>
     public async Task<bool> AnswersAsync(string address, CancellationToken cancellationToken)
     {
+        if (_embedded() is { } embedded && address == embedded.Name)
+        {
+            return embedded.IsServing;
+        }
         if (!IPEndPoint.TryParse(address, out var endpoint))
         {
             return false;
@@ -92,6 +105,19 @@ public sealed class ServerPool
         {
             return false;
         }
+    }
+
+    /// <summary>Where a server of this pool takes connections; null where it is none of this pool's.</summary>
+    public IPEndPoint? EndPointOf(UpstreamServer server)
+    {
+        foreach (var (endpoint, known) in _servers)
+        {
+            if (known == server)
+            {
+                return endpoint;
+            }
+        }
+        return null;
     }
 
     /// <summary>Connects a link to a server of the cluster.</summary>
@@ -141,6 +167,10 @@ public sealed class ServerPool
                 }
                 errors.Add($"{endpoint}: {(e is SocketException s ? s.SocketErrorCode.ToString() : $"no answer within {_connectTimeout.TotalSeconds:0.#} s")}");
             }
+        }
+        if (_embedded() is { IsServing: false } lost)
+        {
+            errors.Add($"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
         }
         _lastError = errors.Count == 0 ? "no address behind the configured names" : string.Join("; ", errors);
         Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);
@@ -197,6 +227,11 @@ public sealed class ServerPool
         // All at once: one name that the resolver is slow about delays no other.
         var found = await Task.WhenAll(servers.Select(server => _names.ResolveAsync(server.Host, cancellationToken)));
         var endpoints = new List<IPEndPoint>();
+        if (_embedded() is { IsServing: true } embedded)
+        {
+            endpoints.Add(embedded.EndPoint);
+            _near[embedded.EndPoint] = true;
+        }
         for (var i = 0; i < servers.Count; i++)
         {
             foreach (var address in found[i])

@@ -1,3 +1,4 @@
+using System.Net;
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Persistence;
@@ -35,6 +36,12 @@ internal sealed class Observer : Replica, IDisposable
         get => _leader ?? throw new InvalidOperationException("The observer has no leader yet.");
         set => _leader = value;
     }
+
+    /// <inheritdoc/>
+    public override IPAddress? ClientsComeFrom => ForwardedFrom;
+
+    /// <summary>The address that its clients have for ACLs; null for their own.</summary>
+    public IPAddress? ForwardedFrom { get; set; }
 
     /// <inheritdoc/>
     public override TransactionLog? Log => null;

@@ -36,7 +36,8 @@ internal sealed class ClientConnection : IWatcher
         _context = context;
         _replica = replica;
         RemoteEndPoint = context.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.Loopback, 0);
-        var address = RemoteEndPoint.Address.IsIPv4MappedToIPv6 ? RemoteEndPoint.Address.MapToIPv4() : RemoteEndPoint.Address;
+        var address = replica.ClientsComeFrom ?? RemoteEndPoint.Address;
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         Identities = [new Identity("ip", address.ToString())];
         CreatedAt = replica.Options.Time.GetTimestamp();
     }

@@ -145,6 +145,11 @@ internal sealed class Learner : IAsyncDisposable
         try
         {
             await socket.ConnectAsync(address, limit.Token).ConfigureAwait(false);
+            if (_options.ForwardsClients)
+            {
+                // Clients are served only once this connection follows, so each of them gets it.
+                _observer.ForwardedFrom = (socket.LocalEndPoint as IPEndPoint)?.Address;
+            }
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch (OperationCanceledException) when (!_stop.IsCancellationRequested)

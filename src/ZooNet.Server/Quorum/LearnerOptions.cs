@@ -13,6 +13,12 @@ public sealed record LearnerOptions
     /// </summary>
     public required byte ServerId { get; init; }
 
+    /// <summary>
+    /// True where all clients come from this very process, which has let them in: for ACLs they then have the address from which this
+    /// machine reaches the leader, as if they were connected to a server there, and not that of loopback.
+    /// </summary>
+    public bool ForwardsClients { get; init; }
+
     /// <summary>How long a connection may take to be made.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

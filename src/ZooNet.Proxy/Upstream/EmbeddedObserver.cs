@@ -1,0 +1,55 @@
+using System.Net;
+using ZooNet.Server;
+
+namespace ZooNet.Proxy.Upstream;
+
+/// <summary>
+/// The proxy's own observer of one remote cluster: it joins the ensemble through its quorum ports, holds its znodes in memory, and is one more
+/// server of the cluster, in this process. Thread-safe.
+/// </summary>
+/// <remarks>
+/// While it does not follow a leader it turns clients away, as a ZooKeeper observer does, so links go to the configured servers meanwhile.
+/// </remarks>
+public sealed class EmbeddedObserver
+{
+    private readonly LearningServer _server;
+
+    internal EmbeddedObserver(LearningServer server, string name)
+    {
+        _server = server;
+        EndPoint = new NamedEndPoint(server.Address, name);
+    }
+
+    /// <summary>Where it listens, on loopback. As text it is a name that no other proxy's observer has, on whatever host.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>Its name among the servers that the region's proxies read through.</summary>
+    public string Name => EndPoint.ToString();
+
+    /// <summary>Whether it follows a leader, and so serves.</summary>
+    public bool IsServing => _server.IsServing;
+
+    /// <summary>Where it stands, in one word.</summary>
+    public string State => _server.State.ToString().ToLowerInvariant();
+
+    /// <summary>The leader's quorum address; null while there is none.</summary>
+    public string? Leader => _server.Leader;
+
+    /// <summary>Why it does not follow, in a sentence; null while it does.</summary>
+    public string? Problem => _server.Problem;
+
+    /// <summary>The newest transaction that it has applied.</summary>
+    public long Zxid => _server.LastZxid;
+
+    /// <summary>How many znodes it holds, and the bytes of their paths and data.</summary>
+    public (int Count, long Bytes) Znodes => _server.Znodes;
+
+    /// <summary>
+    /// Proxies agree on a server by its address. Two of them on two hosts may have their observers at the same loopback address, and those
+    /// are two servers.
+    /// </summary>
+    private sealed class NamedEndPoint(IPEndPoint at, string name) : IPEndPoint(at.Address, at.Port)
+    {
+        public override string ToString() => name;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
+using ZooNet.Client;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Upstream;
+
+namespace ZooNet.Integration.Quorum;
+
+/// <summary>A proxy that is an observer of the cluster it mounts: nothing is configured of that cluster but its quorum ports.</summary>
+public sealed class EmbeddedObserverTests
+{
+    [SkippableFact]
+    public async Task A_mount_is_served_with_the_quorum_ports_alone_and_outlives_its_leaders()
+    {
+        Jars.Require();
+        await using var home = await RealEnsemble.StartAsync("home");
+        await using var remote = await RealEnsemble.StartAsync("far", new() { Voters = 3 });
+        await using var far = await remote.ConnectAsync();
+        await far.CreateAsync("/apps", [1]);
+        await using var proxy = await Proxies.StartAsync(home, remote, config => QuorumOnly(config, remote));
+        await proxy.MountAsync("far:/apps", "/mnt");
+        await using var client = await proxy.ConnectAsync(TimeSpan.FromSeconds(20));
+        var fired = new ConcurrentQueue<string>();
+        client.WatchFired += e => fired.Enqueue($"{e.Type} {e.Path}");
+        Assert.Equal([1], (await client.GetDataAsync("/mnt")).Data!);
+        await client.CreateAsync("/mnt/mine", flags: CreateFlags.Ephemeral);
+        await client.ExistsAsync("/mnt/awaited", watch: true);
+        Assert.True((await far.ExistsAsync("/apps/mine")).Exists);
+        Assert.Equal("observer@" + proxy.Config.ProxyId, Assert.Single(proxy.Path.Pools[1].Servers).Address);
+
+        for (byte i = 0; i < 2; i++)
+        {
+            var leader = (await remote.LeaderAsync())!;
+            await leader.KillAsync();
+            var session = client.SessionId;
+            Assert.Equal(session, (await AgainAsync(() => client.SetDataAsync("/mnt/mine", [i]))).Stat.EphemeralOwner);
+            Assert.Equal([i], (await AgainAsync(() => client.GetDataAsync("/mnt/mine"))).Data!);
+            await leader.RestartAsync();
+        }
+
+        await AgainAsync(() => far.CreateAsync("/apps/awaited"));
+        await Eventually.Async(() => fired.Contains("Created /mnt/awaited"), "the watch that was set before the first leader died");
+        await client.CloseAsync();
+        await AgainAsync(() => far.SyncAsync());
+        Assert.False((await AgainAsync(() => far.ExistsAsync("/apps/mine"))).Exists);
+    }
+
+    [SkippableFact]
+    public async Task While_the_observer_has_no_leader_the_configured_servers_serve_and_status_says_so()
+    {
+        Jars.Require();
+        await using var home = await RealEnsemble.StartAsync("home");
+        await using var remote = await RealEnsemble.StartAsync("far");
+        await using var far = await remote.ConnectAsync();
+        await far.CreateAsync("/apps", [1]);
+        // A client port in place of the quorum port: it can't follow there.
+        var wrong = new HostPort("127.0.0.1", FreePorts.Take());
+        await using var proxy = await Proxies.StartAsync(home, remote, config =>
+            config with { Remotes = [config.Remotes[0] with { Quorum = [wrong] }] });
+        await proxy.MountAsync("far:/apps", "/mnt");
+        await using var client = await proxy.ConnectAsync();
+
+        Assert.Equal([1], (await client.GetDataAsync("/mnt")).Data!);
+
+        await Eventually.Async(() => proxy.Services.GetRequiredService<EmbeddedObservers>().Of(1)?.Problem is not null, "it has tried");
+        var problem = Assert.Single(proxy.Services.GetRequiredService<StatusReporter>().Status().Problems, p => p.Contains("observer"));
+        Assert.Contains(wrong.ToString(), problem, StringComparison.Ordinal);
+    }
+
+    private static ProxyConfig QuorumOnly(ProxyConfig config, RealEnsemble remote) => config with
+    {
+        Remotes = [config.Remotes[0] with { Observers = [], Servers = [], Quorum = [.. remote.QuorumPorts.Select(p => new HostPort(p.Host, p.Port))] }],
+    };
+
+    /// <summary>An operation that may be repeated; a client is free to when its connection is lost.</summary>
+    private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
+    {
+        for (var began = MachineTime.Now; ;)
+        {
+            try
+            {
+                return await operation();
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+}
