@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using ZooNet.Client;
-using ZooNet.WebConsole.Pages;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
+using ZooNet.WebConsole.Pages;
 
 namespace ZooNet.WebConsole;
 
@@ -114,8 +114,14 @@ internal static class ConsoleRoutes
                 }
             }
         }
-        return Page<PathPage>(context, new() { ["View"] = view, ["Notice"] = notice, ["Region"] = region, ["Path"] = path,
-            ["Replies"] = replies });
+        return Page<PathPage>(context, new()
+        {
+            ["View"] = view,
+            ["Notice"] = notice,
+            ["Region"] = region,
+            ["Path"] = path,
+            ["Replies"] = replies
+        });
     }
 
     private static async Task<IResult> SessionsAsync(HttpContext context, ProxyWatch watch)

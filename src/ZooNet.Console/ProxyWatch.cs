@@ -88,8 +88,11 @@ internal sealed class ProxyWatch : BackgroundService
     {
         try
         {
-            using var request = new HttpRequestMessage(method, new Uri(proxy.Url, path)) { Content = body is null ? null
-                : JsonContent.Create(body, options: Json) };
+            using var request = new HttpRequestMessage(method, new Uri(proxy.Url, path))
+            {
+                Content = body is null ? null
+                : JsonContent.Create(body, options: Json)
+            };
             using var response = await _http.SendAsync(request, cancellationToken);
             if (response.IsSuccessStatusCode)
             {

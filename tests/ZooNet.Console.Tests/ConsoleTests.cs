@@ -74,7 +74,8 @@ public sealed class ConsoleTests : IAsyncLifetime
         foreach (var (header, value) in new[] { ("Sec-Fetch-Site", "cross-site"), ("Origin", "http://elsewhere.example") })
         {
             using var request = new HttpRequestMessage(HttpMethod.Post,
-                "/regions/us/api/v1/mounts") { Content = JsonContent.Create(new MountBody("eu:/apps", "/mnt/eu", null)) };
+                "/regions/us/api/v1/mounts")
+            { Content = JsonContent.Create(new MountBody("eu:/apps", "/mnt/eu", null)) };
             request.Headers.Add(header, value);
             Assert.Equal(HttpStatusCode.Forbidden, (await _http.SendAsync(request)).StatusCode);
         }
@@ -106,8 +107,14 @@ public sealed class ConsoleTests : IAsyncLifetime
         await owner.CreateAsync("/hers", "old"u8.ToArray(), acl: [new Acl(31, "auth", "")]);
 
         Assert.Contains("NoAuth", await _http.GetStringAsync("/namespace?region=us&path=/hers"));
-        await PostAsync("/namespace", new() { ["region"] = "us", ["path"] = "/hers", ["action"] = "login", ["user"] = "alice",
-            ["password"] = "secret" });
+        await PostAsync("/namespace", new()
+        {
+            ["region"] = "us",
+            ["path"] = "/hers",
+            ["action"] = "login",
+            ["user"] = "alice",
+            ["password"] = "secret"
+        });
         Assert.Contains(">old</textarea>", await _http.GetStringAsync("/namespace?region=us&path=/hers"));
         var written = await PostAsync("/namespace",
             new() { ["region"] = "us", ["path"] = "/hers", ["action"] = "set", ["version"] = "0", ["data"] = "new\r\nline" });
@@ -136,8 +143,12 @@ public sealed class ConsoleTests : IAsyncLifetime
     [Fact]
     public async Task A_console_that_only_shows_refuses_changes_and_works_below_a_path()
     {
-        var (console, http) = await StartAsync(new ConsoleOptions { Proxies = [_us.Http.BaseAddress!], ReadOnly = true,
-            BasePath = "/zoonet" });
+        var (console, http) = await StartAsync(new ConsoleOptions
+        {
+            Proxies = [_us.Http.BaseAddress!],
+            ReadOnly = true,
+            BasePath = "/zoonet"
+        });
         await using var ended = console;
         using var done = http;
 
@@ -181,8 +192,11 @@ public sealed class ConsoleTests : IAsyncLifetime
 
     private static async Task<(ConsoleHost Console, HttpClient Http)> StartAsync(ConsoleOptions options)
     {
-        var console = new ConsoleHost(options with { Listen = new IPEndPoint(IPAddress.Loopback, 0),
-            Every = TimeSpan.FromMilliseconds(100) });
+        var console = new ConsoleHost(options with
+        {
+            Listen = new IPEndPoint(IPAddress.Loopback, 0),
+            Every = TimeSpan.FromMilliseconds(100)
+        });
         await console.StartAsync();
         return (console, new HttpClient { BaseAddress = new Uri($"http://{console.EndPoint}") });
     }

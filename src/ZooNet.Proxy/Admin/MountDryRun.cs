@@ -56,8 +56,13 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         var others = snapshot.Entries.Any(e => e != entry && e.Mount is { Options.Barriers: true } && e.Record?.Cluster == cluster);
         var effect = EffectOf(reads => entry is null || others ? reads : [.. reads.Where(c => c != cluster)], barriers: true, cluster);
         return entry is null
-            ? effect with { Allowed = false, Message = $"nothing is mounted on {path}", Refusals = [$"nothing is mounted on {path}"],
-                MustAcknowledge = [] }
+            ? effect with
+            {
+                Allowed = false,
+                Message = $"nothing is mounted on {path}",
+                Refusals = [$"nothing is mounted on {path}"],
+                MustAcknowledge = []
+            }
             : effect with
             {
                 Message = $"{path} can be unmounted; clients get NoNode below it from then on, and {cluster}:{entry.Record?.RemotePath} is not touched",

@@ -18,15 +18,23 @@ public static class ConsoleCommand
             HelpName = "URL,…",
             DefaultValueFactory = _ => [],
         };
-        var listen = new Option<string>("--listen") { Description = "Where browsers connect.", HelpName = "HOST:PORT",
-            DefaultValueFactory = _ => "127.0.0.1:9180" };
+        var listen = new Option<string>("--listen")
+        {
+            Description = "Where browsers connect.",
+            HelpName = "HOST:PORT",
+            DefaultValueFactory = _ => "127.0.0.1:9180"
+        };
         var token = new Option<string?>("--token-file")
         {
             Description = "A file with the token that the proxies ask for. Default: ZOONET_TOKEN_FILE.",
             HelpName = "FILE",
         };
-        var path = new Option<string>("--base-path") { Description = "Where the console is found behind another server, as in /zoonet.",
-            HelpName = "PATH", DefaultValueFactory = _ => "" };
+        var path = new Option<string>("--base-path")
+        {
+            Description = "Where the console is found behind another server, as in /zoonet.",
+            HelpName = "PATH",
+            DefaultValueFactory = _ => ""
+        };
         var readOnly = new Option<bool>("--read-only") { Description = "Pages without buttons: nothing can be changed." };
         path.Validators.Add(result =>
         {

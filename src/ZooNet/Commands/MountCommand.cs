@@ -21,8 +21,11 @@ public static class MountCommand
             DefaultValueFactory = _ => [],
         };
         var force = new Option<bool>("--force") { Description = "Use the mount though not every region has acknowledged it. Until they have, they may read inconsistently." };
-        var dryRun = new Option<bool>("--dry-run") { Description =
-            "Change nothing: say what would refuse it, what barriers it would bring, and who must acknowledge it." };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description =
+            "Change nothing: say what would refuse it, what barriers it would bring, and who must acknowledge it."
+        };
         var admin = AdminClient.AdminOption();
         source.Validators.Add(result =>
         {

@@ -19,9 +19,13 @@ public static class RepairCommand
     public static Command Create()
     {
         var file = new Option<string?>("--config",
-            "-c") { Description = "The configuration of a proxy, a JSON file. Default: ZOONET_CONFIG.", HelpName = "FILE" };
-        var only = new Option<string?>("--cluster") { Description = "Only this cluster. Default: home and all remotes.",
-            HelpName = "NAME" };
+            "-c")
+        { Description = "The configuration of a proxy, a JSON file. Default: ZOONET_CONFIG.", HelpName = "FILE" };
+        var only = new Option<string?>("--cluster")
+        {
+            Description = "Only this cluster. Default: home and all remotes.",
+            HelpName = "NAME"
+        };
         var auth = new Option<string[]>("--auth")
         {
             Description = "Credentials that may change what the secret may not: digest:super:PASSWORD. May be given several times.",

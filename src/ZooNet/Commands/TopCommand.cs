@@ -14,8 +14,12 @@ public static class TopCommand
     /// <summary>Builds the command.</summary>
     public static Command Create()
     {
-        var every = new Option<double>("--every", "-n") { Description = "Seconds from one picture to the next.", HelpName = "SECONDS",
-            DefaultValueFactory = _ => 1 };
+        var every = new Option<double>("--every", "-n")
+        {
+            Description = "Seconds from one picture to the next.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 1
+        };
         var once = new Option<bool>("--once") { Description = "Print one picture, with the rates of one interval, and end." };
         var admin = AdminClient.AdminOption();
         every.Validators.Add(result =>

@@ -202,8 +202,12 @@ public sealed class ViewDriverTests : IAsyncLifetime
             Mounts = [.. own.Mounts, new ViewMount("ap", "/x", PublishedState.Active)],
         });
         var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
-        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), new MountRecord { Cluster = "ap", RemotePath = "/x",
-            State = MountState.Active }.ToJson(ZooNetTree.NameOf("/mnt/ap"), new ProxySecret(ProxyConfig.DefaultSecret)), acl: Private);
+        await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), new MountRecord
+        {
+            Cluster = "ap",
+            RemotePath = "/x",
+            State = MountState.Active
+        }.ToJson(ZooNetTree.NameOf("/mnt/ap"), new ProxySecret(ProxyConfig.DefaultSecret)), acl: Private);
 
         var restarted = await _regions.StartProxyAsync(c => c with { Remotes = [dead, c.Remotes[0] with { Ordinal = 2 }] }, waitReady: false);
         var client = await _regions.ConnectAsync(restarted.Host.ClientEndPoints[0]);
