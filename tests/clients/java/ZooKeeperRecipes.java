@@ -98,8 +98,7 @@ public final class ZooKeeperRecipes {
                         lockOnce(client, owners, most);
                         turns.incrementAndGet();
                     }
-                    // A watch of a lock given back already can still fire and take the lock anew, unasked. Within the
-                    // session that harms nobody, but the session must not linger.
+                    // The session must not linger: the others wait for whatever it holds.
                     client.close();
                 } catch (Exception e) {
                     throw new IllegalStateException(e);
@@ -139,8 +138,12 @@ public final class ZooKeeperRecipes {
         most.accumulateAndGet(owners.incrementAndGet(), Math::max);
         Thread.sleep(2);
         owners.decrementAndGet();
-        lock.unlock();
-        lock.close();
+        // At once: a watch that fires between the two would take the lock anew, unasked, with a znode that the session's next
+        // lock may wait behind, for ever.
+        synchronized (lock) {
+            lock.unlock();
+            lock.close();
+        }
     }
 
     private void lockPassesOnWhenItsOwnersSessionEnds() throws Exception {
