@@ -40,10 +40,10 @@ public sealed class HomeServerTests
         foreach (var server in home.Voters.ToList())
         {
             await server.KillAsync();
-            Assert.Equal(mine, (await AgainAsync(() => client.GetEphemeralsAsync("/"))).Value.Order());
+            Assert.Equal(mine, (await Eventually.AgainAsync(() => client.GetEphemeralsAsync("/"))).Value.Order());
             foreach (var path in mine)
             {
-                Assert.Equal(session, (await AgainAsync(() => client.SetDataAsync(path, null))).Stat.EphemeralOwner);
+                Assert.Equal(session, (await Eventually.AgainAsync(() => client.SetDataAsync(path, null))).Stat.EphemeralOwner);
             }
             await server.RestartAsync();
         }
@@ -90,7 +90,7 @@ public sealed class HomeServerTests
 
         await Task.WhenAll(home.Servers[1].RestartAsync(), home.Servers[2].RestartAsync());
         await using var writer = await proxy.ConnectAsync(SessionTimeout);
-        Assert.Equal(1, (await AgainAsync(() => writer.SetDataAsync("/x", [2]))).Stat.Version);
+        Assert.Equal(1, (await Eventually.AgainAsync(() => writer.SetDataAsync("/x", [2]))).Stat.Version);
     }
 
     /// <summary>A server without a quorum serves readers only after it has looked for the others for two seconds.</summary>
@@ -98,21 +98,5 @@ public sealed class HomeServerTests
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         return await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = [proxy.Address()], SessionTimeout = SessionTimeout, ReadOnly = true }, limit.Token);
-    }
-
-    /// <summary>An operation that may be repeated; a client is free to when its connection is lost.</summary>
-    private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
-    {
-        for (var began = MachineTime.Now; ;)
-        {
-            try
-            {
-                return await operation();
-            }
-            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < TimeSpan.FromSeconds(30))
-            {
-                await Task.Delay(20);
-            }
-        }
     }
 }

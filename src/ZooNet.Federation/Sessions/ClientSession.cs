@@ -949,6 +949,10 @@ public sealed partial class ClientSession : ISoloSession
         {
             if (solo.Steps.Count > 0)
             {
+                if (!solo.MayRun(this))
+                {
+                    return;
+                }
                 _runningStep = true;
                 var sent = TryDispatch(solo.Steps.Peek());
                 _runningStep = false;
@@ -1001,6 +1005,8 @@ public sealed partial class ClientSession : ISoloSession
     }
 
     // What a solo request asks of its session.
+
+    long ISoloSession.NowMs => _host.NowMs;
 
     MountTable ISoloSession.Mounts => _mounts;
 

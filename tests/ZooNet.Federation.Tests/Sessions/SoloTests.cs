@@ -16,6 +16,7 @@ public sealed class SoloTests : ISoloSession
     private readonly HashSet<string> _recursive = [];
     private MountTable _mounts = new([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]);
     private bool _isFresh = true;
+    private long _nowMs;
 
     [Fact]
     public void Digest_credentials_go_to_the_clusters_whose_mounts_forward_them()
@@ -114,16 +115,69 @@ public sealed class SoloTests : ISoloSession
     }
 
     [Fact]
-    public void The_end_of_a_session_goes_to_all_its_clusters()
+    public void The_end_of_a_session_goes_to_all_its_clusters_before_home()
     {
         _links[1].HasStrictEphemerals = true;
+        _links[1].SessionId = 7;
         var solo = new SoloClose(1, Request(_ => { }));
         solo.Begin(this);
         Assert.Equal((1, OpCode.CloseSession), (_asked[0].Cluster, _asked[0].Op));
-        // What it owned there goes with it: losing that link now is no loss.
+        // What it owned there goes with it: losing that link now is no reason to end the client's connection.
         Assert.False(_links[1].HasStrictEphemerals);
-        _asked[0].Then(new ReplyHeader(0, 1, ErrorCode.ConnectionLoss), default);
-        Assert.Equal(0, solo.Waiting);
+        Assert.False(solo.MayRun(this));
+        _asked[0].Then(new ReplyHeader(0, 1, ErrorCode.Ok), default);
+        Assert.True(solo.MayRun(this));
+    }
+
+    [Fact]
+    public void A_session_whose_end_was_not_answered_is_ended_on_the_next_link()
+    {
+        _links[1].SessionId = 7;
+        var solo = new SoloClose(1, Request(_ => { }));
+        solo.Begin(this);
+        _links[1].Phase = LinkPhase.Closed;
+        _links[1].RetryAtMs = 100;
+        _asked[0].Then(new ReplyHeader(0, 0, ErrorCode.ConnectionLoss), default);
+        Assert.False(solo.MayRun(this));
+        Assert.Empty(_opened);
+        _nowMs = 100;
+        Assert.False(solo.MayRun(this));
+        Assert.Equal([_links[1]], _opened);
+        _links[1].Phase = LinkPhase.Ready;
+        Assert.False(solo.MayRun(this));
+        Assert.Equal(2, _asked.Count);
+        _asked[1].Then(new ReplyHeader(0, 1, ErrorCode.Ok), default);
+        Assert.True(solo.MayRun(this));
+    }
+
+    [Fact]
+    public void A_session_that_its_server_does_not_know_any_more_has_ended()
+    {
+        _links[1].SessionId = 7;
+        var solo = new SoloClose(1, Request(_ => { }));
+        solo.Begin(this);
+        _asked[0].Then(new ReplyHeader(0, 0, ErrorCode.ConnectionLoss), default);
+        _links[1].SessionId = 0;
+        Assert.True(solo.MayRun(this));
+        Assert.Single(_asked);
+    }
+
+    [Fact]
+    public void A_close_waits_for_a_link_that_is_down_only_for_what_the_session_owns_there_and_not_for_ever()
+    {
+        _links[1].Phase = LinkPhase.Closed;
+        _links[1].SessionId = 7;
+        var nothing = new SoloClose(1, Request(_ => { }));
+        nothing.Begin(this);
+        Assert.True(nothing.MayRun(this));
+        _links[1].Ephemerals = ["/mnt/lock"];
+        var owner = new SoloClose(1, Request(_ => { }));
+        owner.Begin(this);
+        Assert.False(owner.MayRun(this));
+        Assert.Equal([_links[1]], _opened);
+        _nowMs = 9999 / 3;
+        Assert.True(owner.MayRun(this));
+        Assert.Empty(_asked);
     }
 
     [Fact]
@@ -140,6 +194,10 @@ public sealed class SoloTests : ISoloSession
         solo.Replies[1] = Reply(_ => { }, ErrorCode.MarshallingError);
         Assert.Equal(ErrorCode.MarshallingError, solo.Outcome());
     }
+
+    long ISoloSession.NowMs => _nowMs;
+
+    int ISoloSession.TimeoutMs => 9999;
 
     IReadOnlyList<SessionLink> ISoloSession.Links => _links;
 

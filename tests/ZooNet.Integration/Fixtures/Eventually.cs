@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using ZooNet.Client;
+using ZooNet.Protocol;
 
 namespace ZooNet.Integration.Fixtures;
 
@@ -24,6 +26,22 @@ public static class Eventually
             }
             Assert.False(late, $"not in time: {what}");
             await Task.Delay(10);
+        }
+    }
+
+    /// <summary>An operation that may be repeated; a client is free to when its connection is lost. Fails after <paramref name="limit"/> (60 s).</summary>
+    public static async Task<T> AgainAsync<T>(Func<Task<T>> operation, TimeSpan? limit = null)
+    {
+        for (var began = MachineTime.Now; ;)
+        {
+            try
+            {
+                return await operation();
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < (limit ?? 2 * Default))
+            {
+                await Task.Delay(20);
+            }
         }
     }
 }

@@ -60,7 +60,7 @@ public sealed class LearnerTests
         {
             var leader = (await ensemble.LeaderAsync())!;
             await leader.KillAsync();
-            Assert.Equal(session, (await AgainAsync(() => client.SetDataAsync("/mine", [1]))).Stat.EphemeralOwner);
+            Assert.Equal(session, (await Eventually.AgainAsync(() => client.SetDataAsync("/mine", [1]))).Stat.EphemeralOwner);
             await leader.RestartAsync();
         }
 
@@ -113,7 +113,7 @@ public sealed class LearnerTests
         Assert.Contains($"127.0.0.1:{ensemble.Servers[0].QuorumPort}", learner.Problem, StringComparison.Ordinal);
 
         await ensemble.Servers[0].RestartAsync();
-        Assert.Equal([1], (await AgainAsync(() => client.GetDataAsync("/x"))).Data!);
+        Assert.Equal([1], (await Eventually.AgainAsync(() => client.GetDataAsync("/x"))).Data!);
     }
 
     internal static async Task<LearningServer> ObserveAsync(RealEnsemble ensemble)
@@ -135,20 +135,4 @@ public sealed class LearnerTests
         SessionId = session?.SessionId ?? 0,
         SessionPassword = session?.SessionPassword,
     };
-
-    /// <summary>An operation that may be repeated; a client is free to when its connection is lost.</summary>
-    private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
-    {
-        for (var began = MachineTime.Now; ;)
-        {
-            try
-            {
-                return await operation();
-            }
-            catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss && MachineTime.Now - began < TimeSpan.FromSeconds(30))
-            {
-                await Task.Delay(20);
-            }
-        }
-    }
 }

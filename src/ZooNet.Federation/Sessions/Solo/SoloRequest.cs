@@ -6,6 +6,12 @@ namespace ZooNet.Federation.Sessions.Solo;
 /// <summary>What a request that is carried out alone asks of its session.</summary>
 internal interface ISoloSession
 {
+    /// <summary>The host's clock, in milliseconds.</summary>
+    long NowMs { get; }
+
+    /// <summary>The client's session timeout in milliseconds.</summary>
+    int TimeoutMs { get; }
+
     /// <summary>The links, home first.</summary>
     IReadOnlyList<SessionLink> Links { get; }
 
@@ -76,6 +82,9 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
 
     /// <summary>Nothing else is outstanding any more: says what is to be run, and sends what goes to several clusters at once.</summary>
     public virtual void Begin(ISoloSession session) => Steps.Enqueue(Frame);
+
+    /// <summary>Whether the steps may run now. If not, it is asked again when something has changed, and with time.</summary>
+    public virtual bool MayRun(ISoloSession session) => true;
 
     /// <summary>Asks one of <see cref="Links"/>.</summary>
     /// <returns>False while it must wait.</returns>
