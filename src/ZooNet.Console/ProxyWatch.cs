@@ -98,7 +98,7 @@ internal sealed class ProxyWatch : BackgroundService
             {
                 return (await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken))!;
             }
-            var problem = await ReadProblemAsync(response, cancellationToken);
+            var problem = await RefusalDetail.ReadAsync(response, cancellationToken);
             throw new ProxyRefusedException(problem ?? $"{proxy.Name} answered {(int)response.StatusCode}");
         }
         catch (HttpRequestException e)
@@ -169,19 +169,6 @@ internal sealed class ProxyWatch : BackgroundService
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             _views[url] = before with { Error = $"{before.Name} did not answer within 2 s" };
-        }
-    }
-
-    private static async Task<string?> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
-            return problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
-        }
-        catch (JsonException)
-        {
-            return null;
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using ZooNet.Proxy.Admin;
 
 namespace ZooNet.Cli;
 
@@ -83,7 +84,7 @@ internal sealed class AdminClient : IDisposable
             var response = await _http.GetAsync(path, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             return response.IsSuccessStatusCode
                 ? await response.Content.ReadAsStreamAsync(cancellationToken)
-                : throw new CommandFailedException(await ReadProblemAsync(response, cancellationToken)
+                : throw new CommandFailedException(await RefusalDetail.ReadAsync(response, cancellationToken)
                     ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?");
         }
         catch (HttpRequestException e)
@@ -111,7 +112,7 @@ internal sealed class AdminClient : IDisposable
                 return await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken)
                     ?? throw new CommandFailedException($"the answer of {_url} is empty; is it a proxy's admin endpoint?");
             }
-            var problem = await ReadProblemAsync(response, cancellationToken);
+            var problem = await RefusalDetail.ReadAsync(response, cancellationToken);
             throw new CommandFailedException(
                 problem ?? $"{_url} answered {(int)response.StatusCode}; is it a proxy's admin endpoint?",
                 response.StatusCode == HttpStatusCode.BadRequest ? ExitCodes.BadUsage : ExitCodes.Failed);
@@ -131,19 +132,6 @@ internal sealed class AdminClient : IDisposable
         catch (JsonException e)
         {
             throw new CommandFailedException($"the answer of {_url} is not understood ({e.Message}); is it a proxy's admin endpoint, of this version?");
-        }
-    }
-
-    private static async Task<string?> ReadProblemAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var problem = await response.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
-            return problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
-        }
-        catch (JsonException)
-        {
-            return null;
         }
     }
 }
