@@ -106,6 +106,7 @@ public sealed partial class CliProxy : IAsyncDisposable
 
     private static string Quoted(IEnumerable<ServerAddress> addresses) => string.Join(", ", addresses.Select(a => $"\"{a}\""));
 
-    [GeneratedRegex(@"clients: (\S+)\s+admin: (\S+)")]
+    // Its log comes on another stream, and may come between the two lines.
+    [GeneratedRegex(@"^clients: (\S+)$.*^admin: (\S+)\n", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Addresses { get; }
 }
