@@ -4,8 +4,7 @@ namespace ZooNet.WebConsole;
 
 /// <summary>
 /// The routes by which tools reach every proxy through the console: <c>/proxies/NAME/…</c> one proxy, <c>/regions/NAME/…</c> whichever
-/// proxy of a
-/// region is ready. The token is added on the way, so that it stays here.
+/// proxy of a region is ready. The token is added on the way, so that it stays here.
 /// </summary>
 internal static class Forwarding
 {

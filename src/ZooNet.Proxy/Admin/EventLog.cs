@@ -15,9 +15,8 @@ namespace ZooNet.Proxy.Admin;
 public sealed record ProxyEvent(long Id, DateTimeOffset Time, string Kind, string? Cluster, string? Mount, string Text);
 
 /// <summary>
-/// The last <see cref="Kept"/> events of this proxy, and apart from them its last <see cref="Kept"/> changes of mounts, so that a cluster
-/// that
-/// comes and goes does not wash them out. In memory only: both begin with the proxy. Thread-safe.
+/// The last <see cref="Kept"/> events of this proxy, and apart from them its last <see cref="Kept"/> changes of mounts, so that a
+/// cluster that comes and goes does not wash them out. In memory only: both begin with the proxy. Thread-safe.
 /// </summary>
 public sealed class EventLog(TimeProvider time)
 {

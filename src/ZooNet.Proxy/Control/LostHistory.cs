@@ -11,11 +11,9 @@ namespace ZooNet.Proxy.Control;
 /// </summary>
 /// <remarks>
 /// A cluster that answers behind what it has shown before has lost changes. If its tree is another one, too, it has been made anew:
-/// nothing of
-/// the old one is left, so what was known of it is forgotten and its clients come back by themselves. If the tree is the same one, older
-/// data
-/// have been put in its place: clients have seen what is not there any more, no order of events explains that, and the cluster is
-/// refused until an operator restarts the proxies, or the cluster is back where it was.
+/// nothing of the old one is left, so what was known of it is forgotten and its clients come back by themselves. If the tree is the same
+/// one, older data have been put in its place: clients have seen what is not there any more, no order of events explains that, and the
+/// cluster is refused until an operator restarts the proxies, or the cluster is back where it was.
 /// </remarks>
 public sealed class LostHistory : IHostedService, IAsyncDisposable
 {

@@ -22,9 +22,8 @@ internal sealed record TreeInspection(IReadOnlyList<TreeFolder> Folders, TreeMar
     public TreeFolder? Bad => Folders.FirstOrDefault(f => f.Fault is not null);
 
     /// <summary>
-    /// Looks at a tree. A folder is good that is persistent, has exactly the ACL that proxies make, and has had it from the beginning, or
-    /// since
-    /// it was repaired: otherwise anything in it may be anybody's.
+    /// Looks at a tree. A folder is good that is persistent, has exactly the ACL that proxies make, and has had it from the beginning,
+    /// or since it was repaired: otherwise anything in it may be anybody's.
     /// </summary>
     /// <exception cref="KeeperException">The cluster did not answer.</exception>
     public static async Task<TreeInspection> ReadAsync(ZooKeeperClient client, string cluster, ProxySecret secret,

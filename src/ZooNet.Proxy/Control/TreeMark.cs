@@ -5,9 +5,8 @@ using ZooNet.Protocol;
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
-/// What the root of the proxies' tree holds: which tree it is, and which folders <c>zoonet repair</c> has set right. Signed, and good for
-/// one
-/// cluster only. Immutable.
+/// What the root of the proxies' tree holds: which tree it is, and which folders <c>zoonet repair</c> has set right. Signed, and good
+/// for one cluster only. Immutable.
 /// </summary>
 internal sealed partial record TreeMark
 {

@@ -11,10 +11,9 @@ namespace ZooNet.Proxy.Control;
 public sealed record RepairStep(string What, string? Error = null);
 
 /// <summary>
-/// Puts the proxies' tree of one cluster in order: gives its folders the ACL that proxies make, takes out of them what nobody can answer
-/// for,
-/// and signs that this has been done. What is in a folder that others could write is kept only if it is signed or sealed. What was written
-/// with the accepted secret is written anew with the one in use, so that the other can be given up. Not thread-safe.
+/// Puts the proxies' tree of one cluster in order: gives its folders the ACL that proxies make, takes out of them what nobody can
+/// answer for, and signs that this has been done. What is in a folder that others could write is kept only if it is signed or sealed.
+/// What was written with the accepted secret is written anew with the one in use, so that the other can be given up. Not thread-safe.
 /// </summary>
 /// <param name="client">A session in the cluster with the secret, and with whatever else may change the tree: the owner's credentials, or
 /// the super user's.</param>
