@@ -2,27 +2,8 @@ using System.Text;
 
 namespace ZooNet.Federation.Freshness;
 
-/// <summary>Why a read needs a barrier, or why it needs none.</summary>
-public enum BarrierVerdict
-{
-    /// <summary>The session has learned nothing of any other cluster.</summary>
-    NothingElsewhere,
-    /// <summary>What it learned elsewhere is of clusters that are not coupled to this one.</summary>
-    NotCoupled,
-    /// <summary>The server was refreshed after everything that the session learned elsewhere.</summary>
-    Covered,
-    /// <summary>What it learned at home and is not covered is private: nobody outside the view can see it.</summary>
-    NoInterestChange,
-    /// <summary>A barrier is needed.</summary>
-    Needed,
-    /// <summary>It can't be told yet: the watermark of home must see further first, and then the rule is asked again. Not counted.</summary>
-    AskWatermark,
-    /// <summary>It can't be told yet: what the session saw without being told since when must be dated first, and then the rule is asked again. Not counted.</summary>
-    AskDates,
-}
-
 /// <summary>
-/// The newest change of every cluster that one session can have learned of (design: <c>frontier</c>), and the rule that
+/// The newest change of every cluster that one session can have learned of (docs/consistency.md), and the rule that
 /// compares it with what a server has covered. Single owner: its session.
 /// </summary>
 internal sealed class Frontier(Region region)
@@ -189,31 +170,31 @@ internal sealed class Frontier(Region region)
     /// <param name="server">The server that would be read.</param>
     /// <param name="mayAsk">False where the watermark has been refreshed for this read already, or its refresh failed: then it needs a barrier where it can't tell.</param>
     /// <param name="mayDate">False where the dates have been asked for already, or nobody can tell: then what has no date counts as new.</param>
-    public BarrierVerdict Judge(UpstreamServer server, bool mayAsk = false, bool mayDate = false)
+    public Judgement Judge(UpstreamServer server, bool mayAsk = false, bool mayDate = false)
     {
         // The coupling first: Region.Follow demands fresh barriers before it changes it.
         var coupling = region.Coupling;
         if (MayGoBack(server) || server.IsFreshDemanded)
         {
-            return BarrierVerdict.Needed;
+            return new(BarrierVerdict.Needed);
         }
         var elsewhere = _touched & ~(1UL << server.Cluster);
         if (elsewhere == 0)
         {
-            return BarrierVerdict.NothingElsewhere;
+            return new(BarrierVerdict.NothingElsewhere);
         }
         var coupled = elsewhere & coupling.CoupledTo(server.Cluster);
         if (coupled == 0)
         {
-            return BarrierVerdict.NotCoupled;
+            return new(BarrierVerdict.NotCoupled);
         }
-        var verdict = BarrierVerdict.Covered;
+        var judged = new Judgement(BarrierVerdict.Covered);
         for (var rest = coupled; rest != 0; rest &= rest - 1)
         {
             var cluster = System.Numerics.BitOperations.TrailingZeroCount(rest);
             if ((_unknown >> cluster & 1) != 0 && !server.IsCoveredSince(_unknownSince[cluster]))
             {
-                return BarrierVerdict.Needed;
+                return new(BarrierVerdict.Needed);
             }
             var covered = server.Covered(cluster);
             var undated = NewestUndated(cluster);
@@ -222,58 +203,58 @@ internal sealed class Frontier(Region region)
                 continue;
             }
             var told = JudgeUpTo(_newest[cluster], cluster, covered, coupling, mayAsk);
-            if (told == BarrierVerdict.Needed)
+            if (told.IsFinal)
             {
                 return told;
             }
             var all = undated <= _newest[cluster] ? told : JudgeUpTo(undated, cluster, covered, coupling, mayAsk);
-            if (all != BarrierVerdict.Needed)
+            if (!all.IsFinal)
             {
-                verdict = all;
+                judged = all;
             }
             else if (mayDate)
             {
                 // Only what has no date asks for a barrier. A round trip to where it was seen may save that.
-                verdict = BarrierVerdict.AskDates;
+                judged = new(BarrierVerdict.Needed, Question.Dates);
             }
             else
             {
-                return BarrierVerdict.Needed;
+                return new(BarrierVerdict.Needed);
             }
         }
-        return verdict;
+        return judged;
     }
 
     /// <summary>Does what the session learned of a cluster up to a zxid ask for a barrier at a server that has covered less, or more?</summary>
-    private BarrierVerdict JudgeUpTo(long newest, int cluster, long covered, ICoupling coupling, bool mayAsk)
+    private Judgement JudgeUpTo(long newest, int cluster, long covered, ICoupling coupling, bool mayAsk)
     {
         if (newest <= covered)
         {
-            return BarrierVerdict.Covered;
+            return new(BarrierVerdict.Covered);
         }
         return cluster == 0 && coupling.AllowsWatermark && region.HomeInterest is { } interest
             ? JudgePrivate(interest, newest, covered, mayAsk)
-            : BarrierVerdict.Needed;
+            : new(BarrierVerdict.Needed);
     }
 
     /// <summary>Can anybody outside the view see what the session learned of home and the server has not covered?</summary>
-    private BarrierVerdict JudgePrivate(IInterestWatermark interest, long newest, long covered, bool mayAsk)
+    private Judgement JudgePrivate(IInterestWatermark interest, long newest, long covered, bool mayAsk)
     {
         // Of the region and not of the session: who learned of a changed ACL may tell the others by a private change.
         if (region.IsUnwatchableAbove(covered))
         {
-            return BarrierVerdict.Needed;
+            return new(BarrierVerdict.Needed);
         }
         var seen = interest.SeenUpTo;
         if (interest.LastInterestingChange(Math.Min(newest, seen)) > covered)
         {
-            return BarrierVerdict.Needed;
+            return new(BarrierVerdict.Needed);
         }
         if (newest <= seen)
         {
-            return BarrierVerdict.NoInterestChange;
+            return new(BarrierVerdict.NoInterestChange);
         }
         // A round trip at home may save the one across the WAN.
-        return mayAsk && interest.Watcher is not null ? BarrierVerdict.AskWatermark : BarrierVerdict.Needed;
+        return new(BarrierVerdict.Needed, mayAsk && interest.Watcher is not null ? Question.Watermark : Question.Nothing);
     }
 }

@@ -29,9 +29,6 @@ public sealed partial class ClientSession : ISoloSession
     /// <summary>Bytes of what reads under way ask for that one link keeps; beyond, what they show is not dated.</summary>
     private const int MaxAskedBytes = 64 * 1024;
 
-    /// <summary>How long a read waits for the dates of what was seen before it, before it waits for a barrier instead.</summary>
-    private const int DatesDueMs = 1000;
-
     /// <summary>Path bytes of one setWatches, far below what servers take; the Java client splits at the same.</summary>
     private const int SetWatchesBytes = 128 * 1024;
 
@@ -57,17 +54,7 @@ public sealed partial class ClientSession : ISoloSession
 
     private ReplyOrder _order;
 
-    private long _headId;
-    private long _headBlockedMs;
-    private SessionLink? _headBlockedOn;
-    private long _barrierHead = -1;
-    private bool _barrierPassed;
-    private UpstreamServer? _barrierServer;
-    private long _barrierAskedAt;
-    private Wait _waitsFor;
-    private Wait _asked;
-    private long _askedHead = -1;
-    private DateQuestion? _dates;
+    private HeadWait _head;
     private int _lastCluster = -1;
     private SoloRequest? _solo;
     private bool _runningStep;
@@ -83,17 +70,9 @@ public sealed partial class ClientSession : ISoloSession
         _region = region;
         _host = host;
         _mounts = region.Mounts;
+        _head = new HeadWait(region, host);
         _links.Add(_home);
         _keepAlive.Heard(host.NowMs);
-    }
-
-    /// <summary>What the first waiting request waits for, by the freshness rule; as a mask, what has been asked for it.</summary>
-    [Flags]
-    private enum Wait : byte
-    {
-        Barrier = 0,
-        Watermark = 1,
-        Dates = 2,
     }
 
     private enum SessionPhase : byte
@@ -252,13 +231,11 @@ public sealed partial class ClientSession : ISoloSession
     {
         if (done)
         {
-            _headId++;
-            _headBlockedMs = 0;
-            _headBlockedOn = null;
+            _head.Next();
         }
-        else if (_headBlockedMs == 0)
+        else
         {
-            _headBlockedMs = Math.Max(1, _host.NowMs);
+            _head.Stays(_host.NowMs);
         }
     }
 
@@ -356,7 +333,7 @@ public sealed partial class ClientSession : ISoloSession
             return true;
         }
         var write = op.IsWrite();
-        if (!write && op is not (OpCode.CloseSession or OpCode.Auth or OpCode.Sasl) && !IsFresh(_home, _region.HomeCounters, true))
+        if (!write && op is not (OpCode.CloseSession or OpCode.Auth or OpCode.Sasl) && !Freshen(_home, _region.HomeCounters, true))
         {
             return false;
         }
@@ -439,7 +416,7 @@ public sealed partial class ClientSession : ISoloSession
             }
             return recordFailed;
         }
-        if (!write && !IsFresh(link, mount.Counters, mount.Options.Barriers))
+        if (!write && !Freshen(link, mount.Counters, mount.Options.Barriers))
         {
             return false;
         }
@@ -520,7 +497,7 @@ public sealed partial class ClientSession : ISoloSession
             }
             return recordFailed;
         }
-        if (!write && !IsFresh(link, mount.Counters, mounts.Exists(m => m!.Options.Barriers)))
+        if (!write && !Freshen(link, mount.Counters, mounts.Exists(m => m!.Options.Barriers)))
         {
             return false;
         }
@@ -581,7 +558,7 @@ public sealed partial class ClientSession : ISoloSession
         if (mount.IsHeld || _host.NowMs > _region.MountsUsableUntilMs)
         {
             // As for a cluster that can't be reached: the next tick tries again, and after 2/3 of the timeout it fails.
-            _headBlockedOn = link;
+            _head.WaitFor(link);
             return false;
         }
         if (!MaySend(link, strict))
@@ -604,7 +581,7 @@ public sealed partial class ClientSession : ISoloSession
         }
         if (link.Phase != LinkPhase.Ready)
         {
-            _headBlockedOn = link;
+            _head.WaitFor(link);
             if (link.Phase == LinkPhase.Closed && _host.NowMs >= link.RetryAtMs)
             {
                 Open(link);
@@ -638,189 +615,53 @@ public sealed partial class ClientSession : ISoloSession
         return true;
     }
 
-    /// <summary>Step 2b, the freshness rule: the server has seen all that this session can have learned of in coupled clusters.</summary>
-    private bool IsFresh(SessionLink link, MountCounters counters, bool barriers)
+    /// <summary>Step 2b, the freshness rule: its server has seen all that this session can have learned of in coupled clusters.</summary>
+    /// <returns>False where it must wait; what it waits for has been asked for.</returns>
+    private bool Freshen(SessionLink link, MountCounters counters, bool barriers)
     {
         if (_frontier is null)
         {
             return true;
         }
-        var server = link.Server!;
-        if (_askedHead != _headId)
+        var step = _head.Decide(_frontier, _links, new HeadRead(link, counters, barriers, _lastCluster));
+        if (step == HeadStep.Ask)
         {
-            _askedHead = _headId;
-            _asked = default;
+            AskDates(_head.Dates!);
         }
-        if (_barrierHead == _headId && _barrierServer != server && _waitsFor == Wait.Barrier)
-        {
-            // The link has moved to another server meanwhile, which that barrier says nothing of.
-            ForgetBarrier();
-        }
-        if (_barrierHead == _headId)
-        {
-            if (!_barrierPassed)
-            {
-                return false;
-            }
-            var passed = _waitsFor;
-            ForgetBarrier();
-            if (passed == Wait.Barrier)
-            {
-                return true;
-            }
-        }
-        bool needed;
-        if (!barriers)
-        {
-            needed = _frontier.MayGoBack(server);
-        }
-        else if (_region.Mode == ConsistencyMode.Switch)
-        {
-            needed = _frontier.MayGoBack(server) || (_lastCluster >= 0 && _lastCluster != link.Cluster);
-            counters.Count(needed ? BarrierVerdict.Needed : BarrierVerdict.NothingElsewhere);
-        }
-        else
-        {
-            var verdict = _frontier.Judge(server, mayAsk: (_asked & Wait.Watermark) == 0, mayDate: (_asked & Wait.Dates) == 0);
-            if (verdict == BarrierVerdict.AskDates)
-            {
-                if (AskDates(link, server))
-                {
-                    return false;
-                }
-                verdict = _frontier.Judge(server, mayAsk: (_asked & Wait.Watermark) == 0);
-            }
-            if (verdict == BarrierVerdict.AskWatermark)
-            {
-                if (_region.HomeInterest?.Watcher is { } watcher)
-                {
-                    WaitForBarrier(link, watcher, Wait.Watermark);
-                    return false;
-                }
-                verdict = BarrierVerdict.Needed;
-            }
-            if (link.Cluster > 0 || verdict != BarrierVerdict.NothingElsewhere)
-            {
-                counters.Count(verdict);
-            }
-            needed = verdict == BarrierVerdict.Needed;
-        }
-        if (!needed)
-        {
-            return true;
-        }
-        if (WaitForBarrier(link, server, Wait.Barrier))
-        {
-            counters.CountShared();
-        }
-        return false;
+        return step == HeadStep.Go;
     }
 
-    /// <summary>The first waiting request waits for a barrier on a server: the one that it reads, or the one on which home is watched.</summary>
-    /// <returns>True where the barrier serves others too.</returns>
-    private bool WaitForBarrier(SessionLink link, UpstreamServer server, Wait what)
+    private void AskDates(DateQuestion dates)
     {
-        WaitFor(link, server, what);
-        _barrierAskedAt = _region.Epoch;
-        return server.JoinBarrier(_host);
-    }
-
-    private void WaitFor(SessionLink link, UpstreamServer? server, Wait what)
-    {
-        _barrierHead = _headId;
-        _barrierServer = server;
-        _barrierPassed = false;
-        _waitsFor = what;
-        _asked |= what;
-        _dates = null;
-        _headBlockedOn = link;
-    }
-
-    private void ForgetBarrier()
-    {
-        _barrierHead = -1;
-        _barrierPassed = false;
-        _waitsFor = Wait.Barrier;
-        _dates = null;
-    }
-
-    /// <summary>
-    /// The first waiting request waits until what was seen elsewhere, without being told since when, has its dates: a round trip to servers near by,
-    /// which may save a barrier.
-    /// </summary>
-    /// <returns>False where nobody near by can be asked.</returns>
-    private bool AskDates(SessionLink reading, UpstreamServer server)
-    {
-        var question = new DateQuestion { AskedMs = _host.NowMs };
-        foreach (var link in _links)
+        dates.AskedMs = _host.NowMs;
+        foreach (var (link, sight) in dates.Sights)
         {
-            if (link != reading && link.Phase == LinkPhase.Ready && !link.Server!.IsFar)
-            {
-                foreach (var sight in _frontier!.Undated(link.Cluster, server.Covered(link.Cluster)))
-                {
-                    question.Due++;
-                    AskDate(link, question, sight, sight.Path);
-                }
-            }
+            AskDate(link, dates, sight, sight.Path);
         }
-        if (question.Due == 0)
-        {
-            return false;
-        }
-        WaitFor(reading, null, Wait.Dates);
-        _dates = question;
-        return true;
     }
 
-    private void AskDate(SessionLink link, DateQuestion question, Sight sight, string path) =>
+    private void AskDate(SessionLink link, DateQuestion dates, Sight sight, string path) =>
         SendOwn(link, 0, OpCode.Exists, PendingKind.Own, new PathWatchRequest(path, false).Write, (header, body) =>
         {
-            if (header.Error == ErrorCode.NoNode && path.Length > 1)
+            if (dates.Answered(sight, path, header, body.Span) is { } next)
             {
-                // What is not there has no children either, since its parent's list lost it.
-                AskDate(link, question, sight, ZnodePath.ParentOf(path));
-                return;
+                AskDate(link, dates, sight, next);
             }
-            var reader = new JuteReader(body.Span);
-            var stat = Stat.Read(ref reader);
-            if (header.Error == ErrorCode.Ok && !reader.Failed && header.Zxid >= sight.Zxid)
+            else if (dates.Due == 0)
             {
-                _frontier!.Dated(sight, sight.Since(stat, _region, path, header.Zxid));
-            }
-            question.Due--;
-            if (question.Due == 0 && _dates == question)
-            {
-                _barrierPassed = true;
+                _head.DatesKnown(dates);
             }
         });
-
-    /// <summary>The dates that a read waits for.</summary>
-    private sealed class DateQuestion
-    {
-        public int Due { get; set; }
-        public long AskedMs { get; init; }
-    }
 
     /// <summary>A barrier that this session waited for is done.</summary>
     public void BarrierDone(UpstreamServer server, bool succeeded)
     {
-        if (_phase != SessionPhase.Established || _barrierHead != _headId || _barrierServer != server)
+        if (_phase != SessionPhase.Established || !_head.BarrierDone(server, succeeded, out var failed))
         {
             return;
         }
-        if (succeeded && _waitsFor == Wait.Barrier && !server.IsCoveredSince(_barrierAskedAt))
+        if (failed)
         {
-            // One that was given up when its link was lost, for an earlier request: what this request waits for began later.
-            return;
-        }
-        if (succeeded || _waitsFor == Wait.Watermark)
-        {
-            // Whether the watermark sees further now or not: the rule is asked again, and falls back to a barrier.
-            _barrierPassed = true;
-        }
-        else
-        {
-            ForgetBarrier();
             CountFailedBarrier(server.Cluster);
             FailHead(CloseReason.BarrierFailed, $"the barrier on {server.Address} ({_region.ClusterNames[server.Cluster]}) failed");
         }
@@ -1024,7 +865,7 @@ public sealed partial class ClientSession : ISoloSession
     int ISoloSession.SetWatches(SessionLink link, SetWatchesRequest request, Action then) =>
         SendSetWatches(link, Translated(request), PendingKind.Part, then);
 
-    bool ISoloSession.IsFresh(SessionLink link, MountCounters counters, bool barriers) => IsFresh(link, counters, barriers);
+    bool ISoloSession.Freshen(SessionLink link, MountCounters counters, bool barriers) => Freshen(link, counters, barriers);
 
     // ---------------------------------------------------------------- replies and events
 
@@ -1424,11 +1265,7 @@ public sealed partial class ClientSession : ISoloSession
             connection.Close();
             return;
         }
-        if (_headBlockedOn == link)
-        {
-            // A barrier that was made or is under way was for the connection that is gone, maybe to another server: judge anew.
-            ForgetBarrier();
-        }
+        _head.LinkChanged(link);
         link.LastHeardMs = _host.NowMs;
         // A server that has fallen behind what it showed us, or what this client saw, must not serve: it refuses by itself.
         var seen = _region.Mounts.IsEmpty || _region.TrustsEveryServer ? 0 : server.Seen;
@@ -1650,11 +1487,7 @@ public sealed partial class ClientSession : ISoloSession
         link.Connection = null;
         link.Phase = LinkPhase.Closed;
         link.PingSentMs = 0;
-        if (_headBlockedOn == link)
-        {
-            // The next server is another one, or may have lost its state: what a barrier did for this one is void there.
-            ForgetBarrier();
-        }
+        _head.LinkChanged(link);
         if (link.Cluster == 0)
         {
             OnHomeDown(phase, why);
@@ -1701,7 +1534,7 @@ public sealed partial class ClientSession : ISoloSession
             // Try once more at once; a server that is merely behind gets until the request's time is up.
             link.RetryAtMs = _host.NowMs + 20;
         }
-        else if (_headBlockedOn == link && phase == LinkPhase.Connecting)
+        else if (_head.On == link && phase == LinkPhase.Connecting)
         {
             FailHead(CloseReason.RemoteLost, $"{name} can't be reached: {why}");
         }
@@ -1838,9 +1671,9 @@ public sealed partial class ClientSession : ISoloSession
         {
             OnMountsChanged(_region.Mounts);
         }
-        if (_headBlockedOn is not null && _headBlockedMs > 0 && now - _headBlockedMs > _timeoutMs * 2L / 3)
+        if (_head.IsOverdue(now, _timeoutMs * 2L / 3))
         {
-            FailHead(CloseReason.RemoteLost, $"{_region.ClusterNames[_headBlockedOn.Cluster]} did not become ready within {_timeoutMs * 2 / 3} ms");
+            FailHead(CloseReason.RemoteLost, $"{_region.ClusterNames[_head.On!.Cluster]} did not become ready within {_timeoutMs * 2 / 3} ms");
             if (_phase == SessionPhase.Closed)
             {
                 return;
@@ -1866,11 +1699,7 @@ public sealed partial class ClientSession : ISoloSession
                 Open(link);
             }
         }
-        if (_dates is { } dates && now - dates.AskedMs > Math.Min(DatesDueMs, _timeoutMs / 3))
-        {
-            // Whoever was asked is slow: the read must not wait for that, and its barrier does not.
-            _barrierPassed = true;
-        }
+        _head.Tick(now, _timeoutMs);
         TellLinks();
         Pump();
     }

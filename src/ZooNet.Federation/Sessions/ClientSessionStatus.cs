@@ -62,21 +62,15 @@ public sealed partial class ClientSession
     private string? WhyHeadWaits()
     {
         var what = RequestRewriter.TryGetPath(_blocked.First, out var path) ? $" before {Encoding.UTF8.GetString(path)}" : "";
-        if (_barrierHead == _headId && !_barrierPassed)
+        if (_head.Describe() is { } awaited)
         {
-            var server = _barrierServer is { } at ? $"{at.Address} ({_region.ClusterNames[at.Cluster]})" : "";
-            return _waitsFor switch
-            {
-                Wait.Watermark => $"what {server} knows of the newest changes at home{what}",
-                Wait.Dates => $"the dates of what the client has seen elsewhere{what}",
-                _ => $"a barrier at {server}{what}",
-            };
+            return awaited + what;
         }
-        if (_headBlockedOn is { } link && link.Phase != LinkPhase.Ready)
+        if (_head.On is { } link && link.Phase != LinkPhase.Ready)
         {
             return $"a link to {_region.ClusterNames[link.Cluster]}{what}";
         }
-        if (_headBlockedOn is { Record: RecordState.Saving } unrecorded)
+        if (_head.On is { Record: RecordState.Saving } unrecorded)
         {
             return $"the record of its session in {_region.ClusterNames[unrecorded.Cluster]}{what}";
         }

@@ -29,7 +29,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     {
         _frontier.Learned(0, 15);
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.NoInterestChange), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -38,17 +38,17 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _frontier.Learned(0, 15);
         _watermark.Changed();
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
     public void Beyond_what_the_watermark_has_seen_it_is_asked_first_where_somebody_watches_and_only_once()
     {
         _frontier.Learned(0, 15);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
         _watermark.Watcher = new UpstreamServer(_region, 0, "a1", this);
-        Assert.Equal(BarrierVerdict.AskWatermark, _frontier.Judge(_remote, mayAsk: true));
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed, Question.Watermark), _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote));
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _watermark.Changed();
         _watermark.Shown(20);
         _frontier.Learned(0, 25);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _frontier.Learned(0, 15, watchable: false);
         _frontier.Learned(0, 16);
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -77,11 +77,11 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _frontier.Learned(0, 16);
         _region.Learn(0, 16);
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
         // Once a barrier covers it, what follows may be private again.
         _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
         _frontier.Learned(0, 17);
-        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.NoInterestChange), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -90,9 +90,9 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _region.UnwatchableWrite(begins: true);
         _frontier.Learned(0, 16);
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
         _region.UnwatchableWrite(begins: false);
-        Assert.Equal(BarrierVerdict.NoInterestChange, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.NoInterestChange), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _frontier.Learned(0, 15);
         _frontier.LearnedUnknown(0);
         _watermark.Shown(20);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
     }
 
     [Fact]
@@ -112,7 +112,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         foreach (var coupling in new ICoupling[] { UniformCoupling.All, Coupling.Ordered(["A", "B"]), Coupling.Conservative(["A", "B"], "cut off") })
         {
             _region.Coupling = coupling;
-            Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote, mayAsk: true));
+            Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
         }
     }
 
@@ -123,7 +123,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _region.Coupling = Coupling.Conservative(["A", "B"], "starting");
         _region.Follow(coupling, fresh: false);
         Assert.True(coupling.NeedsSingleCopy);
-        Assert.Equal(BarrierVerdict.Needed, _frontier.Judge(_remote));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote));
     }
 
     [Fact]

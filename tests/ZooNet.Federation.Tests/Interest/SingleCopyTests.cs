@@ -22,13 +22,13 @@ public sealed class SingleCopyTests
     public void A_standby_is_refreshed_before_its_first_read_whatever_the_session_learned()
     {
         _region.ReadThrough(_first);
-        Assert.Equal(BarrierVerdict.NothingElsewhere, new Frontier(_region).Judge(_first));
+        Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_first));
         _region.ReadThrough(_standby);
-        Assert.Equal(BarrierVerdict.Needed, new Frontier(_region).Judge(_standby));
+        Assert.Equal(new Judgement(BarrierVerdict.Needed), new Frontier(_region).Judge(_standby));
         _standby.JoinBarrier(new Waiter());
         Assert.True(_standby.IsFreshDemanded);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
-        Assert.Equal(BarrierVerdict.NothingElsewhere, new Frontier(_region).Judge(_standby));
+        Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_standby));
     }
 
     [Fact]

@@ -216,7 +216,7 @@ public sealed class SoloTests : ISoloSession
 
     int ISoloSession.SetWatches(SessionLink link, SetWatchesRequest request, Action then) => 1;
 
-    bool ISoloSession.IsFresh(SessionLink link, MountCounters counters, bool barriers) => _isFresh;
+    bool ISoloSession.Freshen(SessionLink link, MountCounters counters, bool barriers) => _isFresh;
 
     private static byte[] Reads(string path) => Request(w =>
     {

@@ -35,7 +35,7 @@ internal sealed class SoloEphemerals(int xid, ReadOnlySpan<byte> frame) : SoloRe
         {
             return true;
         }
-        if (!session.IsFresh(link, mounts[0].Counters, mounts.Exists(m => m.Options.Barriers)))
+        if (!session.Freshen(link, mounts[0].Counters, mounts.Exists(m => m.Options.Barriers)))
         {
             return false;
         }

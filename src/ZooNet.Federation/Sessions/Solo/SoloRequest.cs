@@ -38,7 +38,7 @@ internal interface ISoloSession
     int SetWatches(SessionLink link, SetWatchesRequest request, Action then);
 
     /// <summary>Whether a link may be read now, by the freshness rule; if not, the request is tried again when it may.</summary>
-    bool IsFresh(SessionLink link, MountCounters counters, bool barriers);
+    bool Freshen(SessionLink link, MountCounters counters, bool barriers);
 }
 
 /// <summary>
