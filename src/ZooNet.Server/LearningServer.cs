@@ -1,4 +1,6 @@
+using System.IO.Pipelines;
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using ZooNet.Server.Cluster;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Quorum;
@@ -100,6 +102,17 @@ public sealed class LearningServer : IAsyncDisposable
             observer.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// A client's connection from within this process, without a socket. What is written is executed on the writer's thread, up to whatever has to wait
+    /// for the leader, and the answers are there when the flush returns. Ending the output ends the connection.
+    /// </summary>
+    public IDuplexPipe Connect()
+    {
+        var pipes = DuplexPipe.Create();
+        _ = _listener.ServeAsync(new DefaultConnectionContext("in process", pipes.Server, pipes.Client));
+        return pipes.Client;
     }
 
     /// <inheritdoc/>

@@ -40,6 +40,7 @@ internal sealed class ClientConnection : ISessionHost
     private RequestTrace? _trace;
     private int _slowLinks;
     private bool _flushing;
+    private bool _flushAgain;
     private bool _hasBegun;
     private bool _answering;
     private string? _ended;
@@ -265,6 +266,7 @@ internal sealed class ClientConnection : ISessionHost
             Session.ClientFrame(frame);
             consumed += length;
         }
+        needed = FramePeer.FramesLeft;
     }
 
     /// <inheritdoc/>
@@ -409,8 +411,8 @@ internal sealed class ClientConnection : ISessionHost
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
             await _path.TableRead.WaitAsync(cancellationToken);
-            var (socket, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
-            if (!Attach(connection, new SocketWire(socket), server))
+            var (wire, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
+            if (!Attach(connection, wire, server))
             {
                 return;
             }
@@ -444,9 +446,14 @@ internal sealed class ClientConnection : ISessionHost
     public bool OnLinkBytes(UpstreamConnection connection, ReadOnlySpan<byte> bytes, out int consumed, out int needed)
     {
         consumed = 0;
-        needed = 0;
+        // Unless the loop below ends at the bytes' end.
+        needed = FramePeer.FramesLeft;
         lock (Gate)
         {
+            if (connection.IsClosed)
+            {
+                return false;
+            }
             _now = _path.NowMs;
             try
             {
@@ -603,9 +610,20 @@ internal sealed class ClientConnection : ISessionHost
     {
         if (_flushing)
         {
-            // A backlog was sent at once, while it was flushed: the one who flushes sees to what that has changed.
+            // What was sent was taken or answered at once, while it was flushed: the one who flushes sees to what that has changed.
+            _flushAgain = true;
             return;
         }
+        do
+        {
+            _flushAgain = false;
+            FlushOnce();
+        }
+        while (_flushAgain);
+    }
+
+    private void FlushOnce()
+    {
         if (_draining && !_isClosed && !Session.HasOutstanding)
         {
             Session.ClientClosed();

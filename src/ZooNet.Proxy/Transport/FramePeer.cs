@@ -17,6 +17,9 @@ internal abstract class FramePeer(Lock gate)
     /// <summary>Reads in a row that would have fitted the idle buffer before the larger one is given back.</summary>
     private const int QuietReads = 16;
 
+    /// <summary>Says that the owner stopped before the bytes' end: they are offered again, whatever comes.</summary>
+    public const int FramesLeft = -1;
+
     /// <summary>How long the other end may take for the last bytes once the connection is to end.</summary>
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(5);
 
@@ -76,22 +79,26 @@ internal abstract class FramePeer(Lock gate)
         {
             return;
         }
-        var sent = wire.TrySend(_out.AsSpan(0, _outLength));
-        if (sent == _outLength)
+        // A server in this process may answer before the call returns, and that may make the session send more.
+        var (batch, length) = (_out, _outLength);
+        (_out, _outLength) = ([], 0);
+        var sent = wire.TrySend(batch.AsSpan(0, length));
+        if (sent == length)
         {
-            Sent();
+            ArrayPool<byte>.Shared.Return(batch);
         }
         else if (sent < 0)
         {
             // The read loop learns of it too, and reports the end.
             _closed = true;
-            Sent();
+            ArrayPool<byte>.Shared.Return(batch);
             wire.Close();
         }
         else
         {
-            _out.AsSpan(sent, _outLength - sent).CopyTo(_out);
-            _outLength -= sent;
+            // It has not been taken, so it was not answered, and nothing was gathered meanwhile.
+            batch.AsSpan(sent, length - sent).CopyTo(batch);
+            (_out, _outLength) = (batch, length - sent);
             _sending = true;
             _ = SendRestAsync(wire);
         }
@@ -104,8 +111,9 @@ internal abstract class FramePeer(Lock gate)
         {
             return;
         }
-        Flush();
+        // Closed before the last bytes leave: nobody waits for the answers to them.
         _closed = true;
+        Flush();
         if (!_sending)
         {
             _wire?.Close();
@@ -147,6 +155,16 @@ internal abstract class FramePeer(Lock gate)
                 {
                     buffer.AsSpan(consumed, length).CopyTo(buffer);
                 }
+                while (needed == FramesLeft || MustPause)
+                {
+                    await WaitAsync();
+                    if (!OnBytes(buffer.AsSpan(0, length), out consumed, out needed))
+                    {
+                        return;
+                    }
+                    length -= consumed;
+                    buffer.AsSpan(consumed, length).CopyTo(buffer);
+                }
                 if (full || needed > buffer.Length)
                 {
                     var want = Math.Max(needed, BurstBuffer);
@@ -163,16 +181,6 @@ internal abstract class FramePeer(Lock gate)
                 {
                     Release(buffer, idle);
                     buffer = idle;
-                }
-                while (MustPause)
-                {
-                    await WaitAsync();
-                    if (!OnBytes(buffer.AsSpan(0, length), out consumed, out _))
-                    {
-                        return;
-                    }
-                    length -= consumed;
-                    buffer.AsSpan(consumed, length).CopyTo(buffer);
                 }
             }
         }
@@ -197,7 +205,9 @@ internal abstract class FramePeer(Lock gate)
     /// <summary>Bytes have come; those of the last call that were not consumed are there again.</summary>
     /// <param name="bytes">All that waits.</param>
     /// <param name="consumed">How many were taken.</param>
-    /// <param name="needed">How many the next frame takes, where that is known.</param>
+    /// <param name="needed">
+    /// How many the next frame takes, where that is known; <see cref="FramesLeft"/> if whole frames may be left that must wait.
+    /// </param>
     /// <returns>False to read no more.</returns>
     protected abstract bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed);
 

@@ -1,5 +1,9 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 
 namespace ZooNet.Proxy.Transport;
 
@@ -87,6 +91,87 @@ internal sealed class TlsWire(SslStream stream) : Wire
         finally
         {
             await stream.DisposeAsync();
+        }
+    }
+}
+
+/// <summary>
+/// The way to a server in this process. What is sent is executed before <see cref="TrySend"/> returns, and answered too if nothing has to be waited for:
+/// the answer is then received on the sender's stack.
+/// </summary>
+internal sealed class PipeWire(IDuplexPipe pipe) : Wire
+{
+    private const int Idle = 0;
+    private const int Receiving = 1;
+    private const int Closed = 2;
+
+    private Task<FlushResult>? _waiting;
+    private int _reader;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public override async ValueTask<int> ReceiveAsync(Memory<byte> buffer)
+    {
+        if (Interlocked.CompareExchange(ref _reader, Receiving, Idle) == Closed)
+        {
+            return 0;
+        }
+        var read = await pipe.Input.ReadAsync();
+        var length = (int)Math.Min(buffer.Length, read.Buffer.Length);
+        var taken = read.Buffer.Slice(0, length);
+        taken.CopyTo(buffer.Span);
+        pipe.Input.AdvanceTo(taken.End);
+        if (Interlocked.CompareExchange(ref _reader, Idle, Receiving) == Closed)
+        {
+            await pipe.Input.CompleteAsync();
+            return 0;
+        }
+        return length;
+    }
+
+    [SuppressMessage("Usage", "VSTHRD002", Justification = "It is complete.")]
+    public override int TrySend(ReadOnlySpan<byte> bytes)
+    {
+        if (_waiting is { IsCompleted: false })
+        {
+            return 0;
+        }
+        pipe.Output.Write(bytes);
+        var flush = pipe.Output.FlushAsync();
+        if (!flush.IsCompleted)
+        {
+            _waiting = flush.AsTask();
+            return bytes.Length;
+        }
+        return flush.Result.IsCompleted ? -1 : bytes.Length;
+    }
+
+    public override async Task SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        if (_waiting is { } before)
+        {
+            await before;
+        }
+        await pipe.Output.WriteAsync(bytes);
+    }
+
+    public override void Close()
+    {
+        // Not on this stack: the other end answers by ending its own direction, and whoever closes may be in the middle of something.
+        ThreadPool.UnsafeQueueUserWorkItem(static wire => wire.End(), this, preferLocal: false);
+    }
+
+    private void End()
+    {
+        pipe.Output.Complete();
+        switch (Interlocked.Exchange(ref _reader, Closed))
+        {
+            case Idle:
+                pipe.Input.Complete();
+                break;
+            case Receiving:
+                // The receiver ends its direction itself.
+                pipe.Input.CancelPendingRead();
+                break;
         }
     }
 }

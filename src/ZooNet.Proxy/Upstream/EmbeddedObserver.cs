@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using ZooNet.Server;
 
@@ -22,6 +23,9 @@ public sealed class EmbeddedObserver
 
     /// <summary>Where it listens, on loopback. As text it is a name that no other proxy's observer has, on whatever host.</summary>
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>A connection to it without a socket. It is closed at the handshake if it serves nobody.</summary>
+    public IDuplexPipe Connect() => _server.Connect();
 
     /// <summary>Its name among the servers that the region's proxies read through.</summary>
     public string Name => EndPoint.ToString();

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Transport;
 
 namespace ZooNet.Proxy.Upstream;
 
@@ -122,7 +123,7 @@ public sealed class ServerPool
 
     /// <summary>Connects a link to a server of the cluster.</summary>
     /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
-    public async Task<(Socket Socket, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken)
+    internal async Task<(Wire Wire, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken)
     {
         if (Refusal is { } refusal)
         {
@@ -144,6 +145,10 @@ public sealed class ServerPool
         for (var i = 0; i < endpoints.Count; i++)
         {
             var endpoint = endpoints[i];
+            if (_embedded() is { } own && endpoint.Equals(own.EndPoint))
+            {
+                return (new PipeWire(own.Connect()), Reached(endpoint));
+            }
             var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
@@ -151,10 +156,7 @@ public sealed class ServerPool
                 timeout.CancelAfter(_connectTimeout);
                 await socket.ConnectAsync(endpoint, timeout.Token);
                 socket.Blocking = false;
-                _lastError = null;
-                var server = _servers.GetOrAdd(endpoint, _make);
-                Use(server);
-                return (socket, server);
+                return (new SocketWire(socket), Reached(endpoint));
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
             {
@@ -204,6 +206,14 @@ public sealed class ServerPool
         var moved = endpoints.FindAll(which);
         endpoints.RemoveAll(which);
         endpoints.InsertRange(toFront ? 0 : endpoints.Count, moved);
+    }
+
+    private UpstreamServer Reached(IPEndPoint endpoint)
+    {
+        _lastError = null;
+        var server = _servers.GetOrAdd(endpoint, _make);
+        Use(server);
+        return server;
     }
 
     private void Use(UpstreamServer server)

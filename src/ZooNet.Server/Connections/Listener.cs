@@ -81,7 +81,8 @@ internal sealed class Listener : IAsyncDisposable
         }
     }
 
-    private async Task ServeAsync(ConnectionContext context)
+    /// <summary>Serves a connection until it ends.</summary>
+    public async Task ServeAsync(ConnectionContext context)
     {
         try
         {

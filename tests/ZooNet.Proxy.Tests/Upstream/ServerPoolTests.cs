@@ -60,8 +60,8 @@ public sealed class ServerPoolTests : IBarrierTransport
 
     private static async Task<string> ConnectAsync(ServerPool pool)
     {
-        var (socket, server) = await pool.ConnectAsync(CancellationToken.None);
-        socket.Dispose();
+        var (wire, server) = await pool.ConnectAsync(CancellationToken.None);
+        wire.Close();
         return server.Address;
     }
 
