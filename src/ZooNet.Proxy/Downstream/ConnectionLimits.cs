@@ -16,7 +16,7 @@ internal sealed class ConnectionLimits
     private const int Unknown = 10_000;
 
     private readonly ConcurrentDictionary<IPAddress, int> _perAddress = new();
-    private long _open;
+    private int _open;
     private long _refusedInAll;
     private long _refusedOfAddress;
 
@@ -43,6 +43,9 @@ internal sealed class ConnectionLimits
     /// <summary>How many connections, each with a link to every cluster, the file limit allows.</summary>
     public int FilesAllow { get; }
 
+    /// <summary>Connections that are counted now.</summary>
+    public int Open => Volatile.Read(ref _open);
+
     /// <summary>Connections that were refused because there were <see cref="Total"/>.</summary>
     public long RefusedInAll => Interlocked.Read(ref _refusedInAll);
 
@@ -53,9 +56,8 @@ internal sealed class ConnectionLimits
     /// <returns>Null, or which limit refuses it; it is not counted then.</returns>
     public string? TryEnter(IPAddress address)
     {
-        if (Interlocked.Increment(ref _open) > Total)
+        if (!TryTakeSlot())
         {
-            Interlocked.Decrement(ref _open);
             Interlocked.Increment(ref _refusedInAll);
             return $"there are {Total} client connections (limits.connections)";
         }
@@ -66,6 +68,22 @@ internal sealed class ConnectionLimits
             return $"there are {PerAddress} connections from {address} (limits.connectionsPerAddress)";
         }
         return null;
+    }
+
+    /// <summary>A connection beyond the limit is never counted, not for a moment: it would take the place of one that ends just then.</summary>
+    private bool TryTakeSlot()
+    {
+        var open = Volatile.Read(ref _open);
+        while (open < Total)
+        {
+            var seen = Interlocked.CompareExchange(ref _open, open + 1, open);
+            if (seen == open)
+            {
+                return true;
+            }
+            open = seen;
+        }
+        return false;
     }
 
     /// <summary>A connection that <see cref="TryEnter"/> has counted is closed.</summary>
