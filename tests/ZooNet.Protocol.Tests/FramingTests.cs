@@ -52,11 +52,11 @@ public sealed class FramingTests
         Assert.NotEqual(SessionPassword.Of(id), SessionPassword.Of(id + 1));
     }
 
-    /// <summary>From the connect response in Golden/frames.txt.</summary>
+    /// <summary>From the connect response in Golden/3.8.0.txt.</summary>
     [Fact]
     public void The_password_of_a_captured_session_is_what_the_real_server_gave_it()
     {
-        var line = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Golden", "frames.txt")).First(l => l.StartsWith("< connect", StringComparison.Ordinal));
+        var line = File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Golden", "3.8.0.txt")).First(l => l.StartsWith("< connect", StringComparison.Ordinal));
         var response = ConnectResponse.TryRead(Convert.FromHexString(line.Split(' ')[2]))!;
         Assert.Equal(response.Password, SessionPassword.Of(response.SessionId));
     }

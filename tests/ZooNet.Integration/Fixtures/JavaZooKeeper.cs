@@ -1,6 +1,8 @@
 namespace ZooNet.Integration.Fixtures;
 
-/// <summary>Debian's ZooKeeper: its jars and whatever else a server needs.</summary>
+/// <summary>
+/// Debian's ZooKeeper: its jars and whatever else a server needs; or the release whose whole class path ZOONET_TEST_ZOOKEEPER names.
+/// </summary>
 public static class JavaZooKeeper
 {
     private const string Folder = "/usr/share/java";
@@ -9,8 +11,10 @@ public static class JavaZooKeeper
         "metrics-core", "snappy-java", "commons-io", "commons-cli", "commons-lang3", "jline"];
 
     /// <summary>The class path.</summary>
-    public static string ClassPath { get; } = string.Join(':', Names.Select(name => $"{Folder}/{name}.jar").Where(File.Exists));
+    public static string ClassPath { get; } = Environment.GetEnvironmentVariable("ZOONET_TEST_ZOOKEEPER")
+        ?? string.Join(':', Names.Select(name => $"{Folder}/{name}.jar").Where(File.Exists));
 
     /// <summary>Whether a real ensemble can be started here.</summary>
-    public static bool Present { get; } = File.Exists($"{Folder}/zookeeper.jar") && File.Exists($"{Folder}/zookeeper-jute.jar") && File.Exists("/usr/bin/java");
+    public static bool Present { get; } =
+        File.Exists($"{Folder}/zookeeper.jar") && File.Exists($"{Folder}/zookeeper-jute.jar") && File.Exists("/usr/bin/java");
 }
