@@ -73,11 +73,11 @@ public static class AdminApi
     }
 
     private static async Task<IResult> MountAsync(
-        MountBody body, MountService service, StatusReporter status, AuditLog audit, HttpContext context,
+        MountBody body, MountCommands commands, StatusReporter status, AuditLog audit, HttpContext context,
         CancellationToken cancellationToken)
     {
         var before = Text(body.Path is { } at ? status.Mount(at) : null);
-        var outcome = await service.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken);
+        var outcome = await commands.MountAsync(new MountRequest(body.Source, body.Path, body.Options, body.Force), cancellationToken);
         audit.Changed(context, "mount", body.Path, before, $"{body.Source} ({body.Options})", outcome.Message);
         if (outcome.Refusal is { } kind)
         {
@@ -89,11 +89,11 @@ public static class AdminApi
     }
 
     private static async Task<IResult> UnmountAsync(
-        string path, bool? force, MountService service, StatusReporter status, AuditLog audit, HttpContext context,
+        string path, bool? force, MountCommands commands, StatusReporter status, AuditLog audit, HttpContext context,
         CancellationToken cancellationToken)
     {
         var before = Text(status.Mount("/" + path));
-        var outcome = await service.UnmountAsync("/" + path, force ?? false, cancellationToken);
+        var outcome = await commands.UnmountAsync("/" + path, force ?? false, cancellationToken);
         audit.Changed(context, "unmount", "/" + path, before, null, outcome.Message);
         if (outcome.Refusal is { } kind)
         {

@@ -8,7 +8,7 @@ using ZooNet.Proxy.Control;
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
-/// Says what a mount or an unmount would come to, and changes nothing: the same checks as <see cref="MountService"/>, all of them instead
+/// Says what a mount or an unmount would come to, and changes nothing: the same checks as <see cref="MountCommands"/>, all of them instead
 /// of the first that fails, and what the interest graph would be. Thread-safe; true of the moment in which it is asked.
 /// </summary>
 public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, MountStore store, IGraphSource? graph = null)

@@ -13,7 +13,7 @@ public sealed class StatusReporter(
     ProxyConfig config,
     ClusterControls clusters,
     MountStore store,
-    MountService service,
+    MountDriver driver,
     Region region,
     IProxyStatus proxy,
     TimeProvider time,
@@ -61,7 +61,7 @@ public sealed class StatusReporter(
             entry.Record?.RemotePath,
             entry.Mount is { } mount ? MountOptionsText.Format(mount.Options) : entry.Record?.Options,
             entry.Error is null ? entry.State.ToString().ToLowerInvariant() : "error",
-            service.WaitingFor(entry.Path),
+            driver.WaitingFor(entry),
             entry.Error,
             entry.Mount is { } m && clusters[m.Cluster].Health.IsUp,
             inUse ? Traffic(entry.Mount!.Counters) : null);

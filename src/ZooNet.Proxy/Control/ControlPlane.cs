@@ -13,7 +13,8 @@ namespace ZooNet.Proxy.Control;
 /// Starts the control plane with the host, and stops it after the data path: hosted services stop in the reverse of the order in
 /// which they were added, so add this first.
 /// </summary>
-public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, MountStore store, MountService service, IMountActivation activation, Region region, ILogger<ControlPlane> logger) : IHostedService
+public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, MountStore store, MountDriver mounts,
+    IMountActivation activation, Region region, ILogger<ControlPlane> logger) : IHostedService
 {
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -27,7 +28,7 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
             store.Changed += snapshot => region.Mounts = snapshot.Table;
         }
         store.Start();
-        service.Start();
+        mounts.Start();
         clusters.Start();
         return Task.CompletedTask;
     }
@@ -35,7 +36,7 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await service.DisposeAsync();
+        await mounts.DisposeAsync();
         await store.DisposeAsync();
         await clusters.DisposeAsync();
     }
@@ -45,8 +46,9 @@ public sealed class ControlPlane(ProxyConfig config, ClusterControls clusters, M
 public static class ControlPlaneServices
 {
     /// <summary>
-    /// Adds <see cref="Region"/>, <see cref="ClusterControls"/>, <see cref="MountStore"/>, <see cref="MountService"/>, and the hosted
-    /// service that runs them and keeps the region's mounts up to date. An <see cref="IMountActivation"/> that was added before is used.
+    /// Adds <see cref="Region"/>, <see cref="ClusterControls"/>, <see cref="MountStore"/>, <see cref="MountDriver"/>, <see
+    /// cref="MountCommands"/>, and the hosted service that runs them and keeps the region's mounts up to date. An <see
+    /// cref="IMountActivation"/> that was added before is used.
     /// </summary>
     public static IServiceCollection AddZooNetControl(this IServiceCollection services, ProxyConfig config)
     {
@@ -61,7 +63,8 @@ public static class ControlPlaneServices
         services.TryAddSingleton<ProxyInstance>();
         services.TryAddSingleton<ClusterControls>();
         services.TryAddSingleton(s => ActivatorUtilities.CreateInstance<MountStore>(s, s.GetRequiredService<ClusterControls>().Home));
-        var keepsGraph = config.Consistency is ConsistencyMode.Sequential or ConsistencyMode.Ordered && services.All(s => s.ServiceType != typeof(IMountActivation));
+        var keepsGraph = config.Consistency is ConsistencyMode.Sequential or ConsistencyMode.Ordered
+            && services.All(s => s.ServiceType != typeof(IMountActivation));
         if (keepsGraph)
         {
             services.TryAddSingleton<ViewDriver>();
@@ -69,7 +72,9 @@ public static class ControlPlaneServices
             services.AddSingleton<IGraphSource>(s => s.GetRequiredService<ViewDriver>());
         }
         services.TryAddSingleton<IMountActivation, ImmediateActivation>();
-        services.TryAddSingleton<MountService>();
+        services.TryAddSingleton<MountWriter>();
+        services.TryAddSingleton<MountDriver>();
+        services.TryAddSingleton<MountCommands>();
         services.TryAddSingleton<InterestWatch>();
         services.AddHostedService<ControlPlane>();
         if (keepsGraph)

@@ -1,33 +1,24 @@
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
-/// Takes a mount into use, and out of it, in the two steps that keep consistency (design: knowing the graph, and changing it
-/// safely). Both calls are repeated, by every proxy of the region, until nobody is waited for; so they must do no harm when they are.
+/// Knows who must have taken note of a mount before its next step, so that consistency is kept while mounts come and go
+/// (docs/consistency.md, "Changing the graph"). Thread-safe.
 /// </summary>
 public interface IMountActivation
 {
-    /// <summary>Raised when the answer of a later call may be another one. Handlers do not block.</summary>
+    /// <summary>Raised when <see cref="WaitingFor"/> may answer otherwise than before. Handlers do not block.</summary>
     event Action? Changed;
 
-    /// <summary>Publishes a mount as joining and tells who has not acknowledged it.</summary>
-    Task<ActivationProgress> JoinAsync(MountEntry mount, CancellationToken cancellationToken);
-
-    /// <summary>Tells which proxies of the region have not stopped using a mount; once none has, publishes that it is gone.</summary>
-    Task<ActivationProgress> LeaveAsync(MountEntry mount, CancellationToken cancellationToken);
+    /// <summary>
+    /// Who has not acknowledged that a joining mount is about to be used, or has not stopped using one that is leaving: in words for an
+    /// operator,
+    /// <c>region eu</c>, <c>proxy us-1 of region us</c>. Empty when the step may be taken.
+    /// </summary>
+    /// <param name="mount">A mount that is joining or leaving.</param>
+    IReadOnlyList<string> WaitingFor(MountEntry mount);
 
     /// <summary>Completes when this proxy routes by the mount table of this snapshot, or a later one.</summary>
     Task RoutesAsync(MountSnapshot snapshot, CancellationToken cancellationToken) => Task.CompletedTask;
-}
-
-/// <summary>How far a step is.</summary>
-/// <param name="Waiting">Who has not answered, in words for an operator: <c>region eu</c>, <c>proxy us-1 of region us</c>.</param>
-public sealed record ActivationProgress(IReadOnlyList<string> Waiting)
-{
-    /// <summary>Nobody is waited for.</summary>
-    public static ActivationProgress Complete { get; } = new([]);
-
-    /// <summary>True where the step is complete.</summary>
-    public bool IsComplete => Waiting.Count == 0;
 }
 
 /// <summary>
@@ -44,8 +35,5 @@ public sealed class ImmediateActivation : IMountActivation
     }
 
     /// <inheritdoc/>
-    public Task<ActivationProgress> JoinAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(ActivationProgress.Complete);
-
-    /// <inheritdoc/>
-    public Task<ActivationProgress> LeaveAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(ActivationProgress.Complete);
+    public IReadOnlyList<string> WaitingFor(MountEntry mount) => [];
 }

@@ -11,7 +11,9 @@ public static class MountOptionsText
     /// <summary>Reads options.</summary>
     /// <param name="text">Separated by commas; null or empty for the defaults.</param>
     /// <param name="options">The options; the defaults where the text is wrong.</param>
-    /// <param name="create">True where the remote path is to be created; an order to the mount command, not a property of the mount.</param>
+    /// <param name="create">
+    /// True where the remote path is to be created; an order to the mount command, not a property of the mount.
+    /// </param>
     /// <returns>Null, or what is wrong and what is allowed.</returns>
     public static string? Parse(string? text, out MountOptions options, out bool create)
     {

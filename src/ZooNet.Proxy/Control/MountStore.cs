@@ -42,7 +42,9 @@ public sealed class MountStore : IAsyncDisposable
         _home.WatchFired += OnWatchFired;
     }
 
-    /// <summary>Raised on the store's loop when a snapshot differs from the last one; the argument is the new one. Handlers do not block.</summary>
+    /// <summary>
+    /// Raised on the store's loop when a snapshot differs from the last one; the argument is the new one. Handlers do not block.
+    /// </summary>
     public event Action<MountSnapshot>? Changed;
 
     /// <summary>The last snapshot.</summary>

@@ -26,7 +26,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private readonly ClusterControls _clusters;
     private readonly MountStore _store;
     private readonly Region _region;
-    private readonly ProxySecret _secret;
+    private readonly MountWriter _writer;
     private readonly ISessionFence? _sessions;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -51,6 +51,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="config">Names region and clusters.</param>
     /// <param name="clusters">The control sessions.</param>
     /// <param name="store">The mount table.</param>
+    /// <param name="writer">Writes it.</param>
     /// <param name="region">What the data path follows.</param>
     /// <param name="secret">Owns the records.</param>
     /// <param name="time">For pauses and the lease.</param>
@@ -58,15 +59,15 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     /// <param name="sessions">Tells when requests that were routed by an old table are answered; null where there are no sessions.</param>
     /// <param name="interest">Watches what others can see of home, where that may save barriers; null where it is not watched.</param>
     /// <param name="servers">The servers of the remote clusters; null where the proxies of the region need not agree on any, and then couple everything.</param>
-    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, Region region, ProxySecret secret, TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null,
-        InterestWatch? interest = null, IRemoteServers? servers = null)
+    public ViewDriver(ProxyConfig config, ClusterControls clusters, MountStore store, MountWriter writer, Region region, ProxySecret secret,
+        TimeProvider time, ILogger<ViewDriver> logger, ISessionFence? sessions = null, InterestWatch? interest = null, IRemoteServers? servers = null)
     {
         _interest = interest;
         _config = config;
         _clusters = clusters;
         _store = store;
         _region = region;
-        _secret = secret;
+        _writer = writer;
         _sessions = sessions;
         _time = time;
         _logger = logger;
@@ -154,10 +155,20 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     }
 
     /// <inheritdoc/>
-    public Task<ActivationProgress> JoinAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(StepOf(mount));
-
-    /// <inheritdoc/>
-    public Task<ActivationProgress> LeaveAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(StepOf(mount));
+    public IReadOnlyList<string> WaitingFor(MountEntry mount)
+    {
+        if (mount.Mount is { Options.Barriers: false })
+        {
+            // It is outside of the guarantee, and of the graph.
+            return [];
+        }
+        if (_progress.Steps.TryGetValue((mount.Path, mount.Version), out var waiting))
+        {
+            return waiting;
+        }
+        _loop.Ring();
+        return [$"proxy {_config.ProxyId} of region {_config.Region}"];
+    }
 
     /// <inheritdoc/>
     public async Task RoutesAsync(MountSnapshot snapshot, CancellationToken cancellationToken)
@@ -220,22 +231,6 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
     private GraphView Describe(ViewRecord record) => new(record.View, record.Home, [.. record.Clusters()],
         [.. record.Mounts.Where(m => m.State == PublishedState.Joining).Select(m => m.Cluster).Distinct()],
         [.. record.Proxies.Select(p => p.Id)], record.Version, record.View == _config.Region);
-
-    private ActivationProgress StepOf(MountEntry entry)
-    {
-        if (entry.Mount is { Options.Barriers: false })
-        {
-            // It is outside of the guarantee, and of the graph.
-            return ActivationProgress.Complete;
-        }
-        var progress = _progress;
-        if (progress.Steps.TryGetValue((entry.Path, entry.Version), out var waiting))
-        {
-            return new ActivationProgress(waiting);
-        }
-        _loop.Ring();
-        return new ActivationProgress([$"proxy {_config.ProxyId} of region {_config.Region}"]);
-    }
 
     // ---------------------------------------------------------------- the loop
 
@@ -512,12 +507,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
             demoted = true;
             try
             {
-                await _clusters.Home.CallAsync(c => c.MultiAsync(
-                [
-                    MultiOp.SetData(ZooNetTree.Mounts, []),
-                    MultiOp.SetData($"{ZooNetTree.Mounts}/{entry.Name}",
-                        (entry.Record! with { State = MountState.Joining, Held = true }).ToJson(entry.Name, _secret), entry.Version),
-                ], cancellationToken), cancellationToken);
+                await _writer.DemoteAsync(entry, cancellationToken);
             }
             catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NoNode)
             {

@@ -90,7 +90,7 @@ internal sealed class DemoRegion : IAsyncDisposable
     /// <summary>Mounts <c>/apps</c> of the other region, as <c>zoonet mount</c> does.</summary>
     public async Task MountAsync(DemoRegion other, CancellationToken cancellationToken)
     {
-        var outcome = await Proxy.Services.GetRequiredService<MountService>()
+        var outcome = await Proxy.Services.GetRequiredService<MountCommands>()
             .MountAsync(new MountRequest($"{other.Name}:/apps", other.MountPoint), cancellationToken);
         if (outcome.Refusal is not null)
         {

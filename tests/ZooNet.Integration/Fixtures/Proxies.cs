@@ -48,7 +48,7 @@ public static class Proxies
         var cluster = source.Split(':')[0];
         var control = proxy.Services.GetRequiredService<ClusterControls>().All.FirstOrDefault(c => c.Cluster.Name == cluster);
         await Eventually.Async(() => control?.Health.IsUp != false, $"the proxy has reached {cluster}");
-        var outcome = await proxy.Services.GetRequiredService<MountService>().MountAsync(new MountRequest(source, path, options), CancellationToken.None);
+        var outcome = await proxy.Services.GetRequiredService<MountCommands>().MountAsync(new MountRequest(source, path, options), CancellationToken.None);
         Assert.True(outcome.Refusal is null, outcome.Message);
         await Eventually.Async(() => proxy.Path.Region.Mounts.At(path) is not null, $"{path} in the table");
     }
@@ -56,7 +56,7 @@ public static class Proxies
     /// <summary>Unmounts, and fails the test where that is refused.</summary>
     public static async Task UnmountAsync(this ProxyHost proxy, string path)
     {
-        var outcome = await proxy.Services.GetRequiredService<MountService>().UnmountAsync(path, false, CancellationToken.None);
+        var outcome = await proxy.Services.GetRequiredService<MountCommands>().UnmountAsync(path, false, CancellationToken.None);
         Assert.True(outcome.Refusal is null, outcome.Message);
         await Eventually.Async(() => proxy.Path.Region.Mounts.At(path) is null, $"{path} gone from the table");
     }

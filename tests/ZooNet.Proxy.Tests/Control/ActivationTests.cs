@@ -54,8 +54,8 @@ public sealed class ActivationTests : IAsyncLifetime
         _activation.Waiting = ["region eu"];
         using (var gone = new CancellationTokenSource())
         {
-            var service = _proxy.Host.Services.GetRequiredService<MountService>();
-            var mounting = service.MountAsync(new MountRequest("eu:/apps", "/m"), gone.Token);
+            var commands = _proxy.Host.Services.GetRequiredService<MountCommands>();
+            var mounting = commands.MountAsync(new MountRequest("eu:/apps", "/m"), gone.Token);
             await TwoRegions.Eventually(async () => (await _proxy.MountsAsync()) is [{ State: "joining" }]);
             await gone.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => mounting);
@@ -97,8 +97,6 @@ public sealed class ActivationTests : IAsyncLifetime
             }
         }
 
-        public Task<ActivationProgress> JoinAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(new ActivationProgress(_waiting));
-
-        public Task<ActivationProgress> LeaveAsync(MountEntry mount, CancellationToken cancellationToken) => Task.FromResult(new ActivationProgress(_waiting));
+        public IReadOnlyList<string> WaitingFor(MountEntry mount) => _waiting;
     }
 }
