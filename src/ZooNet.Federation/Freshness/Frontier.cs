@@ -25,7 +25,9 @@ internal sealed class Frontier(Region region)
     /// <summary>The session learned of changes up to a zxid of a cluster.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="zxid">The zxid.</param>
-    /// <param name="watchable">False where a change may be among them that fires no watch: at home the watermark says nothing of it.</param>
+    /// <param name="watchable">
+    /// False where a change may be among them that fires no watch: at home the watermark says nothing of it.
+    /// </param>
     public void Learned(int cluster, long zxid, bool watchable = true)
     {
         _touched |= 1UL << cluster;
@@ -42,7 +44,9 @@ internal sealed class Frontier(Region region)
     /// <summary>The session got a reply.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="shown">What the reply shows.</param>
-    /// <param name="path">What was asked for, in the cluster's own terms. Where that was not kept, or is too long to be, nothing is dated.</param>
+    /// <param name="path">
+    /// What was asked for, in the cluster's own terms. Where that was not kept, or is too long to be, nothing is dated.
+    /// </param>
     public void Saw(int cluster, in Shown shown, ReadOnlySpan<byte> path)
     {
         if (shown.Zxid <= 0)
@@ -121,7 +125,9 @@ internal sealed class Frontier(Region region)
         return newest;
     }
 
-    /// <summary>The session learned something of a cluster and it can't be told up to where: only a barrier that begins from now on covers it.</summary>
+    /// <summary>
+    /// The session learned something of a cluster and it can't be told up to where: only a barrier that begins from now on covers it.
+    /// </summary>
     public void LearnedUnknown(int cluster)
     {
         _touched |= 1UL << cluster;
@@ -150,7 +156,10 @@ internal sealed class Frontier(Region region)
         _moved |= 1UL << cluster;
     }
 
-    /// <summary>Whether a server may be behind what this session saw of the same cluster through another proxy: no read may go back, coupled or not.</summary>
+    /// <summary>
+    /// Whether a server may be behind what this session saw of the same cluster through another proxy: no read may go back, coupled or
+    /// not.
+    /// </summary>
     public bool MayGoBack(UpstreamServer server)
     {
         var bit = 1UL << server.Cluster;
@@ -168,8 +177,13 @@ internal sealed class Frontier(Region region)
 
     /// <summary>The rule: does a read at this server need a barrier first?</summary>
     /// <param name="server">The server that would be read.</param>
-    /// <param name="mayAsk">False where the watermark has been refreshed for this read already, or its refresh failed: then it needs a barrier where it can't tell.</param>
-    /// <param name="mayDate">False where the dates have been asked for already, or nobody can tell: then what has no date counts as new.</param>
+    /// <param name="mayAsk">
+    /// False where the watermark has been refreshed for this read already, or its refresh failed: then it needs a barrier where it
+    /// can't tell.
+    /// </param>
+    /// <param name="mayDate">
+    /// False where the dates have been asked for already, or nobody can tell: then what has no date counts as new.
+    /// </param>
     public Judgement Judge(UpstreamServer server, bool mayAsk = false, bool mayDate = false)
     {
         // The coupling first: Region.Follow demands fresh barriers before it changes it.
@@ -225,7 +239,9 @@ internal sealed class Frontier(Region region)
         return judged;
     }
 
-    /// <summary>Does what the session learned of a cluster up to a zxid ask for a barrier at a server that has covered less, or more?</summary>
+    /// <summary>
+    /// Does what the session learned of a cluster up to a zxid ask for a barrier at a server that has covered less, or more?
+    /// </summary>
     private Judgement JudgeUpTo(long newest, int cluster, long covered, ICoupling coupling, bool mayAsk)
     {
         if (newest <= covered)

@@ -8,7 +8,9 @@ internal enum Untold : byte
 {
     /// <summary>Nothing: its zxid is the newest change that it shows.</summary>
     Nothing,
-    /// <summary>That a znode is not there. The last change of its parent's list of children is at or behind the one that took it away.</summary>
+    /// <summary>
+    /// That a znode is not there. The last change of its parent's list of children is at or behind the one that took it away.
+    /// </summary>
     Absence,
     /// <summary>A list of children that came without its Stat.</summary>
     Children,
@@ -21,8 +23,12 @@ internal enum Untold : byte
 }
 
 /// <summary>What a reply shows of its cluster's changes.</summary>
-/// <param name="Zxid">The newest change that it can show; 0 where it tells nothing of data. Where something is untold, where the server stood.</param>
-/// <param name="Watchable">True where all that it shows are changes that fire watches. ACLs change without, so what shows one, or may, is not.</param>
+/// <param name="Zxid">
+/// The newest change that it can show; 0 where it tells nothing of data. Where something is untold, where the server stood.
+/// </param>
+/// <param name="Watchable">
+/// True where all that it shows are changes that fire watches. ACLs change without, so what shows one, or may, is not.
+/// </param>
 /// <param name="Untold">What it shows without telling since when.</param>
 /// <param name="Told">Where an ACL is untold, the newest change of the rest.</param>
 /// <param name="Czxid">Where an ACL is untold, the change that created the znode.</param>
@@ -58,7 +64,9 @@ internal static class ReplyFrontier
         }
     }
 
-    /// <summary>What each part of a multiRead shows, in order; a single <see cref="Untold.Rest"/> where the reply can't be decoded.</summary>
+    /// <summary>
+    /// What each part of a multiRead shows, in order; a single <see cref="Untold.Rest"/> where the reply can't be decoded.
+    /// </summary>
     public static IReadOnlyList<Shown> OfMultiRead(ReadOnlySpan<byte> body, long headerZxid)
     {
         var parts = new List<Shown>();
@@ -100,8 +108,8 @@ internal static class ReplyFrontier
     }
 
     /// <summary>
-    /// That a znode is not there is a change that fires a watch. Every other error tells which checks the request has passed or failed before it, and
-    /// the first is always the ACL's.
+    /// That a znode is not there is a change that fires a watch. Every other error tells which checks the request has passed or failed
+    /// before it, and the first is always the ACL's.
     /// </summary>
     private static Shown OfError(ErrorCode error, long headerZxid) => error switch
     {
@@ -110,7 +118,9 @@ internal static class ReplyFrontier
         _ => new Shown(headerZxid, false, Untold.Rest),
     };
 
-    /// <summary>A write that was carried out fires a watch with the very zxid that its reply tells, behind any ACL that let it pass.</summary>
+    /// <summary>
+    /// A write that was carried out fires a watch with the very zxid that its reply tells, behind any ACL that let it pass.
+    /// </summary>
     private static bool IsWatchable(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body) => op switch
     {
         _ when header.Error != ErrorCode.Ok => false,

@@ -4,8 +4,9 @@ using ZooNet.Protocol;
 namespace ZooNet.Federation.Freshness;
 
 /// <summary>
-/// Something that a session saw in a cluster and that did not tell since when it has been so: that a znode is not there, say. Until it is dated it
-/// counts as a change made where the server stood that showed it. A Stat asked for later dates it (docs/consistency.md, "What does not tell since when").
+/// Something that a session saw in a cluster and that did not tell since when it has been so: that a znode is not there, say. Until it
+/// is dated it counts as a change made where the server stood that showed it. A Stat asked for later dates it (docs/consistency.md,
+/// "What does not tell since when").
 /// </summary>
 internal sealed class Sight
 {
@@ -45,7 +46,9 @@ internal sealed class Sight
     /// <summary>It was seen again.</summary>
     public void Again(long zxid) => Zxid = Math.Max(Zxid, zxid);
 
-    /// <summary>Since when it has been so, by the Stat of <see cref="Path"/> or of the nearest ancestor that there is, read after it was seen.</summary>
+    /// <summary>
+    /// Since when it has been so, by the Stat of <see cref="Path"/> or of the nearest ancestor that there is, read after it was seen.
+    /// </summary>
     /// <param name="stat">The Stat.</param>
     /// <param name="region">Knows since when changed ACLs have been seen.</param>
     /// <param name="path">The znode that the Stat is of.</param>

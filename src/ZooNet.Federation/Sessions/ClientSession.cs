@@ -301,7 +301,10 @@ public sealed partial class ClientSession : ISoloSession
         return SendHome(frame, xid, OpCode.Reconfig, PendingKind.Forward);
     }
 
-    /// <summary>An operation that no server may get from a client, or that nobody knows: answered in its turn as a server would, which then closes.</summary>
+    /// <summary>
+    /// An operation that no server may get from a client, or that nobody knows: answered in its turn as a server would, which then
+    /// closes.
+    /// </summary>
     private bool RefuseOperation(int xid, OpCode op)
     {
         if (_order.HasOutstanding)
@@ -366,7 +369,10 @@ public sealed partial class ClientSession : ISoloSession
         ? RequestRewriter.IsPrivateMulti(frame, interest)
         : op.StartsWithPath() && RequestRewriter.TryGetPath(frame, out var path) && interest.IsPrivate(path);
 
-    /// <summary>Keeps what a read asks for until it is answered: only for clients that use more than one cluster, for which it may save a barrier.</summary>
+    /// <summary>
+    /// Keeps what a read asks for until it is answered: only for clients that use more than one cluster, for which it may save a
+    /// barrier.
+    /// </summary>
     private void Keep(SessionLink link, ref PendingRequest pending, ReadOnlySpan<byte> frame)
     {
         if (_links.Count == 1)
@@ -435,16 +441,16 @@ public sealed partial class ClientSession : ISoloSession
             LocalReply(xid, ErrorCode.BadArguments);
             return true;
         }
-        object? context = null;
-        var watch = op is OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 && frame[^1] != 0;
-        if (watch || op is OpCode.AddWatch or OpCode.RemoveWatches || ephemeral || (op == OpCode.Delete && link.Ephemerals is { Count: > 0 }))
+        ReplyEffect? effect = op switch
         {
-            var local = Encoding.UTF8.GetString(path);
-            context = op is OpCode.AddWatch or OpCode.RemoveWatches ? (local, BinaryPrimitives.ReadInt32BigEndian(frame[^4..])) : local;
-        }
-        kind = ephemeral ? PendingKind.Ephemeral : op == OpCode.Delete && context is not null ? PendingKind.MayTouchEphemerals : kind;
+            OpCode.GetData or OpCode.Exists or OpCode.GetChildren2 => frame[^1] != 0 ? new LeavesWatch(op, Encoding.UTF8.GetString(path)) : null,
+            OpCode.AddWatch => new AddsWatch(Encoding.UTF8.GetString(path), (AddWatchMode)KindOf(frame)),
+            OpCode.RemoveWatches => new RemovesWatches(Encoding.UTF8.GetString(path), (WatcherType)KindOf(frame)),
+            OpCode.Delete when link.Book.EphemeralCount > 0 => new Deletes(Encoding.UTF8.GetString(path)),
+            _ => ephemeral ? MakesEphemeral.Instance : null,
+        };
         mount.Counters.CountRequest(write);
-        SendRemote(link, scratch.Written, xid, op, kind, mount, strict, watch, context, write);
+        SendRemote(link, scratch.Written, xid, op, kind, mount, strict, effect, write);
         return true;
     }
 
@@ -509,8 +515,8 @@ public sealed partial class ClientSession : ISoloSession
             return true;
         }
         mount.Counters.CountRequest(write);
-        var kind = write && (scan.MakesEphemerals || link.Ephemerals is { Count: > 0 }) ? PendingKind.MayTouchEphemerals : PendingKind.Forward;
-        SendRemote(link, scratch.Written, xid, op, kind, mount, strict, false, new MultiContext(mounts, operations), write);
+        var effect = new MultiEffect(mounts, operations, write && (scan.MakesEphemerals || link.Book.EphemeralCount > 0), scan.MakesEphemerals);
+        SendRemote(link, scratch.Written, xid, op, PendingKind.Forward, mount, strict, effect, write);
         return true;
     }
 
@@ -524,13 +530,12 @@ public sealed partial class ClientSession : ISoloSession
     }
 
     private void SendRemote(SessionLink link, ReadOnlySpan<byte> frame, int xid, OpCode op, PendingKind kind, Mount mount, bool strict,
-        bool watch, object? context, bool write)
+        ReplyEffect? effect, bool write)
     {
         _lastCluster = link.Cluster;
         ref var pending = ref Enqueue(link, NextSeq(), xid, op, kind);
         pending.Mount = mount;
-        pending.Watch = watch;
-        pending.Context = context;
+        pending.Effect = effect;
         pending.Strict = strict;
         if (strict)
         {
@@ -541,11 +546,7 @@ public sealed partial class ClientSession : ISoloSession
             pending.Covers = link.Server!.BeginWrite();
         }
         Keep(link, ref pending, frame);
-        if (kind == PendingKind.Ephemeral || (context is MultiContext multi && multi.Operations.Any(static o => CreateFlags.IsEphemeral(o.Flags))))
-        {
-            // From now on the znode may exist, whatever becomes of the reply.
-            link.HasStrictEphemerals |= strict;
-        }
+        link.Book.Sent(effect, strict);
         SendRequest(link, frame);
     }
 
@@ -687,23 +688,17 @@ public sealed partial class ClientSession : ISoloSession
     /// </summary>
     private bool TryRecord(SessionLink link, bool strict, out bool failed)
     {
-        failed = false;
-        switch (link.Record)
+        var step = link.Record.Require(strict);
+        if (step == RecordStep.Save)
         {
-            case RecordState.Saved when link.RecordedStrict || !strict:
-                return true;
-            case RecordState.Saving:
-                return false;
-            case RecordState.Failed:
-                link.Record = RecordState.None;
-                failed = true;
-                return false;
+            SaveRecord(link, strict);
         }
-        link.Record = RecordState.Saving;
-        link.RecordedStrict = strict;
-        _host.SaveRecord(AtHome, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, strict));
-        return false;
+        failed = step == RecordStep.Fail;
+        return step == RecordStep.Go;
     }
+
+    private void SaveRecord(SessionLink link, bool strict) =>
+        _host.SaveRecord(AtHome, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, strict));
 
     /// <summary>A record was written, or could not be.</summary>
     public void RecordSaved(int cluster, bool saved)
@@ -712,15 +707,7 @@ public sealed partial class ClientSession : ISoloSession
         {
             return;
         }
-        var link = LinkTo(cluster);
-        if (link.Downgrading)
-        {
-            // Not needed for anything that waits: where it failed the record is merely stricter than it must be.
-            link.Downgrading = false;
-            link.RecordedStrict = !saved;
-            saved = true;
-        }
-        link.Record = saved ? RecordState.Saved : RecordState.Failed;
+        LinkTo(cluster).Record.Written(saved);
         Pump();
     }
 
@@ -758,7 +745,9 @@ public sealed partial class ClientSession : ISoloSession
     /// <summary>The mode or watcher type that a request for watches ends in.</summary>
     private static int KindOf(ReadOnlySpan<byte> frame) => BinaryPrimitives.ReadInt32BigEndian(frame[^4..]);
 
-    /// <summary>Begins a request that is carried out alone: nothing else is outstanding, and nothing else is sent until it is answered.</summary>
+    /// <summary>
+    /// Begins a request that is carried out alone: nothing else is outstanding, and nothing else is sent until it is answered.
+    /// </summary>
     private bool TryBegin(SoloRequest solo)
     {
         foreach (var link in _links)
@@ -1026,85 +1015,12 @@ public sealed partial class ClientSession : ISoloSession
     /// <summary>Step 5 in a mount: rewritten to the client's terms.</summary>
     private void OnRemoteReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
-        Remember(link, pending, header, body);
-        if (pending.Kind is PendingKind.Ephemeral or PendingKind.MayTouchEphemerals && !link.EphemeralsUnknown)
-        {
-            link.HasStrictEphemerals = HasStrict(link);
-        }
+        link.Book.Answered(pending, header.Error, body, _mounts, link.Pending);
         var writer = Scratch();
         var rewriter = new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId);
-        IReadOnlyList<Mount?> mounts = pending.Context is MultiContext multi ? multi.Mounts : [];
+        IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts : [];
         rewriter.Write(pending.Xid, ShownZxid, pending.Op, header.Error, body, pending.Mount, pending.Kind == PendingKind.StripStat, mounts);
         Emit(link, pending.Seq, writer.Written);
-    }
-
-    /// <summary>Keeps the books of watches and ephemeral znodes.</summary>
-    private static void Remember(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
-    {
-        switch (pending.Context)
-        {
-            case string path when pending.Watch:
-                (link.Watches ??= new WatchBook()).AddFromRead(pending.Op, path, header.Error);
-                break;
-            case ValueTuple<string, int> watch when header.Error == ErrorCode.Ok && pending.Op == OpCode.AddWatch:
-                (link.Watches ??= new WatchBook()).Add((AddWatchMode)watch.Item2, watch.Item1);
-                break;
-            case ValueTuple<string, int> watch when header.Error == ErrorCode.Ok:
-                link.Watches?.Remove((WatcherType)watch.Item2, watch.Item1);
-                break;
-            case string when pending.Kind == PendingKind.Ephemeral && header.Error == ErrorCode.Ok:
-                var reader = new JuteReader(body);
-                if (pending.Mount!.ToLocal(reader.ReadString() ?? "") is { } created)
-                {
-                    (link.Ephemerals ??= new(StringComparer.Ordinal)).Add(created);
-                }
-                break;
-            case string path when pending.Kind == PendingKind.MayTouchEphemerals && header.Error == ErrorCode.Ok:
-                Forget(link, path);
-                break;
-            case MultiContext multi when pending.Kind == PendingKind.MayTouchEphemerals && header.Error == ErrorCode.Ok:
-                RememberMulti(link, multi, body);
-                break;
-        }
-    }
-
-    private static void RememberMulti(SessionLink link, MultiContext multi, ReadOnlySpan<byte> body)
-    {
-        var reader = new JuteReader(body);
-        for (var i = 0; i < multi.Operations.Count; i++)
-        {
-            var header = MultiHeader.Read(ref reader);
-            if (reader.Failed || header.Done || header.Type == OpCode.Error)
-            {
-                return;
-            }
-            var (_, path, flags) = multi.Operations[i];
-            switch (header.Type)
-            {
-                case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl:
-                    var created = multi.Mounts[i]?.ToLocal(reader.ReadString() ?? "");
-                    if (header.Type != OpCode.Create)
-                    {
-                        reader.Skip(Stat.WireLength);
-                    }
-                    if (CreateFlags.IsEphemeral(flags) && created is not null)
-                    {
-                        (link.Ephemerals ??= new(StringComparer.Ordinal)).Add(created);
-                    }
-                    break;
-                case OpCode.SetData:
-                    reader.Skip(Stat.WireLength);
-                    break;
-                case OpCode.Delete:
-                    Forget(link, path);
-                    break;
-            }
-        }
-    }
-
-    private static void Forget(SessionLink link, string path)
-    {
-        link.Ephemerals?.Remove(path);
     }
 
     private void OnEvent(SessionLink link, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
@@ -1128,13 +1044,13 @@ public sealed partial class ClientSession : ISoloSession
         }
         var reader = new JuteReader(body);
         var change = WatcherEvent.Read(ref reader);
-        if (reader.Failed || change.Path is null || link.Watches is null)
+        if (reader.Failed || change.Path is null || link.Book.Watches is not { } watches)
         {
             return;
         }
         foreach (var mount in _region.Mounts.Mounts)
         {
-            if (mount.Cluster == link.Cluster && mount.ToLocal(change.Path) is { } local && link.Watches.Fire(change.Type, local))
+            if (mount.Cluster == link.Cluster && mount.ToLocal(change.Path) is { } local && watches.Fire(change.Type, local))
             {
                 var writer = Scratch();
                 (change with { Path = local }).WriteFrame(writer);
@@ -1163,8 +1079,8 @@ public sealed partial class ClientSession : ISoloSession
     }
 
     /// <summary>
-    /// Step 5a, the order of replies: sends a reply or event to the client, or holds it. Replies leave in request order, whatever cluster they come from,
-    /// and nothing of a link overtakes what is held of it.
+    /// Step 5a, the order of replies: sends a reply or event to the client, or holds it. Replies leave in request order, whatever
+    /// cluster they come from, and nothing of a link overtakes what is held of it.
     /// </summary>
     private void Emit(SessionLink? link, long seq, ReadOnlySpan<byte> frame)
     {
@@ -1297,10 +1213,8 @@ public sealed partial class ClientSession : ISoloSession
         }
         if (response.SessionId != link.SessionId)
         {
-            link.Ephemerals = null;
-            link.EphemeralsUnknown = false;
-            link.HasStrictEphemerals = false;
-            link.Record = RecordState.None;
+            link.Book.SessionEnded();
+            link.Record.SessionEnded();
         }
         link.SessionId = response.SessionId;
         link.Password = response.Password;
@@ -1316,12 +1230,12 @@ public sealed partial class ClientSession : ISoloSession
             }
         }
         // First of all: a reply of anything else would tell of changes whose events are still to come.
-        if (link.Watches is { IsEmpty: false } watches)
+        if (link.Book is { HasWatches: true, Watches: { } watches })
         {
-            SendSetWatches(link, watches.ToRequest(link.WatchesUnarmed ? 0 : link.LastZxid, local => _region.Mounts.Find(local)?.ToRemote(local) ?? local),
+            SendSetWatches(link, watches.ToRequest(link.Book.WatchesUnarmed ? 0 : link.LastZxid, local => _region.Mounts.Find(local)?.ToRemote(local) ?? local),
                 PendingKind.Own, static () => { });
         }
-        if (link.EphemeralsUnknown)
+        if (link.Book.IsIncomplete)
         {
             AskForEphemerals(link);
         }
@@ -1339,24 +1253,8 @@ public sealed partial class ClientSession : ISoloSession
                 return;
             }
             var reader = new JuteReader(body.Span);
-            var owned = new HashSet<string>(StringComparer.Ordinal);
-            foreach (var remote in reader.ReadStrings())
-            {
-                owned.UnionWith(_mounts.Mounts.Where(m => m.Cluster == link.Cluster).Select(m => m.ToLocal(remote)).OfType<string>());
-            }
-            link.EphemeralsUnknown = false;
-            if (link.Ephemerals is { } made)
-            {
-                owned.UnionWith(made);
-            }
-            link.Ephemerals = owned;
-            link.HasStrictEphemerals = HasStrict(link);
+            link.Book.Complete(reader.ReadStrings(), link.Cluster, _mounts, link.Pending);
         });
-
-    /// <summary>Whether the session owns, or may soon own, an ephemeral znode in a strict mount of the link's cluster.</summary>
-    private bool HasStrict(SessionLink link) =>
-        link.Ephemerals?.Any(path => _mounts.Find(path) is not { Options.Order: MountOrder.Relaxed }) == true
-        || link.Pending.Any(static (ref p) => p.Strict && (p.Kind == PendingKind.Ephemeral || p.Context is MultiContext));
 
     private void OnHomeAnswered(ConnectResponse response, bool refused, ReadOnlySpan<byte> frame)
     {
@@ -1413,12 +1311,9 @@ public sealed partial class ClientSession : ISoloSession
             var link = LinkTo(record.Cluster);
             link.SessionId = record.SessionId;
             link.Password = record.Password;
-            link.Record = RecordState.Saved;
-            link.RecordedStrict = record.Strict;
-            link.TakenOver = record.Strict;
-            link.HasStrictEphemerals = record.Strict;
+            link.Record.Found(record.Strict);
             // What it owns there is asked for as soon as the link is up.
-            link.EphemeralsUnknown = true;
+            link.Book.TakeOver(record.Strict);
             Open(link);
         }
         TryLetIn();
@@ -1426,7 +1321,7 @@ public sealed partial class ClientSession : ISoloSession
 
     private void TryLetIn()
     {
-        if (_phase == SessionPhase.TakingOver && _links.TrueForAll(l => !l.TakenOver || l.Phase == LinkPhase.Ready))
+        if (_phase == SessionPhase.TakingOver && _links.TrueForAll(l => !l.Record.MustBeTakenOver || l.Phase == LinkPhase.Ready))
         {
             LetIn();
         }
@@ -1444,7 +1339,7 @@ public sealed partial class ClientSession : ISoloSession
     private void OnRemoteSessionExpired(SessionLink link)
     {
         _region.Owners.Remove(link.Cluster, link.SessionId);
-        if (link.HasStrictEphemerals)
+        if (link.Book.OwnsStrict)
         {
             // Its ephemeral znodes there are gone: a client that believes in its locks must not go on. End the whole session.
             var writer = Scratch();
@@ -1463,10 +1358,8 @@ public sealed partial class ClientSession : ISoloSession
             return;
         }
         link.SessionId = 0;
-        link.TakenOver = false;
-        link.Ephemerals = null;
-        link.EphemeralsUnknown = false;
-        link.Record = RecordState.None;
+        link.Book.SessionEnded();
+        link.Record.SessionEnded();
         link.Connection?.Close();
         link.Connection = null;
         link.Phase = LinkPhase.Closed;
@@ -1512,19 +1405,17 @@ public sealed partial class ClientSession : ISoloSession
         {
             return;
         }
-        if (link is { Record: RecordState.Saved, RecordedStrict: true, HasStrictEphemerals: false } && _phase == SessionPhase.Established)
+        if (_phase == SessionPhase.Established && link.Record.TryRelax(link.Book.OwnsStrict))
         {
             // It owns nothing there any more: should it come back by another proxy, it need not wait for this cluster.
-            link.Record = RecordState.Saving;
-            link.Downgrading = true;
-            _host.SaveRecord(AtHome, new RemoteSessionRecord(link.Cluster, link.SessionId, link.Password, false));
+            SaveRecord(link, strict: false);
         }
-        if (link.HasStrictEphemerals)
+        if (link.Book.OwnsStrict)
         {
             Close(CloseReason.RemoteLost, $"the link to {name} was lost ({why}) and the client owns ephemeral znodes there");
             return;
         }
-        if (_phase == SessionPhase.TakingOver && link.TakenOver)
+        if (_phase == SessionPhase.TakingOver && link.Record.MustBeTakenOver)
         {
             Close(CloseReason.RemoteLost, $"the client's session in {name} can't be taken over: {why}");
             return;
@@ -1653,7 +1544,7 @@ public sealed partial class ClientSession : ISoloSession
             }
             foreach (var link in _links)
             {
-                if (link.TakenOver && link.Phase == LinkPhase.Closed && now >= link.RetryAtMs)
+                if (link.Record.MustBeTakenOver && link.Phase == LinkPhase.Closed && now >= link.RetryAtMs)
                 {
                     Open(link);
                 }
@@ -1694,7 +1585,7 @@ public sealed partial class ClientSession : ISoloSession
                     return;
                 }
             }
-            else if (link.Phase == LinkPhase.Closed && now >= link.RetryAtMs && (link.Watches is { IsEmpty: false } || link.Ephemerals is { Count: > 0 }))
+            else if (link.Phase == LinkPhase.Closed && now >= link.RetryAtMs && (link.Book.HasWatches || link.Book.EphemeralCount > 0))
             {
                 Open(link);
             }
@@ -1704,7 +1595,10 @@ public sealed partial class ClientSession : ISoloSession
         Pump();
     }
 
-    /// <summary>A server that took the connection and does not answer is as good as dead: the next one gets its turn while the client still waits.</summary>
+    /// <summary>
+    /// A server that took the connection and does not answer is as good as dead: the next one gets its turn while the client still
+    /// waits.
+    /// </summary>
     private void DropSilentHandshakes(long now)
     {
         var timeout = _timeoutMs > 0 ? _timeoutMs : _connectRequest?.TimeoutMs ?? 0;
@@ -1773,11 +1667,11 @@ public sealed partial class ClientSession : ISoloSession
             }
             foreach (var link in _links)
             {
-                if (link.Cluster != old.Cluster || link.Watches is null)
+                if (link.Cluster != old.Cluster)
                 {
                     continue;
                 }
-                foreach (var path in link.Watches.RemoveUnder(old.Path))
+                foreach (var path in link.Book.Unmounted(old.Path))
                 {
                     // What was watched is no longer there.
                     var writer = Scratch();
@@ -1802,7 +1696,7 @@ public sealed partial class ClientSession : ISoloSession
     private void WatchNewMount(Mount mount)
     {
         var link = LinkTo(mount.Cluster);
-        (link.Watches ??= new WatchBook()).Add(AddWatchMode.PersistentRecursive, mount.Path);
+        link.Book.Watch().Add(AddWatchMode.PersistentRecursive, mount.Path);
         if (link.Phase == LinkPhase.Ready)
         {
             var request = new PathKindRequest(mount.RemotePath, (int)AddWatchMode.PersistentRecursive);
@@ -1865,7 +1759,10 @@ public sealed partial class ClientSession : ISoloSession
         return ref pending;
     }
 
-    /// <summary>Sends a request of the proxy's own; its reply goes to <paramref name="then"/>, with the error ConnectionLoss if the link is lost first.</summary>
+    /// <summary>
+    /// Sends a request of the proxy's own; its reply goes to <paramref name="then"/>, with the error ConnectionLoss if the link is lost
+    /// first.
+    /// </summary>
     private void SendOwn(SessionLink link, int xid, OpCode op, PendingKind kind, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then)
     {
         var writer = Scratch();
@@ -1907,7 +1804,7 @@ public sealed partial class ClientSession : ISoloSession
             var op = batch.Persistent.Length + batch.PersistentRecursive.Length > 0 ? OpCode.SetWatches2 : OpCode.SetWatches;
             SendOwn(link, Xids.SetWatches, op, kind, writer => batch.Write(writer, op), (header, _) =>
             {
-                link.WatchesUnarmed &= !last || header.Error != ErrorCode.Ok;
+                link.Book.WatchesUnarmed &= !last || header.Error != ErrorCode.Ok;
                 then();
             });
         }
@@ -1928,7 +1825,9 @@ public sealed partial class ClientSession : ISoloSession
         SendOn(link, copy);
     }
 
-    /// <summary>The xid under which a server gets a request: replies are matched by their order, and its own xid comes back with the reply.</summary>
+    /// <summary>
+    /// The xid under which a server gets a request: replies are matched by their order, and its own xid comes back with the reply.
+    /// </summary>
     private static int UpstreamXid(int xid) => xid is Xids.Notification or Xids.Ping ? 0 : xid;
 
     private void SendOn(SessionLink link, ReadOnlySpan<byte> frame)
@@ -2008,7 +1907,7 @@ public sealed partial class ClientSession : ISoloSession
             {
                 continue;
             }
-            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && link.Record == RecordState.None)
+            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && link.Record.IsNone)
             {
                 // Nothing hangs on this remote session, and no other proxy can go on with it: end it rather than let it expire.
                 var writer = Scratch();
@@ -2017,7 +1916,7 @@ public sealed partial class ClientSession : ISoloSession
                 writer.EndFrame(mark);
                 connection.Send(writer.Written);
             }
-            if (link.Cluster > 0 && link.Record == RecordState.None)
+            if (link.Cluster > 0 && link.Record.IsNone)
             {
                 // One on record is forgotten when its record goes.
                 _region.Owners.Remove(link.Cluster, link.SessionId);

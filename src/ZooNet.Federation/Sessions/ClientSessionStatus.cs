@@ -35,8 +35,8 @@ public sealed partial class ClientSession
         link.Server?.Address,
         link.SessionId,
         link.Outstanding,
-        link.Watches?.Count ?? 0,
-        link.Ephemerals?.Count ?? 0,
+        link.Book.Watches?.Count ?? 0,
+        link.Book.EphemeralCount,
         link.LastZxid))]);
 
     private string? WaitsFor()
@@ -70,7 +70,7 @@ public sealed partial class ClientSession
         {
             return $"a link to {_region.ClusterNames[link.Cluster]}{what}";
         }
-        if (_head.On is { Record: RecordState.Saving } unrecorded)
+        if (_head.On is { Record.IsBeingWritten: true } unrecorded)
         {
             return $"the record of its session in {_region.ClusterNames[unrecorded.Cluster]}{what}";
         }

@@ -69,7 +69,9 @@ public interface ISessionHost : IBarrierWaiter
     /// </summary>
     void FindRecords(HomeSession session);
 
-    /// <summary>Puts a remote session on record, over what is on record already. Later <see cref="ClientSession.RecordSaved"/> is called.</summary>
+    /// <summary>
+    /// Puts a remote session on record, over what is on record already. Later <see cref="ClientSession.RecordSaved"/> is called.
+    /// </summary>
     void SaveRecord(HomeSession session, RemoteSessionRecord record);
 }
 

@@ -23,9 +23,9 @@ internal enum HeadStep : byte
 internal readonly record struct HeadRead(SessionLink Link, MountCounters Counters, bool Barriers, int LastCluster);
 
 /// <summary>
-/// Step 2b: what a client's first unsent request waits for. It decides by the freshness rule whether a read goes or waits: for a barrier at its
-/// server, for the watermark of home to see further, or for the dates of what was seen elsewhere. Those two are asked once per request, because they
-/// may save the barrier. Sends nothing but barriers; time is handed in. Single owner: its session.
+/// Step 2b: what a client's first unsent request waits for. It decides by the freshness rule whether a read goes or waits: for a
+/// barrier at its server, for the watermark of home to see further, or for the dates of what was seen elsewhere. Those two are asked
+/// once per request, because they may save the barrier. Sends nothing but barriers; time is handed in. Single owner: its session.
 /// </summary>
 /// <param name="region">What the proxy's sessions share.</param>
 /// <param name="waiter">Is told when a barrier is done.</param>
@@ -84,8 +84,8 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     public readonly bool IsOverdue(long nowMs, long limitMs) => On is not null && _sinceMs > 0 && nowMs - _sinceMs > limitMs;
 
     /// <summary>
-    /// A link has come up or gone. A barrier that was made or is under way was for the connection that is gone, and the next may be to another server,
-    /// or one that has lost its state: the read is judged anew.
+    /// A link has come up or gone. A barrier that was made or is under way was for the connection that is gone, and the next may be to
+    /// another server, or one that has lost its state: the read is judged anew.
     /// </summary>
     public void LinkChanged(SessionLink link)
     {
@@ -206,7 +206,9 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         }
     }
 
-    /// <summary>Time has passed: whoever was asked for dates may be slow. The read must not wait for that, and its barrier does not.</summary>
+    /// <summary>
+    /// Time has passed: whoever was asked for dates may be slow. The read must not wait for that, and its barrier does not.
+    /// </summary>
     public void Tick(long nowMs, int timeoutMs)
     {
         if (Dates is { } dates && nowMs - dates.AskedMs > Math.Min(DatesDueMs, timeoutMs / 3))
@@ -258,8 +260,8 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
 }
 
 /// <summary>
-/// The dates that a read waits for: since when has been so what the session saw in other clusters without being told. A round trip to servers near by
-/// may save a barrier far away. Single owner: its session.
+/// The dates that a read waits for: since when has been so what the session saw in other clusters without being told. A round trip to
+/// servers near by may save a barrier far away. Single owner: its session.
 /// </summary>
 internal sealed class DateQuestion
 {

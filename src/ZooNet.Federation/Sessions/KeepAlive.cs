@@ -1,20 +1,21 @@
 namespace ZooNet.Federation.Sessions;
 
 /// <summary>
-/// When a client's sessions must be told that it lives. A client has one session per cluster, and its library pings only when it was silent:
-/// so whatever the client sends, wherever it goes, is a sign of life for all of them. Time is handed in, a verdict comes out. Single owner: its session.
+/// When a client's sessions must be told that it lives. A client has one session per cluster, and its library pings only when it was
+/// silent: so whatever the client sends, wherever it goes, is a sign of life for all of them. Time is handed in, a verdict comes out.
+/// Single owner: its session.
 /// </summary>
 /// <remarks>
-/// The client's own lease is home's: it lives until it has been silent for the timeout that home granted. Each link has a lease too, which runs for the
-/// timeout that its cluster granted from what was last sent on it. A link is due when its lease would end before the client's. Nothing renews a
-/// lease beyond what the client itself has sent, but that it waits for an answer: ZooKeeper's C client does not ping then. It is taken to live for
-/// one more timeout, as long as it is sent signs of life itself; after that it must say so.
+/// The client's own lease is home's: it lives until it has been silent for the timeout that home granted. Each link has a lease too,
+/// which runs for the timeout that its cluster granted from what was last sent on it. A link is due when its lease would end before the
+/// client's. Nothing renews a lease beyond what the client itself has sent, but that it waits for an answer: ZooKeeper's C client does
+/// not ping then. It is taken to live for one more timeout, as long as it is sent signs of life itself; after that it must say so.
 /// </remarks>
 internal struct KeepAlive
 {
     /// <summary>
-    /// A link is told of the client at the latest this part of its timeout after the client was heard. Small enough that a client which falls
-    /// silent keeps each session for almost its whole timeout, large enough that a busy client costs few pings.
+    /// A link is told of the client at the latest this part of its timeout after the client was heard. Small enough that a client which
+    /// falls silent keeps each session for almost its whole timeout, large enough that a busy client costs few pings.
     /// </summary>
     private const int PartOfTimeout = 12;
 
@@ -47,7 +48,8 @@ internal struct KeepAlive
         {
             return true;
         }
-        // A cluster that granted less than home must be told more often than the client is heard, but not so late that its session outlives home's.
+        // A cluster that granted less than home must be told more often than the client is heard, but not so late that its session
+        // outlives home's.
         return since >= grantedMs / 3 && (nowMs + grantedMs <= HeardMs + timeoutMs || (waiting && !IsSilent(nowMs, timeoutMs)));
     }
 
@@ -58,11 +60,14 @@ internal struct KeepAlive
     public readonly bool IsSilent(long nowMs, int forMs) => nowMs - HeardMs > forMs;
 
     /// <summary>
-    /// Whether the client is given up. One that waits gets another timeout: it was told for the last time when the first one ended, and if it
-    /// lives it has tried another server before the second does, since libraries give a server up after two thirds of the timeout.
+    /// Whether the client is given up. One that waits gets another timeout: it was told for the last time when the first one ended, and
+    /// if it lives it has tried another server before the second does, since libraries give a server up after two thirds of the
+    /// timeout.
     /// </summary>
     public readonly bool IsGivenUp(long nowMs, int timeoutMs, bool waiting) => nowMs - HeardMs > (waiting ? 2L * timeoutMs : timeoutMs);
 
-    /// <summary>Whether a client that waits needs a sign of life itself: libraries give a server up after two thirds of the timeout.</summary>
+    /// <summary>
+    /// Whether a client that waits needs a sign of life itself: libraries give a server up after two thirds of the timeout.
+    /// </summary>
     public readonly bool WantsSign(long nowMs, int timeoutMs) => nowMs - ToldMs >= timeoutMs / 4 && !IsSilent(nowMs, timeoutMs);
 }

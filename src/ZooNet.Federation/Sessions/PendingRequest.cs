@@ -13,26 +13,22 @@ internal struct PendingRequest
     /// <summary>The operation as it was sent upstream.</summary>
     public OpCode Op;
     public PendingKind Kind;
-    public bool Watch;
     public bool Strict;
     /// <summary>Whether <see cref="SessionLink.Asked"/> keeps what it asks for.</summary>
     public bool IsKept;
     /// <summary>The mount whose paths the reply is rewritten to; null at home.</summary>
     public Mount? Mount;
-    /// <summary>What the reply changes of what the proxy keeps: the client's path (watches, ephemerals) or a <see cref="MultiContext"/>; else null.</summary>
-    public object? Context;
+    /// <summary>What the reply changes of what the proxy keeps of the client; null if nothing.</summary>
+    public ReplyEffect? Effect;
     /// <summary>Receives the reply of a request of the proxy's own or of one part of a fan-out.</summary>
     public Action<ReplyHeader, ReadOnlyMemory<byte>>? Then;
-    /// <summary>The watermark of home by which all that the request names is private; null where something is not, or none is in use.</summary>
+    /// <summary>
+    /// The watermark of home by which all that the request names is private; null where something is not, or none is in use.
+    /// </summary>
     public IInterestWatermark? PrivateBy;
     /// <summary>Set on a write that serves as a barrier.</summary>
     public BarrierTicket? Covers;
 }
-
-/// <summary>What is remembered of a multi or multiRead in a mounted cluster.</summary>
-/// <param name="Mounts">The mount of each operation.</param>
-/// <param name="Operations">Its operations by the client's paths.</param>
-internal sealed record MultiContext(IReadOnlyList<Mount?> Mounts, IReadOnlyList<(OpCode Op, string Path, int Flags)> Operations);
 
 /// <summary>How a reply is treated.</summary>
 internal enum PendingKind : byte
@@ -41,15 +37,13 @@ internal enum PendingKind : byte
     Forward,
     /// <summary>A getChildren sent as getChildren2: the Stat is cut off.</summary>
     StripStat,
-    /// <summary>A create of an ephemeral znode.</summary>
-    Ephemeral,
-    /// <summary>A delete, or a multi, that may end the life of one's own ephemeral znodes or begin it.</summary>
-    MayTouchEphemerals,
     /// <summary>getData of /zookeeper/config: what the proxy advertises instead.</summary>
     Config,
     /// <summary>A request of the proxy's own: the reply goes to <see cref="PendingRequest.Then"/>.</summary>
     Own,
-    /// <summary>One part of a request that is carried out in several clusters: the reply goes to <see cref="PendingRequest.Then"/>.</summary>
+    /// <summary>
+    /// One part of a request that is carried out in several clusters: the reply goes to <see cref="PendingRequest.Then"/>.
+    /// </summary>
     Part,
     /// <summary>closeSession at home: the connection ends after the reply.</summary>
     Close,

@@ -5,7 +5,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
 
-/// <summary>Turns a remote cluster's reply into the client's terms: paths, owners, and the header's zxid. Pure; bytes in, bytes out.</summary>
+/// <summary>
+/// Turns a remote cluster's reply into the client's terms: paths, owners, and the header's zxid. Pure; bytes in, bytes out.
+/// </summary>
 internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int cluster, long remoteSession, long homeSession)
 {
     /// <summary>Writes the whole frame.</summary>
@@ -16,7 +18,9 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
     /// <param name="body">The remote body.</param>
     /// <param name="mount">Translates paths.</param>
     /// <param name="stripStat">Whether to cut the Stat off the end.</param>
-    /// <param name="mounts">For the operations of a multi, each by its own mount; empty to translate all by <paramref name="mount"/>.</param>
+    /// <param name="mounts">
+    /// For the operations of a multi, each by its own mount; empty to translate all by <paramref name="mount"/>.
+    /// </param>
     public readonly void Write(int xid, long shownZxid, OpCode op, ErrorCode error, ReadOnlySpan<byte> body, Mount? mount, bool stripStat,
         IReadOnlyList<Mount?> mounts)
     {

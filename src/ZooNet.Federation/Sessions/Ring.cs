@@ -1,6 +1,9 @@
 namespace ZooNet.Federation.Sessions;
 
-/// <summary>A first-in-first-out queue of structs in one growing array; handed out by reference, so that nothing is copied or allocated per item.</summary>
+/// <summary>
+/// A first-in-first-out queue of structs in one growing array; handed out by reference, so that nothing is copied or allocated per
+/// item.
+/// </summary>
 internal sealed class Ring<T>(int capacity = 4)
     where T : struct
 {

@@ -46,7 +46,8 @@ public sealed class SessionLink
     internal Ring<PendingRequest> Pending { get; } = new();
 
     /// <summary>
-    /// What reads under way ask for, in order: the path of each, or a whole multiRead. Where a reply does not tell since when, it is what can be asked about.
+    /// What reads under way ask for, in order: the path of each, or a whole multiRead. Where a reply does not tell since when, it is
+    /// what can be asked about.
     /// </summary>
     internal FrameQueue? Asked { get; set; }
 
@@ -56,27 +57,14 @@ public sealed class SessionLink
     /// <summary>Of those, the ones that went through a strict mount.</summary>
     internal int StrictOutstanding { get; set; }
 
-
     /// <summary>Replies and events that must wait for what was asked elsewhere before.</summary>
     internal ReplyLane? Held;
-    internal WatchBook? Watches { get; set; }
 
-    /// <summary>True while watches that the client set on an earlier connection are not known to be armed here.</summary>
-    internal bool WatchesUnarmed { get; set; }
-    internal HashSet<string>? Ephemerals { get; set; }
-    internal bool HasStrictEphemerals { get; set; }
-    /// <summary>True from taking a session over until the cluster has said what it owns.</summary>
-    internal bool EphemeralsUnknown { get; set; }
-    internal RecordState Record { get; set; }
+    /// <summary>What the client has in the cluster.</summary>
+    internal LinkBook Book;
 
-    /// <summary>Whether the record says that the client must not be connected without this session.</summary>
-    internal bool RecordedStrict { get; set; }
-
-    /// <summary>True while the record is being rewritten to say that the client may be connected without this session.</summary>
-    internal bool Downgrading { get; set; }
-
-    /// <summary>True for a remote session that another proxy opened and this one must take over before the client is let in.</summary>
-    internal bool TakenOver { get; set; }
+    /// <summary>Whether its session there is on record at home.</summary>
+    internal RemoteRecord Record;
     internal long LastSentMs { get; set; }
     internal long LastHeardMs { get; set; }
     internal long PingSentMs { get; set; }
@@ -89,15 +77,6 @@ public sealed class SessionLink
 
     /// <summary>True after an event that did not tell its zxid, until a reply of the same server does.</summary>
     internal bool HasUnplacedEvent { get; set; }
-}
-
-/// <summary>Whether the session of a link is on record at home, so that another proxy can take it over.</summary>
-internal enum RecordState : byte
-{
-    None,
-    Saving,
-    Saved,
-    Failed,
 }
 
 /// <summary>A client's session in a remote cluster, as it is put on record: another proxy can go on with it.</summary>

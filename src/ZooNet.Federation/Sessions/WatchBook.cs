@@ -88,7 +88,9 @@ internal sealed class WatchBook
         return wanted || (type != WatchEventType.ChildrenChanged && WatchedFromAbove(path));
     }
 
-    /// <summary>Removes every watch at or under a path; returns those paths of which the client must learn that nothing is there any more.</summary>
+    /// <summary>
+    /// Removes every watch at or under a path; returns those paths of which the client must learn that nothing is there any more.
+    /// </summary>
     public IReadOnlyList<string> RemoveUnder(string root)
     {
         var gone = new SortedSet<string>(StringComparer.Ordinal);

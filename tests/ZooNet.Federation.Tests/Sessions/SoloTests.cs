@@ -46,14 +46,14 @@ public sealed class SoloTests : ISoloSession
         Assert.Equal(["/h"], home.Data);
         Assert.Equal(["/"], home.PersistentRecursive);
         Assert.Equal([_links[1]], _opened);
-        Assert.True(_links[1].WatchesUnarmed);
+        Assert.True(_links[1].Book.WatchesUnarmed);
         Assert.Contains("/", _recursive);
     }
 
     [Fact]
     public void Ephemeral_znodes_are_asked_for_where_the_client_may_have_some_and_not_before_the_server_is_fresh()
     {
-        _links[1].Ephemerals = ["/mnt/e"];
+        _links[1].Book.Own("/mnt/e");
         var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
         solo.Begin(this);
         _isFresh = false;
@@ -73,7 +73,7 @@ public sealed class SoloTests : ISoloSession
     [Fact]
     public void Ephemeral_znodes_that_can_t_be_asked_for_are_not_said_to_be_gone()
     {
-        _links[1].Ephemerals = ["/mnt/e"];
+        _links[1].Book.Own("/mnt/e");
         _links[1].Phase = LinkPhase.Closed;
         var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
         solo.Begin(this);
@@ -106,10 +106,10 @@ public sealed class SoloTests : ISoloSession
         var watch = new PathKindRequest("/", (int)AddWatchMode.PersistentRecursive);
         var add = new SoloWatchBelow(1, OpCode.AddWatch, Request(watch.Write));
         add.Begin(this);
-        Assert.False(_links[1].Watches!.IsEmpty);
+        Assert.False(_links[1].Book.Watches!.IsEmpty);
         var remove = new SoloWatchBelow(2, OpCode.RemoveWatches, Request(w => new PathKindRequest("/", (int)WatcherType.Any).Write(w)));
         remove.Begin(this);
-        Assert.True(_links[1].Watches!.IsEmpty);
+        Assert.True(_links[1].Book.Watches!.IsEmpty);
         Assert.Equal([OpCode.AddWatch, OpCode.RemoveWatches], _asked.Select(a => a.Op));
         Assert.Equal(["/mn"], _recursive);
     }
@@ -117,13 +117,13 @@ public sealed class SoloTests : ISoloSession
     [Fact]
     public void The_end_of_a_session_goes_to_all_its_clusters_before_home()
     {
-        _links[1].HasStrictEphemerals = true;
+        _links[1].Book.Sent(MakesEphemeral.Instance, strict: true);
         _links[1].SessionId = 7;
         var solo = new SoloClose(1, Request(_ => { }));
         solo.Begin(this);
         Assert.Equal((1, OpCode.CloseSession), (_asked[0].Cluster, _asked[0].Op));
         // What it owned there goes with it: losing that link now is no reason to end the client's connection.
-        Assert.False(_links[1].HasStrictEphemerals);
+        Assert.False(_links[1].Book.OwnsStrict);
         Assert.False(solo.MayRun(this));
         _asked[0].Then(new ReplyHeader(0, 1, ErrorCode.Ok), default);
         Assert.True(solo.MayRun(this));
@@ -170,7 +170,7 @@ public sealed class SoloTests : ISoloSession
         var nothing = new SoloClose(1, Request(_ => { }));
         nothing.Begin(this);
         Assert.True(nothing.MayRun(this));
-        _links[1].Ephemerals = ["/mnt/lock"];
+        _links[1].Book.Own("/mnt/lock");
         var owner = new SoloClose(1, Request(_ => { }));
         owner.Begin(this);
         Assert.False(owner.MayRun(this));

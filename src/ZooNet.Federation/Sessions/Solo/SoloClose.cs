@@ -8,7 +8,9 @@ namespace ZooNet.Federation.Sessions.Solo;
 /// </summary>
 internal sealed class SoloClose(int xid, ReadOnlySpan<byte> frame) : SoloRequest(xid, OpCode.CloseSession, frame)
 {
-    /// <summary>How long a close waits for clusters that can't be reached, in milliseconds, but no longer than a third of the client's timeout.</summary>
+    /// <summary>
+    /// How long a close waits for clusters that can't be reached, in milliseconds, but no longer than a third of the client's timeout.
+    /// </summary>
     public const int LongestWaitMs = 5000;
 
     // Sessions that are not known to have ended. A link whose session is another one by now has none of them: its server refused it.
@@ -29,7 +31,7 @@ internal sealed class SoloClose(int xid, ReadOnlySpan<byte> frame) : SoloRequest
             {
                 End(session, link);
             }
-            else if (link.SessionId != 0 && (link.EphemeralsUnknown || link.Ephemerals is { Count: > 0 }))
+            else if (link.SessionId != 0 && link.Book.MayOwnAny)
             {
                 _left.Add((link, link.SessionId));
             }
@@ -63,8 +65,7 @@ internal sealed class SoloClose(int xid, ReadOnlySpan<byte> frame) : SoloRequest
     {
         var sessionId = link.SessionId;
         Waiting++;
-        // Losing the link is no reason any more to end the client's connection: it is going.
-        link.HasStrictEphemerals = false;
+        link.Book.Release();
         session.Ask(link, 0, OpCode.CloseSession, _ => { }, (header, _) =>
         {
             Waiting--;

@@ -2,7 +2,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions.Solo;
 
-/// <summary>The client's ephemeral znodes: those at home, and in each cluster in which it may have some, as fresh as a read there.</summary>
+/// <summary>
+/// The client's ephemeral znodes: those at home, and in each cluster in which it may have some, as fresh as a read there.
+/// </summary>
 internal sealed class SoloEphemerals(int xid, ReadOnlySpan<byte> frame) : SoloRequest(xid, OpCode.GetEphemerals, frame)
 {
     private readonly List<string> _paths = [];
@@ -15,7 +17,7 @@ internal sealed class SoloEphemerals(int xid, ReadOnlySpan<byte> frame) : SoloRe
         _prefix = reader.ReadString() ?? "";
         foreach (var link in session.Links)
         {
-            if (link.Cluster > 0 && (link.EphemeralsUnknown || link.Ephemerals?.Any(IsAsked) == true))
+            if (link.Cluster > 0 && link.Book.MayOwn(IsAsked))
             {
                 Links.Enqueue(link);
             }

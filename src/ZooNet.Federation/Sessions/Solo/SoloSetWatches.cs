@@ -50,9 +50,9 @@ internal sealed class SoloSetWatches(int xid, OpCode op, ReadOnlySpan<byte> fram
 
     private void BeginThere(ISoloSession session, SessionLink link, SetWatchesRequest part)
     {
-        (link.Watches ??= new WatchBook()).AddAll(part.Data, part.Exist, part.Child, part.Persistent, part.PersistentRecursive);
+        link.Book.Watch().AddAll(part.Data, part.Exist, part.Child, part.Persistent, part.PersistentRecursive);
         // They were set on another connection. What that one had shown of this cluster is not known here: a spurious event, not a lost one.
-        link.WatchesUnarmed = true;
+        link.Book.WatchesUnarmed = true;
         if (link.Phase == LinkPhase.Ready)
         {
             Waiting += session.SetWatches(link, part, () => Waiting--);

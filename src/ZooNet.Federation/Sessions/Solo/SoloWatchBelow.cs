@@ -21,11 +21,11 @@ internal sealed class SoloWatchBelow(int xid, OpCode op, ReadOnlySpan<byte> fram
         foreach (var mount in session.Mounts.Below(home))
         {
             var link = session.LinkTo(mount.Cluster);
-            link.Watches ??= new WatchBook();
+            var watches = link.Book.Watch();
             var kind = (int)AddWatchMode.PersistentRecursive;
             if (Op == OpCode.AddWatch)
             {
-                link.Watches.Add(AddWatchMode.PersistentRecursive, mount.Path);
+                watches.Add(AddWatchMode.PersistentRecursive, mount.Path);
             }
             else if (session.Recursive.Any(p => ZnodePath.IsAtOrUnder(mount.Path, p)))
             {
@@ -34,7 +34,7 @@ internal sealed class SoloWatchBelow(int xid, OpCode op, ReadOnlySpan<byte> fram
             else
             {
                 // A server before 3.9 can't take back this kind alone; what it still sends is nobody's and ends here.
-                link.Watches.Remove(WatcherType.PersistentRecursive, mount.Path);
+                watches.Remove(WatcherType.PersistentRecursive, mount.Path);
                 kind = (int)WatcherType.PersistentRecursive;
             }
             if (link.Phase == LinkPhase.Ready)
