@@ -4,7 +4,7 @@
     with_ensemble.py [--servers N] [--observers N] [--tick MS] -- COMMAND [ARG...]
 
 The servers come from Debian's jars (package libzookeeper-java), or are of the release whose class path
-ZOONET_TEST_ZOOKEEPER names. They listen on free ports of 127.0.0.1 and keep
+TEST_ZOOKEEPER names. They listen on free ports of 127.0.0.1 and keep
 everything in a temporary folder, which is removed afterwards. "{}" in the command's arguments stands for
 the connect string of the voters, "{observers}" for that of the observers. The exit code is the command's.
 
@@ -22,7 +22,7 @@ import tempfile
 import time
 
 # zookeeper.jar names its own dependencies in its manifest; slf4j-simple is only there to log to stderr.
-CLASSPATH = os.environ.get("ZOONET_TEST_ZOOKEEPER") or "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
+CLASSPATH = os.environ.get("TEST_ZOOKEEPER") or "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar"
 SUPER_DIGEST = "super:D/InIHSb7yEEbrWz8b9l71RjZJU="  # super:test
 UP_WITHIN_SECONDS = 60
 

@@ -1,7 +1,7 @@
 namespace ZooNet.Integration.Fixtures;
 
 /// <summary>
-/// Debian's ZooKeeper: its jars and whatever else a server needs; or the release whose whole class path ZOONET_TEST_ZOOKEEPER names.
+/// Debian's ZooKeeper: its jars and whatever else a server needs; or the release whose whole class path TEST_ZOOKEEPER names.
 /// </summary>
 public static class JavaZooKeeper
 {
@@ -11,7 +11,7 @@ public static class JavaZooKeeper
         "metrics-core", "snappy-java", "commons-io", "commons-cli", "commons-lang3", "jline"];
 
     /// <summary>The class path.</summary>
-    public static string ClassPath { get; } = Environment.GetEnvironmentVariable("ZOONET_TEST_ZOOKEEPER")
+    public static string ClassPath { get; } = Environment.GetEnvironmentVariable("TEST_ZOOKEEPER")
         ?? string.Join(':', Names.Select(name => $"{Folder}/{name}.jar").Where(File.Exists));
 
     /// <summary>Whether a real ensemble can be started here.</summary>

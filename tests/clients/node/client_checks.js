@@ -189,11 +189,13 @@ const checks = {
   },
 
   async acls_keep_strangers_out() {
+    // exists of a znode that one may not read is refused from 3.8.4 and 3.9.2 on.
+    const unreadable = (error) => error.getCode && error.getCode() === Exception.NO_AUTH;
     const owner = await Session.open(servers, (client) => client.addAuthInfo('digest', Buffer.from('owner:secret')));
     const path = await owner.create(`${root}/acl`, Buffer.from('x'), CreateMode.PERSISTENT, ACL.CREATOR_ALL_ACL);
     const acls = (await call(owner.client, 'getACL', path))[0];
     assert.strictEqual(acls[0].id.scheme, 'digest');
-    await eventually('it is there', () => session.exists(path));
+    await eventually('it is there', () => session.exists(path).catch(unreadable));
     await fails(Exception.NO_AUTH, session.get(path));
     await fails(Exception.NO_AUTH, session.set(path, EMPTY));
     assert.strictEqual((await owner.get(path)).data.toString(), 'x');
