@@ -32,9 +32,9 @@ public sealed record EmbeddedObserverOptions
 public sealed class EmbeddedCluster : IAsyncDisposable
 {
     private readonly Leader _leader;
-    private readonly Listener _listener;
+    private readonly ServerListener _listener;
 
-    private EmbeddedCluster(Leader leader, Listener listener, IReadOnlyList<EmbeddedObserver> observers)
+    private EmbeddedCluster(Leader leader, ServerListener listener, IReadOnlyList<EmbeddedObserver> observers)
     {
         _leader = leader;
         _listener = listener;
@@ -59,10 +59,10 @@ public sealed class EmbeddedCluster : IAsyncDisposable
         }
         var leader = new Leader(options.Leader);
         var observers = new List<EmbeddedObserver>();
-        Listener? listener = null;
+        ServerListener? listener = null;
         try
         {
-            listener = await Listener.StartAsync(leader, cancel).ConfigureAwait(false);
+            listener = await ServerListener.StartAsync(leader, cancel).ConfigureAwait(false);
             foreach (var observer in options.Observers)
             {
                 var own = options.Leader with { Listen = observer.Listen, ServerId = (byte)(options.Leader.ServerId + observers.Count + 1) };
@@ -80,7 +80,7 @@ public sealed class EmbeddedCluster : IAsyncDisposable
     /// <summary>Stops the leader and the observers.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(_leader, _listener, Observers).ConfigureAwait(false);
 
-    private static async Task StopAsync(Leader leader, Listener? listener, IReadOnlyList<EmbeddedObserver> observers)
+    private static async Task StopAsync(Leader leader, ServerListener? listener, IReadOnlyList<EmbeddedObserver> observers)
     {
         leader.Dispose();
         foreach (var observer in observers)
@@ -99,10 +99,10 @@ public sealed class EmbeddedObserver
 {
     private readonly Observer _observer;
     private readonly EmbeddedLeader _leader;
-    private readonly Listener _listener;
+    private readonly ServerListener _listener;
     private readonly StrongBox _delay;
 
-    private EmbeddedObserver(Observer observer, EmbeddedLeader leader, Listener listener, StrongBox delay)
+    private EmbeddedObserver(Observer observer, EmbeddedLeader leader, ServerListener listener, StrongBox delay)
     {
         _observer = observer;
         _leader = leader;
@@ -164,7 +164,7 @@ public sealed class EmbeddedObserver
         {
             observer.Leader = link;
             link.Connect();
-            return new EmbeddedObserver(observer, link, await Listener.StartAsync(observer, cancel).ConfigureAwait(false), box);
+            return new EmbeddedObserver(observer, link, await ServerListener.StartAsync(observer, cancel).ConfigureAwait(false), box);
         }
         catch
         {

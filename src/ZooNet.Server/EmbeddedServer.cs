@@ -10,9 +10,9 @@ namespace ZooNet.Server;
 public sealed class EmbeddedServer : IAsyncDisposable
 {
     private readonly Leader _leader;
-    private readonly Listener _listener;
+    private readonly ServerListener _listener;
 
-    private EmbeddedServer(Leader leader, Listener listener)
+    private EmbeddedServer(Leader leader, ServerListener listener)
     {
         _leader = leader;
         _listener = listener;
@@ -41,7 +41,7 @@ public sealed class EmbeddedServer : IAsyncDisposable
         var leader = new Leader(options ?? new EmbeddedServerOptions());
         try
         {
-            return new EmbeddedServer(leader, await Listener.StartAsync(leader, cancel).ConfigureAwait(false));
+            return new EmbeddedServer(leader, await ServerListener.StartAsync(leader, cancel).ConfigureAwait(false));
         }
         catch
         {

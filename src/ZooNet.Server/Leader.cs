@@ -150,7 +150,7 @@ internal sealed class Leader : Replica, IDisposable
     }
 
     /// <inheritdoc/>
-    protected override void CreateSession(ClientConnection connection)
+    protected override void CreateSession(ServerConnection connection)
     {
         var id = _nextSessionId++;
         _sessions.Add(id, connection.TimeoutMs, this);
@@ -159,14 +159,14 @@ internal sealed class Leader : Replica, IDisposable
     }
 
     /// <inheritdoc/>
-    protected override void Reattach(ClientConnection connection, long sessionId) =>
+    protected override void Reattach(ServerConnection connection, long sessionId) =>
         FinishConnect(connection, TakeOver(this, sessionId, connection.TimeoutMs) ? sessionId : 0);
 
     /// <inheritdoc/>
     protected override void Touch(long sessionId) => _sessions.Touch(sessionId);
 
     /// <inheritdoc/>
-    protected override void SubmitWrite(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
+    protected override void SubmitWrite(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
         if (_sessions.Find(connection.SessionId) is not { } session || session.Owner != this)
         {

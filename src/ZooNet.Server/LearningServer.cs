@@ -15,9 +15,9 @@ public sealed class LearningServer : IAsyncDisposable
 {
     private readonly Observer _observer;
     private readonly Learner _learner;
-    private readonly Listener _listener;
+    private readonly ServerListener _listener;
 
-    private LearningServer(Observer observer, Learner learner, Listener listener)
+    private LearningServer(Observer observer, Learner learner, ServerListener listener)
     {
         _observer = observer;
         _learner = learner;
@@ -92,7 +92,7 @@ public sealed class LearningServer : IAsyncDisposable
         var learner = new Learner(observer, quorum);
         try
         {
-            var listener = await Listener.StartAsync(observer, cancel).ConfigureAwait(false);
+            var listener = await ServerListener.StartAsync(observer, cancel).ConfigureAwait(false);
             learner.Start();
             return new LearningServer(observer, learner, listener);
         }

@@ -23,11 +23,11 @@ internal abstract class Replica
     /// <summary>How long a connection may take to send its connect request; as in ZooKeeper.</summary>
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(10);
 
-    private readonly HashSet<ClientConnection> _connections = [];
-    private readonly Dictionary<long, ClientConnection> _attached = [];
+    private readonly HashSet<ServerConnection> _connections = [];
+    private readonly Dictionary<long, ServerConnection> _attached = [];
     private readonly ReadExecutor _reads;
-    private List<ClientConnection> _withOutput = [];
-    private ClientConnection? _executing;
+    private List<ServerConnection> _withOutput = [];
+    private ServerConnection? _executing;
 
     /// <summary>Of the frames being executed: those with credentials, which do not keep a session alive.</summary>
     private long _noSigns;
@@ -62,10 +62,10 @@ internal abstract class Replica
     public virtual bool IsServing => true;
 
     /// <summary>Connections that are open. Under the gate.</summary>
-    public IReadOnlyCollection<ClientConnection> Connections => _connections;
+    public IReadOnlyCollection<ServerConnection> Connections => _connections;
 
     /// <summary>Connections in session, by session id. Under the gate.</summary>
-    public IReadOnlyDictionary<long, ClientConnection> Attached => _attached;
+    public IReadOnlyDictionary<long, ServerConnection> Attached => _attached;
 
     protected long NowMs => Options.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -77,7 +77,7 @@ internal abstract class Replica
     /// <summary>Serves a connection from its first byte to its end.</summary>
     public async Task ServeAsync(ConnectionContext context)
     {
-        var connection = new ClientConnection(context, this);
+        var connection = new ServerConnection(context, this);
         lock (Gate)
         {
             _connections.Add(connection);
@@ -87,7 +87,7 @@ internal abstract class Replica
 
     /// <summary>Executes the whole requests at the start of a buffer.</summary>
     /// <returns>How many bytes they took.</returns>
-    public int ExecuteBatch(ClientConnection connection, in ReadOnlySequence<byte> buffer, out Task? pause)
+    public int ExecuteBatch(ServerConnection connection, in ReadOnlySequence<byte> buffer, out Task? pause)
     {
         if (buffer.IsSingleSegment)
         {
@@ -109,10 +109,10 @@ internal abstract class Replica
 
     /// <summary>Takes one request that has a header: executes it, or queues it. Under the gate.</summary>
     /// <returns>False where the connection must be closed at once.</returns>
-    public virtual bool Handle(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body) => Execute(connection, header, body);
+    public virtual bool Handle(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body) => Execute(connection, header, body);
 
     /// <summary>Takes the connect request. Under the gate.</summary>
-    public void Connect(ClientConnection connection, ConnectRequest request)
+    public void Connect(ServerConnection connection, ConnectRequest request)
     {
         if (!IsServing || request.LastZxidSeen > Tree.LastZxid || (Options.ReadOnly && request.ReadOnly != true))
         {
@@ -167,7 +167,7 @@ internal abstract class Replica
     public virtual IReadOnlyList<(DateTimeOffset? ExpiresAt, long SessionId)> SessionDeadlines() => [.. Tree.Sessions.Keys.Select(id => ((DateTimeOffset?)null, id))];
 
     /// <summary>The connection is over: its watches and its place as its session's connection go. Under the gate.</summary>
-    public void Detach(ClientConnection connection)
+    public void Detach(ServerConnection connection)
     {
         if (_attached.TryGetValue(connection.SessionId, out var attached) && attached == connection)
         {
@@ -178,10 +178,10 @@ internal abstract class Replica
     }
 
     /// <summary>The connection's read loop has ended. Under the gate.</summary>
-    public void Forget(ClientConnection connection) => _connections.Remove(connection);
+    public void Forget(ServerConnection connection) => _connections.Remove(connection);
 
     /// <summary>Remembers that a connection was written to on another's behalf. Under the gate.</summary>
-    public void HasOutput(ClientConnection connection)
+    public void HasOutput(ServerConnection connection)
     {
         if (connection != _executing)
         {
@@ -192,7 +192,7 @@ internal abstract class Replica
     /// <summary>Sends what was written to connections on another's behalf. Not under the gate.</summary>
     public void FlushOthers()
     {
-        List<ClientConnection> list;
+        List<ServerConnection> list;
         lock (Gate)
         {
             if (_withOutput.Count == 0)
@@ -227,16 +227,16 @@ internal abstract class Replica
     });
 
     /// <summary>Gives the connection a new session; <see cref="FinishConnect"/> follows.</summary>
-    protected abstract void CreateSession(ClientConnection connection);
+    protected abstract void CreateSession(ServerConnection connection);
 
     /// <summary>Gives the connection an existing session if it lives; <see cref="FinishConnect"/> follows.</summary>
-    protected abstract void Reattach(ClientConnection connection, long sessionId);
+    protected abstract void Reattach(ServerConnection connection, long sessionId);
 
     /// <summary>The session has been heard of.</summary>
     protected abstract void Touch(long sessionId);
 
     /// <summary>Executes a write or a closeSession.</summary>
-    protected abstract void SubmitWrite(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body);
+    protected abstract void SubmitWrite(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body);
 
     /// <summary>Closes connections that never connected, or were not heard of for their session's timeout. Under the gate.</summary>
     protected void CloseIdle()
@@ -256,7 +256,7 @@ internal abstract class Replica
     /// <summary>Answers the connect request.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="sessionId">Its session; 0 where it is refused: clients are told so and closed.</param>
-    protected void FinishConnect(ClientConnection connection, long sessionId)
+    protected void FinishConnect(ServerConnection connection, long sessionId)
     {
         if (connection.State == ConnectionState.Closed)
         {
@@ -280,7 +280,7 @@ internal abstract class Replica
     }
 
     /// <summary>Executes one request now.</summary>
-    protected bool Execute(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
+    protected bool Execute(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
         switch (header.Op)
         {
@@ -315,7 +315,7 @@ internal abstract class Replica
     }
 
     /// <summary>Writes the reply to a write.</summary>
-    protected static void ReplyToWrite(ClientConnection connection, RequestHeader header, long zxid, in TxnResult result)
+    protected static void ReplyToWrite(ServerConnection connection, RequestHeader header, long zxid, in TxnResult result)
     {
         if (result.Error != ErrorCode.Ok)
         {
@@ -347,7 +347,7 @@ internal abstract class Replica
     }
 
     /// <summary>Adds the identity of an auth request ahead of its reply; a request that is no good changes nothing.</summary>
-    protected void AddIdentity(ClientConnection connection, ReadOnlySpan<byte> body)
+    protected void AddIdentity(ServerConnection connection, ReadOnlySpan<byte> body)
     {
         var reader = new JuteReader(body);
         var request = AuthRequest.Read(ref reader);
@@ -380,7 +380,7 @@ internal abstract class Replica
         MultiHeader.End.Write(output);
     }
 
-    private int ExecuteBatch(ClientConnection connection, ReadOnlySpan<byte> span, out Task? pause)
+    private int ExecuteBatch(ServerConnection connection, ReadOnlySpan<byte> span, out Task? pause)
     {
         var start = Stopwatch.GetTimestamp();
         lock (Gate)
@@ -404,7 +404,7 @@ internal abstract class Replica
         }
     }
 
-    private bool Authenticate(ClientConnection connection, int xid, ReadOnlySpan<byte> body)
+    private bool Authenticate(ServerConnection connection, int xid, ReadOnlySpan<byte> body)
     {
         var reader = new JuteReader(body);
         var request = AuthRequest.Read(ref reader);
@@ -423,14 +423,14 @@ internal abstract class Replica
         return true;
     }
 
-    private static Identity? IdentityOf(ClientConnection connection, AuthRequest request) => request switch
+    private static Identity? IdentityOf(ServerConnection connection, AuthRequest request) => request switch
     {
         { Scheme: "digest", Credentials: not null } => Identity.OfDigest(request.Credentials),
         { Scheme: "ip" } => connection.Identities[0],
         _ => null,
     };
 
-    private void Add(ClientConnection connection, Identity identity)
+    private void Add(ServerConnection connection, Identity identity)
     {
         if (identity.Scheme == "digest" && identity.Id == Options.SuperDigest)
         {

@@ -37,7 +37,7 @@ internal static class StatusReport
         Sessions = replica.SessionDeadlines(),
         Ephemerals = [.. replica.Tree.Ephemerals.Select(e => (e.Key, (IReadOnlyList<string>)[.. e.Value]))],
         // Of the data watches only, as in ZooKeeper.
-        Watches = [.. replica.Tree.DataWatches.ByPath.Select(w => (w.Path, (IReadOnlyList<long>)[.. w.Watchers.Select(c => ((ClientConnection)c).SessionId)]))],
+        Watches = [.. replica.Tree.DataWatches.ByPath.Select(w => (w.Path, (IReadOnlyList<long>)[.. w.Watchers.Select(c => ((ServerConnection)c).SessionId)]))],
         Configuration = ConfigurationOf(replica.Options),
         Environment =
         [
@@ -50,7 +50,7 @@ internal static class StatusReport
         ],
     };
 
-    private static ConnectionStatus Of(Replica replica, ClientConnection connection) => new()
+    private static ConnectionStatus Of(Replica replica, ServerConnection connection) => new()
     {
         Client = connection.RemoteEndPoint,
         Queued = connection.Waiting.Count,

@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;

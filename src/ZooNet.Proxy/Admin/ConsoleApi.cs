@@ -9,7 +9,6 @@ using Microsoft.Extensions.Hosting;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Downstream;
-using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Proxy.Admin;

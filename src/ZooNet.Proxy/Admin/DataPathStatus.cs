@@ -3,7 +3,6 @@ using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Downstream;
-using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Proxy.Admin;
@@ -50,7 +49,7 @@ internal sealed class DataPathStatus(DataPath path, Func<IReadOnlyList<IPEndPoin
         return [.. links.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new ServerInUse(l.Key, l.Value))];
     }
 
-    private static ConnectionInfo Describe(ClientConnection client)
+    private static ConnectionInfo Describe(DownstreamConnection client)
     {
         lock (client.Gate)
         {

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Control;
-using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Downstream;
 
 namespace ZooNet.Proxy.Admin;
 

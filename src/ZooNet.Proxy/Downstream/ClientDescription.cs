@@ -9,7 +9,7 @@ internal static class ClientDescription
     /// <summary>The client, its links and what it waits for, read in one moment under its lock.</summary>
     /// <param name="client">The connection.</param>
     /// <param name="clusters">Names by ordinal.</param>
-    public static SessionInfo Describe(this ClientConnection client, IReadOnlyList<string> clusters)
+    public static SessionInfo Describe(this DownstreamConnection client, IReadOnlyList<string> clusters)
     {
         lock (client.Gate)
         {

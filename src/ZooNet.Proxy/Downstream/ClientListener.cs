@@ -3,7 +3,6 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Connections;
-using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Transport;
 
 namespace ZooNet.Proxy.Downstream;
@@ -51,7 +50,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         {
             return;
         }
-        var client = new ClientConnection(connection.RemoteEndPoint is { } remote ? $"/{remote}" : "/unknown", path);
+        var client = new DownstreamConnection(connection.RemoteEndPoint is { } remote ? $"/{remote}" : "/unknown", path);
         if (!path.Add(client))
         {
             wire.Close();

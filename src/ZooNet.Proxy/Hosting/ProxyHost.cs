@@ -50,12 +50,16 @@ public sealed class ProxyHost : IAsyncDisposable
         // A body that is no JSON is its sender's error, and no stack of ours; what is ours is logged by AdminApi.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         (configureLogging ?? LogToStandardError)(builder.Logging);
+        builder.Services.AddSingleton<ServerDirectory>();
         builder.Services.AddSingleton<BarrierChannels>();
         builder.Services.AddSingleton(s => new EmbeddedObservers(
             config, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILoggerFactory>()));
         // Before everything that may read through them, and so stopped after it.
         builder.Services.AddHostedService(s => s.GetRequiredService<EmbeddedObservers>());
         builder.Services.AddSingleton<RecordStore>();
+        builder.Services.AddSingleton(s => new LateParts(
+            word => s.GetRequiredService<FourLetterWords>().TryAnswerAsync(word),
+            () => s.GetService<ViewDriver>()?.FirstRouted ?? s.GetRequiredService<MountStore>().FirstRead));
         builder.Services.AddSingleton<DataPath>();
         builder.Services.AddSingleton<ISessionFence>(s => s.GetRequiredService<DataPath>());
         builder.Services.AddSingleton<IRemoteServers>(s => s.GetRequiredService<DataPath>());
@@ -78,7 +82,6 @@ public sealed class ProxyHost : IAsyncDisposable
         _app = builder.Build();
         _app.MapZooNetAdmin();
         var path = Path;
-        path.TableRead = _app.Services.GetService<ViewDriver>()?.FirstRouted ?? _app.Services.GetRequiredService<MountStore>().FirstRead;
         var interest = _app.Services.GetRequiredService<InterestWatch>();
         _app.Services.GetRequiredService<LostHistory>().Lost += (cluster, refusal) =>
         {
@@ -89,8 +92,6 @@ public sealed class ProxyHost : IAsyncDisposable
             }
             path.ForgetCluster(cluster, refusal);
         };
-        var words = _app.Services.GetRequiredService<FourLetterWords>();
-        path.FourLetterWords = words.TryAnswerAsync;
         var metrics = _app.Services.GetRequiredService<ProxyMetrics>();
         _app.Services.GetRequiredService<BarrierChannels>().Completed += (server, elapsed, succeeded) =>
         {

@@ -5,10 +5,9 @@ namespace ZooNet.Proxy.Transport;
 
 /// <summary>
 /// One end of the proxy that speaks frames: the client, or a server. It reads bursts into one buffer, hands them on, and gathers what
-/// is sent until <see cref="Flush"/>: one system call for a burst each way. Everything but the read loop runs under the lock of the
-/// client connection that owns it.
+/// is sent until <see cref="Flush"/>: one system call for a burst each way. Everything but the read loop runs under its owner's lock.
 /// </summary>
-internal abstract class FramePeer(Lock gate)
+internal sealed class FramePeer(IFrameOwner owner)
 {
     /// <summary>The buffer that an idle peer holds. A burst that fills it is read with a larger, pooled one.</summary>
     private const int IdleBuffer = 512;
@@ -35,8 +34,8 @@ internal abstract class FramePeer(Lock gate)
     /// <summary>True once <see cref="Close"/> was called or the connection was lost.</summary>
     public bool IsClosed => _closed;
 
-    /// <summary>Set while the peer is in its owner's list of peers to flush.</summary>
-    public bool IsDirty { get; set; }
+    /// <summary>True from the first byte that was gathered to the next <see cref="Flush"/>.</summary>
+    public bool IsDirty { get; private set; }
 
     /// <summary>Gives the peer its connection.</summary>
     /// <returns>False where it was closed meanwhile; the connection is closed then.</returns>
@@ -51,13 +50,12 @@ internal abstract class FramePeer(Lock gate)
         return true;
     }
 
-    /// <summary>Gathers bytes; copied before it returns.</summary>
-    /// <returns>False where the peer is closed and the bytes go nowhere.</returns>
-    protected bool Gather(ReadOnlySpan<byte> bytes)
+    /// <summary>Gathers bytes; copied before it returns. Those for a closed peer go nowhere.</summary>
+    public void Send(ReadOnlySpan<byte> bytes)
     {
         if (_closed)
         {
-            return false;
+            return;
         }
         if (_out.Length - _outLength < bytes.Length)
         {
@@ -68,7 +66,11 @@ internal abstract class FramePeer(Lock gate)
         }
         bytes.CopyTo(_out.AsSpan(_outLength));
         _outLength += bytes.Length;
-        return true;
+        if (!IsDirty)
+        {
+            IsDirty = true;
+            owner.OnGathered(this);
+        }
     }
 
     /// <summary>Sends what was gathered, with one call where the other end takes it all.</summary>
@@ -146,7 +148,7 @@ internal abstract class FramePeer(Lock gate)
                 }
                 length += received;
                 var full = length == buffer.Length;
-                if (!OnBytes(buffer.AsSpan(0, length), out var consumed, out var needed))
+                if (!owner.OnBytes(buffer.AsSpan(0, length), out var consumed, out var needed))
                 {
                     return;
                 }
@@ -155,10 +157,10 @@ internal abstract class FramePeer(Lock gate)
                 {
                     buffer.AsSpan(consumed, length).CopyTo(buffer);
                 }
-                while (needed == FramesLeft || MustPause)
+                while (needed == FramesLeft || owner.MustPause)
                 {
-                    await WaitAsync();
-                    if (!OnBytes(buffer.AsSpan(0, length), out consumed, out needed))
+                    await owner.WaitAsync();
+                    if (!owner.OnBytes(buffer.AsSpan(0, length), out consumed, out needed))
                     {
                         return;
                     }
@@ -193,34 +195,8 @@ internal abstract class FramePeer(Lock gate)
         {
             Release(buffer, idle);
         }
-        OnEnd(why, lost);
+        owner.OnEnd(why, lost);
     }
-
-    /// <summary>The clock.</summary>
-    protected abstract TimeProvider Time { get; }
-
-    /// <summary>True while nothing more is to be read.</summary>
-    protected abstract bool MustPause { get; }
-
-    /// <summary>Bytes have come; those of the last call that were not consumed are there again.</summary>
-    /// <param name="bytes">All that waits.</param>
-    /// <param name="consumed">How many were taken.</param>
-    /// <param name="needed">
-    /// How many the next frame takes, where that is known; <see cref="FramesLeft"/> if whole frames may be left that must wait.
-    /// </param>
-    /// <returns>False to read no more.</returns>
-    protected abstract bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed);
-
-    /// <summary>Nothing more is read.</summary>
-    /// <param name="why">How the stream ended.</param>
-    /// <param name="lost">False if the other end only finished its own direction, and may still read what is sent.</param>
-    protected abstract void OnEnd(string why, bool lost);
-
-    /// <summary>Completes when <see cref="MustPause"/> may have become false.</summary>
-    protected abstract Task WaitAsync();
-
-    /// <summary>A backlog has been sent.</summary>
-    protected abstract void OnBacklogSent();
 
     private async Task SendRestAsync(Wire wire)
     {
@@ -230,7 +206,7 @@ internal abstract class FramePeer(Lock gate)
             {
                 byte[] batch;
                 int length;
-                lock (gate)
+                lock (owner.Gate)
                 {
                     if (_outLength == 0)
                     {
@@ -258,7 +234,7 @@ internal abstract class FramePeer(Lock gate)
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException or InvalidOperationException or OperationCanceledException)
         {
-            lock (gate)
+            lock (owner.Gate)
             {
                 _sending = false;
                 _closed = true;
@@ -266,7 +242,7 @@ internal abstract class FramePeer(Lock gate)
             }
             wire.Close();
         }
-        OnBacklogSent();
+        owner.OnBacklogSent();
     }
 
     private void Sent()
@@ -286,7 +262,7 @@ internal abstract class FramePeer(Lock gate)
 
     private async Task CloseAfterLingerAsync(Wire wire)
     {
-        await Task.Delay(Linger, Time);
+        await Task.Delay(Linger, owner.Time);
         wire.Close();
     }
 

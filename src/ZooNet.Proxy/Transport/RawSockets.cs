@@ -37,10 +37,10 @@ internal sealed class RawSocketTransport(ILogger<RawSocketTransport> logger)
             socket.Dispose();
             throw e.SocketErrorCode == SocketError.AddressAlreadyInUse ? new AddressInUseException(e.Message, e) : e;
         }
-        return new(new Listener(socket, logger));
+        return new(new RawListener(socket, logger));
     }
 
-    private sealed class Listener(Socket listening, ILogger logger) : IConnectionListener
+    private sealed class RawListener(Socket listening, ILogger logger) : IConnectionListener
     {
         /// <summary>How long nothing is accepted after the process had no descriptor for it.</summary>
         private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);

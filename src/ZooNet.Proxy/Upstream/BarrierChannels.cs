@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
@@ -13,16 +12,11 @@ namespace ZooNet.Proxy.Upstream;
 /// Carries barriers: one session of the proxy's own to each server that is read through, pinned to that server, so that a barrier
 /// refreshes the very server whose reads wait for it. Thread-safe.
 /// </summary>
-public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<BarrierChannels> logger)
+public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDirectory servers, ProxySecret secret, TimeProvider time,
+    ILogger<BarrierChannels> logger)
     : IBarrierTransport, IAsyncDisposable
 {
     private readonly ConcurrentDictionary<UpstreamServer, Lazy<ZooKeeperClient>> _channels = new();
-
-    /// <summary>The region the barriers are for; set once, before the first barrier.</summary>
-    public Region? Region { get; set; }
-
-    /// <summary>Where a server takes connections; set once, before the first barrier. By default its address says so.</summary>
-    public Func<UpstreamServer, IPEndPoint?>? EndPointOf { get; set; }
 
     /// <summary>How long barriers took that succeeded; for the metrics.</summary>
     public event Action<UpstreamServer, TimeSpan, bool>? Completed;
@@ -56,7 +50,7 @@ public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, Time
                 {
                     await client.WaitConnectedAsync(deadline.Token);
                     var zxid = await BarrierAsync(client, deadline.Token);
-                    Region?.Learn(server, zxid);
+                    region.Learn(server, zxid);
                     succeeded = true;
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)
@@ -102,7 +96,7 @@ public sealed class BarrierChannels(ProxyConfig config, ProxySecret secret, Time
 
     private ZooKeeperClient Open(UpstreamServer server)
     {
-        var endpoint = EndPointOf?.Invoke(server) ?? IPEndPoint.Parse(server.Address);
+        var endpoint = servers.EndPointOf(server);
         return new ZooKeeperClient(new ZooKeeperClientOptions
         {
             Servers = [new ServerAddress(endpoint.Address.ToString(), endpoint.Port)],

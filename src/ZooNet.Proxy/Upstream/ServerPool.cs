@@ -40,11 +40,12 @@ public sealed class ServerPool
     /// <param name="region">What is known of all clusters.</param>
     /// <param name="cluster">The cluster.</param>
     /// <param name="barriers">Carries barriers to its servers.</param>
+    /// <param name="directory">Where its servers are entered.</param>
     /// <param name="connectTimeout">How long a server may take to take a connection.</param>
     /// <param name="time">The clock.</param>
     /// <param name="embedded">The proxy's own observer of it, once there is one.</param>
-    public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, TimeSpan connectTimeout, TimeProvider time,
-        Func<EmbeddedObserver?>? embedded = null)
+    public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, ServerDirectory directory, TimeSpan connectTimeout,
+        TimeProvider time, Func<EmbeddedObserver?>? embedded = null)
     {
         _embedded = embedded ?? (static () => null);
         _region = region;
@@ -52,7 +53,12 @@ public sealed class ServerPool
         _connectTimeout = connectTimeout;
         _time = time;
         _names = new HostNames(time);
-        _make = endpoint => new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
+        _make = endpoint =>
+        {
+            var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
+            directory.Add(server, endpoint);
+            return server;
+        };
     }
 
     /// <summary>The servers met so far, with their freshness.</summary>
@@ -106,19 +112,6 @@ public sealed class ServerPool
         {
             return false;
         }
-    }
-
-    /// <summary>Where a server of this pool takes connections; null where it is none of this pool's.</summary>
-    public IPEndPoint? EndPointOf(UpstreamServer server)
-    {
-        foreach (var (endpoint, known) in _servers)
-        {
-            if (known == server)
-            {
-                return endpoint;
-            }
-        }
-        return null;
     }
 
     /// <summary>Connects a link to a server of the cluster.</summary>

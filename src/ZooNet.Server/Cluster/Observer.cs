@@ -105,7 +105,7 @@ internal sealed class Observer : Replica, IDisposable
     public void Dispose() => _ticker.Dispose();
 
     /// <inheritdoc/>
-    public override bool Handle(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
+    public override bool Handle(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
         var forLeader = !Options.ReadOnly && (header.Op.IsWrite() || header.Op is OpCode.Sync or OpCode.CloseSession);
         if (!forLeader && connection.Waiting.Count == 0)
@@ -131,7 +131,7 @@ internal sealed class Observer : Replica, IDisposable
     }
 
     /// <inheritdoc/>
-    protected override void CreateSession(ClientConnection connection)
+    protected override void CreateSession(ServerConnection connection)
     {
         var id = NewSessionId();
         var timeout = connection.TimeoutMs;
@@ -142,7 +142,7 @@ internal sealed class Observer : Replica, IDisposable
     }
 
     /// <inheritdoc/>
-    protected override void Reattach(ClientConnection connection, long sessionId)
+    protected override void Reattach(ServerConnection connection, long sessionId)
     {
         connection.State = ConnectionState.Connecting;
         connection.Pause();
@@ -153,7 +153,7 @@ internal sealed class Observer : Replica, IDisposable
     protected override void Touch(long sessionId) => _touched[sessionId] = Attached.TryGetValue(sessionId, out var connection) ? connection.TimeoutMs : 0;
 
     /// <inheritdoc/>
-    protected override void SubmitWrite(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body) =>
+    protected override void SubmitWrite(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body) =>
         throw new InvalidOperationException("Writes go to the leader.");
 
     private void Apply(in Commit commit)
@@ -211,7 +211,7 @@ internal sealed class Observer : Replica, IDisposable
         }
     }
 
-    private void Attach(ClientConnection connection, long sessionId)
+    private void Attach(ServerConnection connection, long sessionId)
     {
         FinishConnect(connection, sessionId);
         HasOutput(connection);

@@ -11,7 +11,7 @@ namespace ZooNet.Server.Cluster;
 /// <param name="Body">The request's body, copied.</param>
 /// <param name="Identities">Who the client was when it asked.</param>
 /// <param name="ForLeader">True where the leader's answer ends the wait; false for a read that waits in its place.</param>
-internal sealed record WaitingRequest(ClientConnection Connection, RequestHeader Header, byte[] Body, IReadOnlyList<Identity> Identities, bool ForLeader);
+internal sealed record WaitingRequest(ServerConnection Connection, RequestHeader Header, byte[] Body, IReadOnlyList<Identity> Identities, bool ForLeader);
 
 /// <summary>What a leader tells an observer.</summary>
 /// <param name="Header">The transaction's header.</param>

@@ -11,7 +11,7 @@ namespace ZooNet.Server.Requests;
 internal sealed class ReadExecutor(DataTree tree)
 {
     /// <summary>Executes one request and writes its reply to the connection's output.</summary>
-    public void Execute(ClientConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
+    public void Execute(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
         var reader = new JuteReader(body);
         switch (header.Op)
@@ -60,7 +60,7 @@ internal sealed class ReadExecutor(DataTree tree)
         }
     }
 
-    private void Exists(ClientConnection connection, int xid, ref JuteReader reader)
+    private void Exists(ServerConnection connection, int xid, ref JuteReader reader)
     {
         var path = reader.ReadBytes(out var isNull);
         var watch = reader.ReadBool();
@@ -89,7 +89,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void GetData(ClientConnection connection, int xid, ref JuteReader reader)
+    private void GetData(ServerConnection connection, int xid, ref JuteReader reader)
     {
         if (Readable(connection, xid, ref reader, Permissions.Read, out var path, out var watch) is not { } node)
         {
@@ -105,7 +105,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void GetChildren(ClientConnection connection, RequestHeader header, ref JuteReader reader)
+    private void GetChildren(ServerConnection connection, RequestHeader header, ref JuteReader reader)
     {
         if (Readable(connection, header.Xid, ref reader, Permissions.Read, out var path, out var watch) is not { } node)
         {
@@ -124,7 +124,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void GetAcl(ClientConnection connection, int xid, ref JuteReader reader)
+    private void GetAcl(ServerConnection connection, int xid, ref JuteReader reader)
     {
         var path = reader.ReadBytes(out var isNull);
         if (reader.Failed || isNull)
@@ -149,7 +149,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void Sync(ClientConnection connection, int xid, ref JuteReader reader)
+    private void Sync(ServerConnection connection, int xid, ref JuteReader reader)
     {
         // The path is echoed and never looked at.
         var path = reader.ReadString();
@@ -163,7 +163,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void MultiRead(ClientConnection connection, int xid, ref JuteReader reader)
+    private void MultiRead(ServerConnection connection, int xid, ref JuteReader reader)
     {
         if (!MultiReader.TryRead(ref reader, out var operations) || !operations.TrueForAll(o => o is { IsRead: true, Path: not null }))
         {
@@ -199,7 +199,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void SetWatches(ClientConnection connection, RequestHeader header, ref JuteReader reader)
+    private void SetWatches(ServerConnection connection, RequestHeader header, ref JuteReader reader)
     {
         var request = SetWatchesRequest.Read(ref reader, header.Op);
         if (reader.Failed)
@@ -211,7 +211,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.Reply(header.Xid, tree.LastZxid, ErrorCode.Ok);
     }
 
-    private void AddWatch(ClientConnection connection, int xid, ref JuteReader reader)
+    private void AddWatch(ServerConnection connection, int xid, ref JuteReader reader)
     {
         var request = PathKindRequest.Read(ref reader);
         if (reader.Failed || request.Path is null || request.Kind is not ((int)AddWatchMode.Persistent or (int)AddWatchMode.PersistentRecursive))
@@ -227,7 +227,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void CheckOrRemoveWatches(ClientConnection connection, RequestHeader header, ref JuteReader reader)
+    private void CheckOrRemoveWatches(ServerConnection connection, RequestHeader header, ref JuteReader reader)
     {
         var request = PathKindRequest.Read(ref reader);
         if (reader.Failed || request.Path is null || request.Kind is < (int)WatcherType.Children or > (int)WatcherType.Any)
@@ -250,7 +250,7 @@ internal sealed class ReadExecutor(DataTree tree)
             op == OpCode.RemoveWatches ? table.Remove(path, watcher) : table.Contains(path, watcher);
     }
 
-    private void GetEphemerals(ClientConnection connection, int xid, ref JuteReader reader)
+    private void GetEphemerals(ServerConnection connection, int xid, ref JuteReader reader)
     {
         var prefix = reader.ReadString();
         if (reader.Failed)
@@ -266,7 +266,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void GetAllChildrenNumber(ClientConnection connection, int xid, ref JuteReader reader)
+    private void GetAllChildrenNumber(ServerConnection connection, int xid, ref JuteReader reader)
     {
         var path = reader.ReadString();
         if (reader.Failed || path is null)
@@ -289,7 +289,7 @@ internal sealed class ReadExecutor(DataTree tree)
         connection.EndReply();
     }
 
-    private void WhoAmI(ClientConnection connection, int xid)
+    private void WhoAmI(ServerConnection connection, int xid)
     {
         var output = connection.BeginReply(xid, tree.LastZxid);
         output.WriteInt(connection.Identities.Count);
@@ -302,7 +302,7 @@ internal sealed class ReadExecutor(DataTree tree)
     }
 
     /// <summary>Reads {path, watch} and finds the znode; replies and returns null where it can't be read.</summary>
-    private Znode? Readable(ClientConnection connection, int xid, ref JuteReader reader, int permission, out ReadOnlySpan<byte> path, out bool watch)
+    private Znode? Readable(ServerConnection connection, int xid, ref JuteReader reader, int permission, out ReadOnlySpan<byte> path, out bool watch)
     {
         path = reader.ReadBytes(out var isNull);
         watch = reader.ReadBool();

@@ -51,7 +51,16 @@ public sealed class FramePeerTests
     public void What_is_gathered_while_it_is_sent_leaves_with_the_next_flush()
     {
         Peer? peer = null;
-        var wire = new ScriptedWire { OnSend = sent => sent.Length == 3 && peer!.Send([4]) };
+        var wire = new ScriptedWire
+        {
+            OnSend = sent =>
+        {
+            if (sent.Length == 3)
+            {
+                peer!.Send([4]);
+            }
+        }
+        };
         peer = new Peer(_ => (0, 0));
         peer.Attach(wire);
         peer.Send([1, 2, 3]);
@@ -63,32 +72,121 @@ public sealed class FramePeerTests
         Assert.Equal([1, 2, 3, 4], wire.Sent);
     }
 
-    private sealed class Peer(Func<byte[], (int Consumed, int Needed)> take) : FramePeer(new Lock())
+    [Fact]
+    public void Its_owner_is_told_of_the_first_bytes_of_a_burst_only()
     {
+        var peer = new Peer(_ => (0, 0));
+        peer.Attach(new ScriptedWire());
+
+        peer.Send([1]);
+        peer.Send([2]);
+        Assert.Equal(1, peer.Gathered);
+        peer.Flush();
+        peer.Send([3]);
+
+        Assert.Equal(2, peer.Gathered);
+    }
+
+    [Fact]
+    public async Task What_the_other_end_does_not_take_at_once_follows_in_order_and_closing_waits_for_it()
+    {
+        var wire = new ScriptedWire { Takes = 1 };
+        var peer = new Peer(_ => (0, 0));
+        peer.Attach(wire);
+        peer.Send([1, 2, 3]);
+        peer.Flush();
+        peer.Send([4]);
+        peer.Flush();
+        Assert.Equal([1], wire.Sent);
+
+        peer.Close();
+        Assert.False(wire.IsClosed);
+        wire.Rest.SetResult();
+        await peer.BacklogSent.Task;
+
+        Assert.Equal([1, 2, 3, 4], wire.Sent);
+        Assert.True(wire.IsClosed);
+    }
+
+    [Fact]
+    public void A_lost_connection_is_closed_and_what_is_sent_afterwards_goes_nowhere()
+    {
+        var wire = new ScriptedWire { Takes = -1 };
+        var peer = new Peer(_ => (0, 0));
+        peer.Attach(wire);
+        peer.Send([1]);
+
+        peer.Flush();
+        peer.Send([2]);
+
+        Assert.True(peer.IsClosed && wire.IsClosed);
+        Assert.Equal(0, peer.Backlog);
+    }
+
+    [Fact]
+    public void A_connection_that_comes_after_the_end_is_closed_at_once()
+    {
+        var wire = new ScriptedWire();
+        var peer = new Peer(_ => (0, 0));
+        peer.Close();
+
+        Assert.False(peer.Attach(wire));
+        Assert.True(wire.IsClosed);
+    }
+
+    private sealed class Peer : IFrameOwner
+    {
+        private readonly Func<byte[], (int Consumed, int Needed)> _take;
+        private readonly FramePeer _peer;
+
+        public Peer(Func<byte[], (int Consumed, int Needed)> take)
+        {
+            _take = take;
+            _peer = new FramePeer(this);
+        }
+
         public List<int> Offered { get; } = [];
 
         public bool EndedInTheMiddle { get; private set; }
 
-        protected override TimeProvider Time => TimeProvider.System;
+        public TimeProvider Time => TimeProvider.System;
 
-        protected override bool MustPause => false;
+        public Lock Gate { get; } = new();
 
-        public bool Send(ReadOnlySpan<byte> bytes) => Gather(bytes);
+        public bool MustPause => false;
 
-        protected override bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
+        public int Backlog => _peer.Backlog;
+
+        public int Gathered { get; private set; }
+
+        public bool IsClosed => _peer.IsClosed;
+
+        public bool Attach(Wire wire) => _peer.Attach(wire);
+
+        public Task ReadAsync() => _peer.ReadAsync();
+
+        public void Send(ReadOnlySpan<byte> bytes) => _peer.Send(bytes);
+
+        public void Flush() => _peer.Flush();
+
+        public void Close() => _peer.Close();
+
+        public void OnGathered(FramePeer peer) => Gathered++;
+
+        public bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
         {
             Offered.Add(bytes.Length);
-            (consumed, needed) = take(bytes.ToArray());
+            (consumed, needed) = _take(bytes.ToArray());
             return true;
         }
 
-        protected override void OnEnd(string why, bool lost) => EndedInTheMiddle = why.Contains("middle", StringComparison.Ordinal);
+        public void OnEnd(string why, bool lost) => EndedInTheMiddle = why.Contains("middle", StringComparison.Ordinal);
 
-        protected override Task WaitAsync() => Task.CompletedTask;
+        public Task WaitAsync() => Task.CompletedTask;
 
-        protected override void OnBacklogSent()
-        {
-        }
+        public TaskCompletionSource BacklogSent { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void OnBacklogSent() => BacklogSent.SetResult();
     }
 
     /// <summary>Gives the bytes of a script and then the end.</summary>
@@ -99,7 +197,14 @@ public sealed class FramePeerTests
 
         public List<byte> Sent { get; } = [];
 
-        public Func<byte[], bool> OnSend { get; init; } = _ => true;
+        public Action<byte[]> OnSend { get; init; } = _ => { };
+
+        /// <summary>How much a call takes; -1 if the connection is lost.</summary>
+        public int Takes { get; init; } = int.MaxValue;
+
+        public TaskCompletionSource Rest { get; } = new();
+
+        public bool IsClosed { get; private set; }
 
         public override ValueTask<int> ReceiveAsync(Memory<byte> buffer)
         {
@@ -121,15 +226,22 @@ public sealed class FramePeerTests
 
         public override int TrySend(ReadOnlySpan<byte> bytes)
         {
-            Sent.AddRange(bytes);
+            if (Takes < 0)
+            {
+                return -1;
+            }
+            var taken = Math.Min(bytes.Length, Takes);
+            Sent.AddRange(bytes[..taken]);
             OnSend(bytes.ToArray());
-            return bytes.Length;
+            return taken;
         }
 
-        public override Task SendAsync(ReadOnlyMemory<byte> bytes) => throw new NotSupportedException();
-
-        public override void Close()
+        public override async Task SendAsync(ReadOnlyMemory<byte> bytes)
         {
+            await Rest.Task;
+            Sent.AddRange(bytes.Span);
         }
+
+        public override void Close() => IsClosed = true;
     }
 }

@@ -68,6 +68,6 @@ public sealed class ServerPoolTests : IBarrierTransport
     private ServerPool Pool(params TcpListener[] servers)
     {
         var addresses = servers.Select(s => new HostPort("127.0.0.1", ((IPEndPoint)s.LocalEndpoint).Port)).ToList();
-        return new ServerPool(_region, new ClusterConfig("eu", 1, [], addresses), this, TimeSpan.FromSeconds(5), _time);
+        return new ServerPool(_region, new ClusterConfig("eu", 1, [], addresses), this, new ServerDirectory(), TimeSpan.FromSeconds(5), _time);
     }
 }

@@ -7,18 +7,18 @@ using Microsoft.Extensions.Options;
 namespace ZooNet.Server.Connections;
 
 /// <summary>Accepts connections for one replica, on Kestrel's socket transport.</summary>
-internal sealed class Listener : IAsyncDisposable
+internal sealed class ServerListener : IAsyncDisposable
 {
     private readonly IConnectionListener _listener;
     private readonly Replica _replica;
     private readonly ILogger _logger;
     private readonly Task _accepting;
 
-    private Listener(IConnectionListener listener, Replica replica)
+    private ServerListener(IConnectionListener listener, Replica replica)
     {
         _listener = listener;
         _replica = replica;
-        _logger = replica.Options.Logging.CreateLogger<Listener>();
+        _logger = replica.Options.Logging.CreateLogger<ServerListener>();
         Address = (IPEndPoint)listener.EndPoint;
         replica.ListensAt(Address);
         _accepting = AcceptAsync();
@@ -29,7 +29,7 @@ internal sealed class Listener : IAsyncDisposable
 
     /// <summary>Listens.</summary>
     /// <exception cref="IOException">The address can't be listened on; the message says which and why.</exception>
-    public static async Task<Listener> StartAsync(Replica replica, CancellationToken cancel)
+    public static async Task<ServerListener> StartAsync(Replica replica, CancellationToken cancel)
     {
         var options = replica.Options;
         var transport = new SocketTransportFactory(
@@ -38,7 +38,7 @@ internal sealed class Listener : IAsyncDisposable
             options.Logging);
         try
         {
-            return new Listener(await transport.BindAsync(options.Listen, cancel).ConfigureAwait(false), replica);
+            return new ServerListener(await transport.BindAsync(options.Listen, cancel).ConfigureAwait(false), replica);
         }
         catch (AddressInUseException e)
         {

@@ -14,7 +14,7 @@ namespace ZooNet.Proxy.Downstream;
 /// One client's connection with all its links: frames are handed to the session one at a time under <see cref="Gate"/>, and what the
 /// session asks for is sent once per burst. The lock is this connection's own; sessions share none.
 /// </summary>
-internal sealed class ClientConnection : ISessionHost
+internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
 {
     /// <summary>Bytes for a slow client beyond which its links are read no more.</summary>
     private const int SlowClientBytes = 256 * 1024;
@@ -26,7 +26,7 @@ internal sealed class ClientConnection : ISessionHost
     private const int EndedClientMs = 30_000;
 
     private readonly DataPath _path;
-    private readonly DownstreamPeer _client;
+    private readonly FramePeer _client;
     private readonly List<FramePeer> _dirty = new(2);
     private CancellationTokenSource? _closed;
     private TaskCompletionSource? _clientReady;
@@ -48,12 +48,12 @@ internal sealed class ClientConnection : ISessionHost
     private bool _isClosed;
     private bool _draining;
 
-    public ClientConnection(string address, DataPath path)
+    public DownstreamConnection(string address, DataPath path)
     {
         _path = path;
         Address = address;
         Gate = new Lock();
-        _client = new DownstreamPeer(this);
+        _client = new FramePeer(this);
         _now = path.NowMs;
         Established = path.Time.GetUtcNow();
         Session = new ClientSession(path.Region, this);
@@ -92,7 +92,7 @@ internal sealed class ClientConnection : ISessionHost
     public bool IsClientSlow => _client.Backlog > SlowClientBytes && !_isClosed;
 
     /// <summary>True while nothing more is to be read from the client.</summary>
-    public bool MustPauseClient => (!Session.WantsClientFrames || _draining || _slowLinks > 0) && !_isClosed;
+    public bool MustPause => (!Session.WantsClientFrames || _draining || _slowLinks > 0) && !_isClosed;
 
     /// <summary>True when the connection needs <see cref="Tick"/>.</summary>
     public bool NeedsTicks => _ended is not null || Session.NeedsTicks;
@@ -129,7 +129,7 @@ internal sealed class ClientConnection : ISessionHost
     }
 
     /// <summary>Step 1: bytes from the client; each whole frame goes to the session.</summary>
-    public bool OnClientBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
+    public bool OnBytes(ReadOnlySpan<byte> bytes, out int consumed, out int needed)
     {
         lock (Gate)
         {
@@ -163,7 +163,7 @@ internal sealed class ClientConnection : ISessionHost
     /// <summary>Nothing more comes from the client.</summary>
     /// <param name="why">How the stream ended.</param>
     /// <param name="lost">True if the connection is lost, so that nothing can be sent either. Else the client may still read.</param>
-    public void OnClientEnd(string why, bool lost)
+    public void OnEnd(string why, bool lost)
     {
         lock (Gate)
         {
@@ -206,14 +206,10 @@ internal sealed class ClientConnection : ISessionHost
                 return true;
             }
         }
-        if (_path.FourLetterWords is not { } words)
-        {
-            return true;
-        }
         var word = Encoding.ASCII.GetString(bytes[..4]);
         _answering = true;
         // Not under this lock: the answer looks at the other connections, under theirs.
-        _ = Task.Run(async () => Answer(await words(word)));
+        _ = Task.Run(async () => Answer(await _path.Late.AnswerWord(word)));
         return false;
     }
 
@@ -303,7 +299,7 @@ internal sealed class ClientConnection : ISessionHost
     // ------------------------------------------------------------ back-pressure
 
     /// <summary>Waits until the session takes frames again.</summary>
-    public Task WaitForSessionAsync() => WaitWhileAsync(static c => c.MustPauseClient, ref _sessionReady);
+    public Task WaitAsync() => WaitWhileAsync(static c => c.MustPause, ref _sessionReady);
 
     /// <summary>Waits until the client has taken what is queued for it.</summary>
     public Task WaitForClientAsync() => WaitWhileAsync(static c => c.IsClientSlow, ref _clientReady);
@@ -319,7 +315,7 @@ internal sealed class ClientConnection : ISessionHost
         }
     }
 
-    private Task WaitWhileAsync(Func<ClientConnection, bool> condition, ref TaskCompletionSource? ready)
+    private Task WaitWhileAsync(Func<DownstreamConnection, bool> condition, ref TaskCompletionSource? ready)
     {
         lock (Gate)
         {
@@ -346,7 +342,7 @@ internal sealed class ClientConnection : ISessionHost
 
     private void Wake()
     {
-        if (_sessionReady is { } session && !MustPauseClient)
+        if (_sessionReady is { } session && !MustPause)
         {
             _sessionReady = null;
             session.TrySetResult();
@@ -410,7 +406,7 @@ internal sealed class ClientConnection : ISessionHost
         try
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
-            await _path.TableRead.WaitAsync(cancellationToken);
+            await _path.Late.TableRead().WaitAsync(cancellationToken);
             var (wire, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
             if (!Attach(connection, wire, server))
             {
@@ -430,8 +426,7 @@ internal sealed class ClientConnection : ISessionHost
         lock (Gate)
         {
             _now = _path.NowMs;
-            connection.Server = server;
-            if (!connection.Attach(wire))
+            if (!connection.Attach(wire, server))
             {
                 return false;
             }
@@ -596,14 +591,7 @@ internal sealed class ClientConnection : ISessionHost
     // ------------------------------------------------------------ sending
 
     /// <summary>A peer has something to send when the event is over.</summary>
-    public void MarkDirty(FramePeer peer)
-    {
-        if (!peer.IsDirty)
-        {
-            peer.IsDirty = true;
-            _dirty.Add(peer);
-        }
-    }
+    public void OnGathered(FramePeer peer) => _dirty.Add(peer);
 
     /// <summary>Step 6: everything that this event queued leaves, with one call for each side.</summary>
     private void FlushAll()

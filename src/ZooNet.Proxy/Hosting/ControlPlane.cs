@@ -5,9 +5,10 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Views;
 
-namespace ZooNet.Proxy.Control;
+namespace ZooNet.Proxy.Hosting;
 
 /// <summary>
 /// Starts the control plane with the host, and stops it after the data path: hosted services stop in the reverse of the order in

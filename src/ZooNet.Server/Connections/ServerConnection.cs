@@ -14,7 +14,7 @@ namespace ZooNet.Server.Connections;
 /// appended to <see cref="_output"/>, also under the gate, and sent outside it by one sender at a time. So the order on the
 /// wire is the order in which things happened.
 /// </summary>
-internal sealed class ClientConnection : IWatcher
+internal sealed class ServerConnection : IWatcher
 {
     /// <summary>Replies beyond this many bytes stop the reading of further requests until the client takes them.</summary>
     private const int OutputHighWater = 1 << 20;
@@ -31,7 +31,7 @@ internal sealed class ClientConnection : IWatcher
     private TaskCompletionSource? _quiet;
     private int _frame;
 
-    public ClientConnection(ConnectionContext context, Replica replica)
+    public ServerConnection(ConnectionContext context, Replica replica)
     {
         _context = context;
         _replica = replica;

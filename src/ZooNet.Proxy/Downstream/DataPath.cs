@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Configuration;
-using ZooNet.Proxy.Downstream;
+using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 using ZooNet.Proxy.Views;
 
-namespace ZooNet.Proxy.Hosting;
+namespace ZooNet.Proxy.Downstream;
 
 /// <summary>
 /// The proxy's data path: the client connections, the servers they are linked to, and what they share. Thread-safe.
@@ -22,8 +22,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly ProxyConfig _config;
-    private readonly ConcurrentDictionary<ClientConnection, byte> _clients = new();
-    private readonly ConcurrentDictionary<long, ClientConnection> _holders = new();
+    private readonly ConcurrentDictionary<DownstreamConnection, byte> _clients = new();
+    private readonly ConcurrentDictionary<long, DownstreamConnection> _holders = new();
     private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
     private readonly LogLimit _logLimit;
     private readonly LogLimit _refusals;
@@ -32,8 +32,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private volatile bool _draining;
 
     /// <summary>Makes the data path of a configuration.</summary>
-    public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, RecordStore records, TimeProvider time,
-        ILogger<DataPath> logger, EmbeddedObservers observers)
+    public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, ServerDirectory directory, RecordStore records,
+        TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late)
     {
         _config = config;
         Region = region;
@@ -41,10 +41,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Records = records;
         Time = time;
         Log = logger;
-        barriers.Region = region;
+        Late = late;
         Pools = [.. config.Clusters.Select(c =>
-            new ServerPool(region, c, barriers, config.ConnectTimeout, time, () => observers.Of(c.Ordinal)))];
-        barriers.EndPointOf = server => Pools[server.Cluster].EndPointOf(server);
+            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal)))];
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;
@@ -66,14 +65,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <summary>The servers of each cluster, by ordinal.</summary>
     public IReadOnlyList<ServerPool> Pools { get; }
 
-    /// <summary>Answers a four-letter word; null for a word it does not know.</summary>
-    public Func<string, Task<string?>>? FourLetterWords { get; set; }
-
     /// <summary>What is counted of the client side.</summary>
     public TrafficCounters Traffic { get; }
-
-    /// <summary>Completes when the mount table has been read: before, a mount point would read as the empty znode that stands for it.</summary>
-    public Task TableRead { get; set; } = Task.CompletedTask;
 
     /// <summary>True once no more clients are accepted.</summary>
     public bool IsDraining => _draining;
@@ -82,21 +75,22 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     public int ClientCount => _clients.Count;
 
     internal ConnectionLimits Limits { get; }
+    internal LateParts Late { get; }
     internal RecordStore Records { get; }
     internal TimeProvider Time { get; }
     internal ILogger Log { get; }
     internal int MaxReply { get; }
     internal long NowMs => Time.GetTimestamp() / (Time.TimestampFrequency / 1000);
-    internal IEnumerable<ClientConnection> Clients => _clients.Keys;
+    internal IEnumerable<DownstreamConnection> Clients => _clients.Keys;
 
     /// <summary>How many connections were closed for a reason.</summary>
     public long Closed(CloseReason reason) => Volatile.Read(ref _closes[(int)reason]);
 
     /// <summary>A client's connection is closed: counts it, and logs it unless there are too many of its kind.</summary>
-    internal void LogClosed(ClientConnection client, CloseReason reason, string detail)
+    internal void LogClosed(DownstreamConnection client, CloseReason reason, string detail)
     {
         Interlocked.Increment(ref _closes[(int)reason]);
-        if (!LogMessages.IsLoud(reason))
+        if (!Hosting.LogMessages.IsLoud(reason))
         {
             Log.ClientClosedQuietly(client.Address, client.Session.SessionId, reason, detail);
         }
@@ -131,7 +125,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         return false;
     }
 
-    internal bool Add(ClientConnection client)
+    internal bool Add(DownstreamConnection client)
     {
         _clients.TryAdd(client, 0);
         if (_draining)
@@ -147,9 +141,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// Home has let this client into a session. Whoever held it here before loses its connection, as it would on a server: else two
     /// connections would share the session, and the older one's client would never notice.
     /// </summary>
-    internal void Hold(ClientConnection client)
+    internal void Hold(DownstreamConnection client)
     {
-        ClientConnection? before = null;
+        DownstreamConnection? before = null;
         _holders.AddOrUpdate(client.HeldSession, client, (_, holder) =>
         {
             before = holder;
@@ -162,7 +156,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
     }
 
-    internal void Remove(ClientConnection client)
+    internal void Remove(DownstreamConnection client)
     {
         _holders.TryRemove(KeyValuePair.Create(client.HeldSession, client));
         if (_clients.TryRemove(client, out _))
@@ -212,7 +206,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <inheritdoc/>
     public async Task RequestsAnsweredAsync(CancellationToken cancellationToken)
     {
-        var waiting = new List<(ClientConnection Client, long Submitted)>();
+        var waiting = new List<(DownstreamConnection Client, long Submitted)>();
         foreach (var client in _clients.Keys)
         {
             // Under its lock: a request that is being routed at this moment has been counted when we get it.
