@@ -50,7 +50,9 @@ public sealed class Coupling : ICoupling
     public bool SameAs(Coupling? other) => other is not null && Kind == other.Kind && AllowsWatermark == other.AllowsWatermark
         && _coupledTo.AsSpan().SequenceEqual(other._coupledTo) && Clusters.SequenceEqual(other.Clusters, StringComparer.Ordinal);
 
-    /// <summary>Why a read of <paramref name="read"/> does or does not wait for news of <paramref name="learned"/>, for an operator.</summary>
+    /// <summary>
+    /// Why a read of <paramref name="read"/> does or does not wait for news of <paramref name="learned"/>, for an operator.
+    /// </summary>
     public string Reason(int read, int learned) => read == learned
         ? $"'{Clusters[read]}' orders its own operations"
         : _reasons[((_coupledTo[read] >> learned) & 1) != 0 ? 1 : 0];
@@ -87,7 +89,9 @@ public sealed class Coupling : ICoupling
     /// <param name="home">The ordinal of home.</param>
     /// <param name="homeHasSeveralServers">Whether sessions of the view read home through different servers.</param>
     /// <param name="exempt">Clusters, as bits, whose mounts have consistency 'none'.</param>
-    /// <param name="isOnlyProxy">Whether all sessions of the view are this proxy's: what the watermark needs to know of changed ACLs is not shared.</param>
+    /// <param name="isOnlyProxy">
+    /// Whether all sessions of the view are this proxy's: what the watermark needs to know of changed ACLs is not shared.
+    /// </param>
     public static Coupling Sequential(InterestGraph graph, string view, IReadOnlyList<string> clusters, int home,
         bool homeHasSeveralServers, ulong exempt = 0, bool isOnlyProxy = true)
     {

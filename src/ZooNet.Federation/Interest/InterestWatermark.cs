@@ -4,7 +4,8 @@ namespace ZooNet.Federation.Interest;
 
 /// <summary>
 /// What one watching link has told of the changes of some subtrees of home: up to which position of home everything has been told, and
-/// between which positions something changed. Why that is sound, and what it asks of the link, is in docs/consistency.md ("The interest watermark").
+/// between which positions something changed. Why that is sound, and what it asks of the link, is in docs/consistency.md ("The interest
+/// watermark").
 ///
 /// Zxids of events are not used: servers before 3.9 send none. An event says that something changed after <see cref="SeenUpTo"/>, and the
 /// next position says up to where. No I/O, no clock. Readers are lock-free and may be on any thread; the link's owner calls the rest.
@@ -66,8 +67,8 @@ public sealed class InterestWatermark : IInterestWatermark
     }
 
     /// <summary>
-    /// The link has shown a position of its server: every change up to there that is watched has been told before, by <see cref="Changed"/>.
-    /// The first one after a loss must have been asked for after all watches were armed.
+    /// The link has shown a position of its server: every change up to there that is watched has been told before, by <see
+    /// cref="Changed"/>. The first one after a loss must have been asked for after all watches were armed.
     /// </summary>
     /// <param name="position">The zxid in the header of a reply on that link.</param>
     public void Shown(long position)

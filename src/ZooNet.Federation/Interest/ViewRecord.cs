@@ -42,8 +42,8 @@ public sealed record ViewMount(string Cluster, string RemotePath, PublishedState
 public sealed record ViewProxy(string Id, IReadOnlyDictionary<string, long> Acknowledged)
 {
     /// <summary>
-    /// The server, as "address:port", through which it reads each mounted cluster, or would. The proxies of a view are one copy of a cluster where
-    /// they name the same one. Null from a version of ZooNet that does not say: it may read through any.
+    /// The server, as "address:port", through which it reads each mounted cluster, or would. The proxies of a view are one copy of a
+    /// cluster where they name the same one. Null from a version of ZooNet that does not say: it may read through any.
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyDictionary<string, string>? Reads { get; init; }
@@ -63,7 +63,8 @@ public sealed record ViewRecord
     public int Format { get; init; } = CurrentFormat;
 
     /// <summary>
-    /// The view's name, unique in the federation: the region's name. Whether the region's proxies read each remote as one copy is told by <see cref="ViewProxy.Reads"/>.
+    /// The view's name, unique in the federation: the region's name. Whether the region's proxies read each remote as one copy is told by
+    /// <see cref="ViewProxy.Reads"/>.
     /// </summary>
     public required string View { get; init; }
 
@@ -74,8 +75,8 @@ public sealed record ViewRecord
     public required string Home { get; init; }
 
     /// <summary>
-    /// Grows by one with each change of <see cref="Mounts"/>, or of the servers that proxies read through, that somebody must take into account.
-    /// A mount that goes from joining to active changes nothing for others and keeps the version.
+    /// Grows by one with each change of <see cref="Mounts"/>, or of the servers that proxies read through, that somebody must take into
+    /// account. A mount that goes from joining to active changes nothing for others and keeps the version.
     /// </summary>
     public required long Version { get; init; }
 

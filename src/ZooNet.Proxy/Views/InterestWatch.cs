@@ -16,8 +16,8 @@ namespace ZooNet.Proxy.Views;
 /// </summary>
 /// <remarks>
 /// Every change of the paths and every loss of the connection makes a new session. On it the watches are armed, then it is tried out
-/// whether the server tells also of znodes that this session may not read (servers from 3.8.4 and 3.9.2 on do not, unless the session is the
-/// super user's): if it does not, a change could be missed, and the watch is off. Servers before 3.6 have no such watches.
+/// whether the server tells also of znodes that this session may not read (servers from 3.8.4 and 3.9.2 on do not, unless the session is
+/// the super user's): if it does not, a change could be missed, and the watch is off. Servers before 3.6 have no such watches.
 /// </remarks>
 public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region region, TimeProvider time,
     ILogger<InterestWatch> logger) : IBarrierTransport, IAsyncDisposable
@@ -50,10 +50,12 @@ public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region
     }
 
     /// <summary>
-    /// From now on, when this returns, nothing is told of home but what is known for these subtrees. The same paths as before change nothing.
-    /// Call it before a new set of records is acknowledged.
+    /// From now on, when this returns, nothing is told of home but what is known for these subtrees. The same paths as before change
+    /// nothing. Call it before a new set of records is acknowledged.
     /// </summary>
-    /// <param name="homePaths">The roots of what somebody outside the view can read of home (<see cref="InterestSet"/>); empty to watch nothing.</param>
+    /// <param name="homePaths">
+    /// The roots of what somebody outside the view can read of home (<see cref="InterestSet"/>); empty to watch nothing.
+    /// </param>
     public void Follow(IReadOnlyCollection<string> homePaths)
     {
         string[] paths = [.. homePaths.Order(StringComparer.Ordinal)];

@@ -134,7 +134,9 @@ internal sealed record ProxyProcess(string? Boot, string? PidNamespace, int Pid)
         }
     }
 
-    /// <summary>True only where it is certain that the other process has ended: same kernel, same namespace, and nobody has its id.</summary>
+    /// <summary>
+    /// True only where it is certain that the other process has ended: same kernel, same namespace, and nobody has its id.
+    /// </summary>
     public bool KnowsDead(ProxyProcess? other)
     {
         if (other is not { Boot: not null, PidNamespace: not null, Pid: > 0 } || other.Boot != Boot || other.PidNamespace != PidNamespace)

@@ -155,7 +155,7 @@ internal sealed class ActivationWorld
     {
         var id = $"p{_ids++}";
         region.Live.Add(id);
-        region.Proxies.Add(new Proxy(region, new MountActivation(region.Name, region.Name, region.Home, id), id));
+        region.Proxies.Add(new Proxy(region, new MountActivation(region.Name, region.Home, id), id));
     }
 
     private void Kill(Region region)
@@ -179,7 +179,7 @@ internal sealed class ActivationWorld
             case 0:
                 var clusters = machine.Clusters.ToArray();
                 proxy.Cluster = clusters[_random.Next(clusters.Length)];
-                proxy.Look = machine.BeginLook(proxy.Cluster);
+                proxy.Scan = machine.BeginScan(proxy.Cluster);
                 break;
             case 1:
                 // Not one snapshot: some records are read before others.
@@ -189,7 +189,7 @@ internal sealed class ActivationWorld
             case 2:
                 proxy.Found.AddRange(_folders[proxy.Cluster].Values.Where(r => !proxy.Found.Exists(f => f.View == r.View)));
                 var there = _regions.Find(r => r.Home == proxy.Cluster);
-                machine.EndLook(proxy.Look!, proxy.Found, there is null || there == region ? null : [.. there.Live]);
+                machine.EndScan(proxy.Scan!, proxy.Found, there is null || there == region ? null : [.. there.Live]);
                 break;
             case 3:
                 var cluster = machine.Clusters.ElementAt(_random.Next(machine.Clusters.Count()));
@@ -205,17 +205,17 @@ internal sealed class ActivationWorld
             case 4:
                 if (ChoosesServers)
                 {
-                    machine.TrustsCopies = Broken == Mutation.TrustCopies;
-                    machine.ReadsAtOnce = Broken == Mutation.ReadAtOnce;
-                    machine.PublishesAtOnce = Broken == Mutation.PublishAtOnce;
+                    machine.Copies.TrustsCopies = Broken == Mutation.TrustCopies;
+                    machine.Copies.ReadsAtOnce = Broken == Mutation.ReadAtOnce;
+                    machine.Copies.PublishesAtOnce = Broken == Mutation.PublishAtOnce;
                     proxy.Wishes = _clusters.Where(c => c != region.Home).Select(c => (Cluster: c, Server: proxy.Wanted.GetValueOrDefault(c, Servers[0])))
                         .Where(wish => wish.Server.Length > 0).ToDictionary(wish => wish.Cluster, wish => wish.Server);
                     machine.WantToRead(proxy.Wishes);
                 }
-                proxy.Standing = machine.TakeUp(region.Table.Where(entry => entry.Value == TableState.Active).Select(entry => (entry.Key, "/x")));
+                proxy.Directive = machine.Decide(region.Table.Where(entry => entry.Value == TableState.Active).Select(entry => (entry.Key, "/x")));
                 if (Broken == Mutation.AcknowledgeBeforeApplying)
                 {
-                    machine.Applied(proxy.Standing);
+                    machine.Confirm(proxy.Directive);
                 }
                 break;
             case 5:
@@ -225,7 +225,7 @@ internal sealed class ActivationWorld
                 }
                 return Apply(proxy);
             case 6:
-                proxy.HomeLook = machine.BeginLook(region.Home);
+                proxy.HomeScan = machine.BeginScan(region.Home);
                 proxy.OwnFound = _folders[region.Home].GetValueOrDefault(region.Name);
                 proxy.TableFound = [.. region.Table.Select(entry => new ViewMount(entry.Key, "/x", entry.Value switch
                 {
@@ -236,7 +236,7 @@ internal sealed class ActivationWorld
                 break;
             case 7:
                 proxy.LiveFound = [.. region.Live];
-                machine.EndLook(proxy.HomeLook!, _folders[region.Home].Values);
+                machine.EndScan(proxy.HomeScan!, _folders[region.Home].Values);
                 break;
             case 8:
                 return Propose(proxy);
@@ -250,21 +250,21 @@ internal sealed class ActivationWorld
 
     private string? Apply(Proxy proxy)
     {
-        var standing = proxy.Standing!;
-        var joins = standing.Usable.Select(u => u.Cluster).Any(c => !proxy.InUse.Contains(c));
-        proxy.Coupled = standing.Coupled;
-        proxy.Heard = standing.Servers ?? proxy.Wishes;
+        var directive = proxy.Directive!;
+        var joins = directive.Usable.Select(u => u.Cluster).Any(c => !proxy.InUse.Contains(c));
+        proxy.Coupled = directive.Coupled;
+        proxy.Heard = directive.Servers ?? proxy.Wishes;
         proxy.InUse.Clear();
-        proxy.InUse.UnionWith((Broken == Mutation.UseBeforeAdmitted ? standing.Usable.Concat(standing.Blocked) : standing.Usable).Select(u => u.Cluster));
-        proxy.Machine.Applied(standing);
-        return joins && !standing.Fresh ? $"{proxy.Region.Name} uses a new mount without demanding fresh barriers" : null;
+        proxy.InUse.UnionWith((Broken == Mutation.UseBeforeAdmitted ? directive.Usable.Concat(directive.Blocked) : directive.Usable).Select(u => u.Cluster));
+        proxy.Machine.Confirm(directive);
+        return joins && !directive.Fresh ? $"{proxy.Region.Name} uses a new mount without demanding fresh barriers" : null;
     }
 
     private string? Propose(Proxy proxy)
     {
         var home = _folders[proxy.Region.Home];
         var found = home.GetValueOrDefault(proxy.Region.Name);
-        if (!ReferenceEquals(found, proxy.OwnFound) || proxy.Machine.Propose(proxy.HomeLook!, proxy.OwnFound, proxy.LiveFound, proxy.TableFound) is not { } proposed)
+        if (!ReferenceEquals(found, proxy.OwnFound) || proxy.Machine.Propose(proxy.HomeScan!, proxy.OwnFound, proxy.LiveFound, proxy.TableFound) is not { } proposed)
         {
             return null;
         }
@@ -376,13 +376,13 @@ internal sealed class ActivationWorld
         public string Id { get; } = id;
         public int Stage { get; set; }
         public string Cluster { get; set; } = "";
-        public Look? Look { get; set; }
-        public Look? HomeLook { get; set; }
+        public FolderScan? Scan { get; set; }
+        public FolderScan? HomeScan { get; set; }
         public List<ViewRecord> Found { get; } = [];
         public ViewRecord? OwnFound { get; set; }
         public List<ViewMount> TableFound { get; set; } = [];
         public List<string> LiveFound { get; set; } = [];
-        public Standing? Standing { get; set; }
+        public Directive? Directive { get; set; }
         public bool Coupled { get; set; } = true;
         public HashSet<string> InUse { get; } = [];
         public Dictionary<string, string> Wanted { get; } = [];

@@ -96,18 +96,18 @@ public sealed class MountActivationTests
     [Fact]
     public void A_record_is_not_believed_before_what_it_acknowledges_is_known()
     {
-        var machine = new MountActivation("us", "us", "us", "p");
+        var machine = new MountActivation("us", "us", "p");
         var eu = Views.View("eu", "eu") with { Proxies = [new("e", new Dictionary<string, long> { ["asia"] = 4 })] };
-        machine.EndLook(machine.BeginLook("us"), [eu]);
+        machine.EndScan(machine.BeginScan("us"), [eu]);
         Assert.Empty(machine.Known);
-        machine.EndLook(machine.BeginLook("us"), [Views.View("asia", "asia") with { Version = 4 }]);
+        machine.EndScan(machine.BeginScan("us"), [Views.View("asia", "asia") with { Version = 4 }]);
         Assert.Equal(2, machine.Known.Count);
     }
 
     [Fact]
     public void A_waiting_mount_names_the_proxies_that_have_not_acknowledged()
     {
-        var machine = new MountActivation("us", "us", "us", "p");
+        var machine = new MountActivation("us", "us", "p");
         var us = Views.View("us", "us") with
         {
             Mounts = [new("eu", "/x", PublishedState.Joining)],
@@ -117,32 +117,32 @@ public sealed class MountActivationTests
         foreach (var cluster in new[] { "us", "eu" })
         {
             machine.Stored(cluster, us);
-            machine.EndLook(machine.BeginLook(cluster), [us, eu]);
+            machine.EndScan(machine.BeginScan(cluster), [us, eu]);
         }
         Assert.Equal(["proxy e1 of region eu"], machine.WaitingToJoin("eu", "/x"));
         var acknowledged = eu with { Revision = 2, Proxies = [new("e1", new Dictionary<string, long> { ["eu"] = 1, ["us"] = 1 })] };
-        machine.EndLook(machine.BeginLook("eu"), [us, acknowledged]);
+        machine.EndScan(machine.BeginScan("eu"), [us, acknowledged]);
         Assert.Empty(machine.WaitingToJoin("eu", "/x"));
     }
 
     [Fact]
     public void A_record_that_somebody_else_has_copied_calls_for_one_more_look()
     {
-        var machine = new MountActivation("us", "us", "us", "p");
+        var machine = new MountActivation("us", "us", "p");
         var us = Views.View("us", "us") with
         {
             Mounts = [new("eu", "/x", PublishedState.Joining)],
             Proxies = [new("p", new Dictionary<string, long> { ["us"] = 1 })],
         };
-        machine.EndLook(machine.BeginLook("us"), [us]);
-        machine.EndLook(machine.BeginLook("us"), [us]);
-        Assert.False(machine.IsLookDue("eu"));
-        machine.EndLook(machine.BeginLook("eu"), [us]);
+        machine.EndScan(machine.BeginScan("us"), [us]);
+        machine.EndScan(machine.BeginScan("us"), [us]);
+        Assert.False(machine.IsScanDue("eu"));
+        machine.EndScan(machine.BeginScan("eu"), [us]);
         Assert.Empty(machine.ToStore("eu"));
         Assert.Equal(["cluster eu: the records there could not be written and read"], machine.WaitingToJoin("eu", "/x"));
-        Assert.True(machine.IsLookDue("eu"));
-        machine.EndLook(machine.BeginLook("eu"), [us]);
-        Assert.False(machine.IsLookDue("eu"));
+        Assert.True(machine.IsScanDue("eu"));
+        machine.EndScan(machine.BeginScan("eu"), [us]);
+        Assert.False(machine.IsScanDue("eu"));
         Assert.Empty(machine.WaitingToJoin("eu", "/x"));
     }
 
@@ -150,13 +150,13 @@ public sealed class MountActivationTests
     public void Two_hundred_regions_in_a_ring_learn_of_each_other_by_flooding()
     {
         const int Regions = 200;
-        var machine = new MountActivation("r0", "r0", "c0", "p");
+        var machine = new MountActivation("r0", "c0", "p");
         var ring = Enumerable.Range(0, Regions).Select(i => Views.View($"r{i}", $"c{i}", $"c{(i + 1) % Regions}")).ToArray();
-        machine.EndLook(machine.BeginLook("c0"), ring);
-        machine.EndLook(machine.BeginLook("c1"), []);
-        var standing = machine.TakeUp([("c1", "/shared")]);
-        Assert.True(standing.Coupled);
-        Assert.Equal(Regions, standing.Graph.Views.Count);
+        machine.EndScan(machine.BeginScan("c0"), ring);
+        machine.EndScan(machine.BeginScan("c1"), []);
+        var directive = machine.Decide([("c1", "/shared")]);
+        Assert.True(directive.Coupled);
+        Assert.Equal(Regions, directive.Graph.Views.Count);
         Assert.Equal(Regions, machine.ToStore("c1").Count);
     }
 }

@@ -52,9 +52,9 @@ internal sealed class SimControl
         _proxy = proxy;
         _view = proxy.Place.Name;
         _home = world.Cluster(proxy.Place.Home);
-        _activation = new MountActivation(_view, _view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
-        _activation.TrustsCopies = world.Scenario.Mutation == Mutation.CopiesNotAgreed;
-        _activation.ReadsAtOnce = world.Scenario.Mutation == Mutation.CopiesChangedAtOnce;
+        _activation = new MountActivation(_view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
+        _activation.Copies.TrustsCopies = world.Scenario.Mutation == Mutation.CopiesNotAgreed;
+        _activation.Copies.ReadsAtOnce = world.Scenario.Mutation == Mutation.CopiesChangedAtOnce;
         proxy.Region.ServerWanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
         _driver = Drive().GetEnumerator();
         _keeper = Keep().GetEnumerator();
@@ -63,7 +63,7 @@ internal sealed class SimControl
         Lease();
     }
 
-    /// <summary>Whether the data path follows a first standing: before, no client is let in.</summary>
+    /// <summary>Whether the data path follows a first directive: before, no client is let in.</summary>
     public bool IsOpen { get; private set; }
 
     /// <summary>True while the network between the control plane and home is broken, whatever else works.</summary>
@@ -114,14 +114,14 @@ internal sealed class SimControl
                 yield return AtOnce;
                 _activation.Registered(_id);
             }
-            Look? homeLook = null;
+            FolderScan? homeScan = null;
             foreach (var cluster in _activation.Clusters.ToArray())
             {
                 if (!CanReach(cluster))
                 {
                     continue;
                 }
-                var look = _activation.BeginLook(cluster);
+                var scan = _activation.BeginScan(cluster);
                 yield return AtOnce;
                 var server = _world.AnyServerOf(_proxy, cluster);
                 var upTo = server.Cluster.Log.Count;
@@ -141,14 +141,14 @@ internal sealed class SimControl
                 found.AddRange(server.Tree.Records("views").Where(r => !found.Exists(f => f.View == r.Key)).Select(r => (ViewRecord)r.Value));
                 if (cluster == _home.Name)
                 {
-                    homeLook = look;
+                    homeScan = scan;
                     _own = found.Find(r => r.View == _view);
                     if (later)
                     {
                         ReadHome(server);
                     }
                 }
-                _activation.EndLook(look, found, cluster == _home.Name ? null : [.. server.Tree.Records("live").Keys]);
+                _activation.EndScan(scan, found, cluster == _home.Name ? null : [.. server.Tree.Records("live").Keys]);
             }
             if (!_registered)
             {
@@ -175,23 +175,23 @@ internal sealed class SimControl
             }
             _activation.WantToRead(_activation.Clusters.Union(_table.Keys).Where(c => c != _home.Name)
                 .ToDictionary(c => c, c => _wanted.GetValueOrDefault(c) ?? _world.ObserversOf(_proxy.Place, c)[0].Address));
-            var standing = _activation.TakeUp(_table.Where(e => e.Value.State == TableState.Active).Select(e => (e.Key, "/")));
+            var directive = _activation.Decide(_table.Where(e => e.Value.State == TableState.Active).Select(e => (e.Key, "/")));
             yield return AtOnce;
-            var sent = Follow(standing);
+            var sent = Follow(directive);
             if (sent.Count > 0)
             {
                 yield return () => sent.All(s => s.Host.IsClosed || s.Host.Session.Answered >= s.Submitted);
             }
-            _activation.Applied(standing);
+            _activation.Confirm(directive);
             _inUse.Clear();
-            _inUse.UnionWith(standing.Usable.Select(u => u.Cluster));
+            _inUse.UnionWith(directive.Usable.Select(u => u.Cluster));
             IsOpen = true;
-            if (homeLook is null)
+            if (homeScan is null)
             {
                 yield return AtOnce;
                 continue;
             }
-            var proposed = _activation.Propose(homeLook, _own, _live, _table.Select(e => new ViewMount(e.Key, "/", e.Value.State switch
+            var proposed = _activation.Propose(homeScan, _own, _live, _table.Select(e => new ViewMount(e.Key, "/", e.Value.State switch
             {
                 TableState.Joining => PublishedState.Joining,
                 TableState.Active => PublishedState.Active,
@@ -231,21 +231,21 @@ internal sealed class SimControl
 
     /// <summary>Makes the data path follow.</summary>
     /// <returns>The requests that must be answered before it does: they were sent when more could be used.</returns>
-    private List<(SimHost Host, long Submitted)> Follow(Standing standing)
+    private List<(SimHost Host, long Submitted)> Follow(Directive directive)
     {
         var region = _proxy.Region;
-        region.ReadOnlyThrough(standing.Servers is { } servers ? [.. region.ClusterNames.Select(c => servers.GetValueOrDefault(c))] : null);
-        region.Follow(CouplingOf(standing), standing.Fresh);
-        _world.AgreedCopies += standing is { Kind: CouplingKind.Free, IsOnlyProxy: false } && !_world.IsPreparing ? 1 : 0;
-        _blocked = standing.Blocked.Count > 0;
-        region.Mounts = _proxy.Table(standing.Usable.Concat(standing.Blocked).Select(m => m.Cluster));
+        region.ReadOnlyThrough(directive.Servers is { } servers ? [.. region.ClusterNames.Select(c => servers.GetValueOrDefault(c))] : null);
+        region.Follow(CouplingOf(directive), directive.Fresh);
+        _world.AgreedCopies += directive is { Kind: CouplingKind.Free, IsOnlyProxy: false } && !_world.IsPreparing ? 1 : 0;
+        _blocked = directive.Blocked.Count > 0;
+        region.Mounts = _proxy.Table(directive.Usable.Concat(directive.Blocked).Select(m => m.Cluster));
         Lease();
-        return _inUse.IsSubsetOf(standing.Usable.Select(u => u.Cluster))
+        return _inUse.IsSubsetOf(directive.Usable.Select(u => u.Cluster))
             ? []
             : [.. _world.HostsOf(_proxy).Select(h => (h, h.Session.Submitted))];
     }
 
-    private ICoupling CouplingOf(Standing standing)
+    private ICoupling CouplingOf(Directive directive)
     {
         var clusters = _proxy.Region.ClusterNames;
         switch (_world.Scenario.Policy)
@@ -257,13 +257,13 @@ internal sealed class SimControl
             case Policy.SymmetricPairs:
                 return new SimProxy.PairCoupling(clusters, [.. _activation.Known.Where(r => r.Clusters().Contains(_home.Name)).Select(r => r.Home)]);
         }
-        if (standing.Kind == CouplingKind.Conservative)
+        if (directive.Kind == CouplingKind.Conservative)
         {
-            return Coupling.Conservative(clusters, standing.Why);
+            return Coupling.Conservative(clusters, directive.Why);
         }
         var edges = _activation.Own!.Clusters().ToHashSet(StringComparer.Ordinal);
         var exempt = clusters.Select((c, i) => edges.Contains(c) ? 0 : 1UL << i).Aggregate(0UL, (mask, bit) => mask | bit);
-        return Coupling.Sequential(standing.Graph, _view, clusters, 0, _world.Scenario.HomeServers > 1, exempt, standing.IsOnlyProxy);
+        return Coupling.Sequential(directive.Graph, _view, clusters, 0, _world.Scenario.HomeServers > 1, exempt, directive.IsOnlyProxy);
     }
 
     private bool MayWriteHome()

@@ -3,79 +3,79 @@ using ZooNet.Proxy.Views;
 namespace ZooNet.Proxy.Tests.Views;
 
 /// <summary>Through which server of a remote cluster a proxy would like to read: a, b and c, in this order of preference.</summary>
-public sealed class ServerWishesTests : TimeProvider, IRemoteServers
+public sealed class PreferredServersTests : TimeProvider, IRemoteServers
 {
     private readonly HashSet<string> _answering = ["a", "b", "c"];
-    private readonly ServerWishes _wishes;
+    private readonly PreferredServers _servers;
     private List<string> _addresses = ["a", "b", "c"];
     private TimeSpan _now = TimeSpan.FromHours(1);
     private string? _inUse;
     private int _resolved;
 
-    public ServerWishesTests() => _wishes = new ServerWishes(2, this, this, static () => { }, CancellationToken.None);
+    public PreferredServersTests() => _servers = new PreferredServers(2, this, this, static () => { }, CancellationToken.None);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     [Fact]
     public void It_is_the_first_until_a_link_reaches_another_one()
     {
-        Assert.Equal("a", Wish());
+        Assert.Equal("a", Preferred());
         Pass(seconds: 3600);
-        Assert.Equal("a", Wish());
-        Assert.Null(_wishes.LookAgain);
-        _wishes.Reached(1, "b");
-        Assert.Equal("b", Wish());
+        Assert.Equal("a", Preferred());
+        Assert.Null(_servers.CheckAfter);
+        _servers.Reached(1, "b");
+        Assert.Equal("b", Preferred());
     }
 
     [Fact]
     public void A_better_one_is_gone_back_to_when_it_answers_and_not_before_half_a_minute()
     {
         _answering.Remove("a");
-        Assert.Equal("a", Wish());
-        _wishes.Reached(1, "c");
-        Assert.Equal("c", Wish());
-        Assert.Equal(TimeSpan.FromSeconds(30), _wishes.LookAgain);
+        Assert.Equal("a", Preferred());
+        _servers.Reached(1, "c");
+        Assert.Equal("c", Preferred());
+        Assert.Equal(TimeSpan.FromSeconds(30), _servers.CheckAfter);
         Pass(seconds: 29);
-        Assert.Equal("c", Wish());
+        Assert.Equal("c", Preferred());
         Pass(seconds: 1);
-        Assert.Equal("b", Wish());
+        Assert.Equal("b", Preferred());
         Pass(seconds: 30);
-        Assert.Equal("b", Wish());
+        Assert.Equal("b", Preferred());
         _answering.Add("a");
         Pass(seconds: 30);
-        Assert.Equal("a", Wish());
+        Assert.Equal("a", Preferred());
     }
 
     [Fact]
     public void One_that_does_not_last_is_gone_back_to_at_growing_intervals()
     {
-        Wish();
+        Preferred();
         for (var seconds = 30; seconds <= 120; seconds *= 2)
         {
-            _wishes.Reached(1, "b");
-            Assert.Equal("b", Wish());
+            _servers.Reached(1, "b");
+            Assert.Equal("b", Preferred());
             Pass(seconds: seconds - 1);
-            Assert.Equal("b", Wish());
+            Assert.Equal("b", Preferred());
             Pass(seconds: 1);
-            Assert.Equal("a", Wish());
+            Assert.Equal("a", Preferred());
         }
         // This time it lasts.
         Pass(seconds: 600);
-        Assert.Equal("a", Wish());
-        _wishes.Reached(1, "b");
-        Wish();
+        Assert.Equal("a", Preferred());
+        _servers.Reached(1, "b");
+        Preferred();
         Pass(seconds: 30);
-        Assert.Equal("a", Wish());
+        Assert.Equal("a", Preferred());
     }
 
     [Fact]
-    public void A_proxy_alone_wishes_what_it_uses()
+    public void A_proxy_alone_servers_what_it_uses()
     {
-        Assert.Equal("a", Wish(alone: true));
+        Assert.Equal("a", Preferred(alone: true));
         _inUse = "b";
-        Assert.Equal("b", Wish(alone: true));
+        Assert.Equal("b", Preferred(alone: true));
         Pass(seconds: 3600);
-        Assert.Equal("b", Wish(alone: true));
+        Assert.Equal("b", Preferred(alone: true));
     }
 
     [Fact]
@@ -84,13 +84,13 @@ public sealed class ServerWishesTests : TimeProvider, IRemoteServers
         _addresses = [];
         for (var i = 0; i < 5; i++)
         {
-            Assert.Null(Wish());
+            Assert.Null(Preferred());
         }
         Assert.Equal(1, _resolved);
-        Assert.Equal(TimeSpan.FromSeconds(5), _wishes.LookAgain);
+        Assert.Equal(TimeSpan.FromSeconds(5), _servers.CheckAfter);
         _addresses = ["a"];
         Pass(seconds: 5);
-        Assert.Equal("a", Wish());
+        Assert.Equal("a", Preferred());
     }
 
     public override long GetTimestamp() => _now.Ticks;
@@ -107,10 +107,10 @@ public sealed class ServerWishesTests : TimeProvider, IRemoteServers
 
     private void Pass(int seconds) => _now += TimeSpan.FromSeconds(seconds);
 
-    /// <summary>The wish, once what it asked has been answered.</summary>
-    private string? Wish(bool alone = false)
+    /// <summary>What is preferred, once what it asked has been answered.</summary>
+    private string? Preferred(bool alone = false)
     {
-        _wishes.Of([("eu", 1)], alone);
-        return _wishes.Of([("eu", 1)], alone).GetValueOrDefault("eu");
+        _servers.Current([("eu", 1)], alone);
+        return _servers.Current([("eu", 1)], alone).GetValueOrDefault("eu");
     }
 }

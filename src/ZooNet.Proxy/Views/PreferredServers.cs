@@ -1,11 +1,11 @@
 namespace ZooNet.Proxy.Views;
 
 /// <summary>
-/// Through which server this proxy would like to read each remote cluster: the first of its configuration, until that one can't be reached; and back to
-/// it when it can, at growing intervals where that does not last. What becomes of a wish is for the region's proxies to agree on
-/// (docs/consistency.md, "Several proxies of a region"). Not thread-safe where it does not say so: one driver.
+/// Through which server this proxy would like to read each remote cluster: the first of its configuration, until that one can't be reached;
+/// and back to it when it can, at growing intervals if that does not last. Which server it then is the region's proxies agree on
+/// (docs/consistency.md, "Several proxies of a region"). Not thread-safe, unless a member says so: one driver.
 /// </summary>
-public sealed class ServerWishes
+public sealed class PreferredServers
 {
     /// <summary>How long a second choice is kept before a better one is tried, at first.</summary>
     private static readonly TimeSpan Stay = TimeSpan.FromSeconds(30);
@@ -28,9 +28,9 @@ public sealed class ServerWishes
     /// <param name="clusters">How many clusters there are, home included.</param>
     /// <param name="servers">The servers.</param>
     /// <param name="time">For intervals.</param>
-    /// <param name="wake">Called, from any thread, when a wish may have changed.</param>
+    /// <param name="wake">Called, from any thread, when a preference may have changed.</param>
     /// <param name="stop">Ends what is under way.</param>
-    public ServerWishes(int clusters, IRemoteServers servers, TimeProvider time, Action wake, CancellationToken stop)
+    public PreferredServers(int clusters, IRemoteServers servers, TimeProvider time, Action wake, CancellationToken stop)
     {
         _servers = servers;
         _time = time;
@@ -46,26 +46,30 @@ public sealed class ServerWishes
         _wake();
     }
 
-    /// <summary>When the wishes must be looked at again though nothing happens; null for never.</summary>
-    public TimeSpan? LookAgain { get; private set; }
+    /// <summary>After which time <see cref="Current"/> must be asked again though nothing happens; null for never.</summary>
+    public TimeSpan? CheckAfter { get; private set; }
 
-    /// <summary>The wishes.</summary>
+    /// <summary>
+    /// The preferred servers now, as "address:port" by the cluster's name; a cluster none of whose servers is known is left out.
+    /// </summary>
     /// <param name="clusters">Names and ordinals of the clusters that are mounted, or are to be.</param>
-    /// <param name="alone">Whether this proxy is its region's only one: then the data path chooses, and the wish is what it has chosen.</param>
-    public IReadOnlyDictionary<string, string> Of(IEnumerable<(string Name, int Ordinal)> clusters, bool alone)
+    /// <param name="alone">
+    /// Whether this proxy is its region's only one: then the data path chooses, and preferred is what it has chosen.
+    /// </param>
+    public IReadOnlyDictionary<string, string> Current(IEnumerable<(string Name, int Ordinal)> clusters, bool alone)
     {
-        LookAgain = null;
-        var wishes = new Dictionary<string, string>(StringComparer.Ordinal);
+        CheckAfter = null;
+        var preferred = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, ordinal) in clusters)
         {
             var choice = _choices[ordinal];
             Update(choice, ordinal, alone);
             if (choice.Server is { } server)
             {
-                wishes[name] = server;
+                preferred[name] = server;
             }
         }
-        return wishes;
+        return preferred;
     }
 
     private void Update(Choice choice, int ordinal, bool alone)
@@ -107,7 +111,7 @@ public sealed class ServerWishes
         var rest = pause - _time.GetElapsedTime(since);
         if (rest > TimeSpan.Zero)
         {
-            LookAgain = LookAgain is { } sooner && sooner < rest ? sooner : rest;
+            CheckAfter = CheckAfter is { } sooner && sooner < rest ? sooner : rest;
             return;
         }
         if (choice.Asking is null)
