@@ -25,6 +25,9 @@ public sealed class JuteWriter
     /// <summary>Bytes written since the last <see cref="Clear"/>.</summary>
     public int Length => _length;
 
+    /// <summary>Bytes that the buffer has room for.</summary>
+    public int Capacity => _buffer.Length;
+
     /// <summary>Forgets what was written and keeps the buffer (a very large one is given up).</summary>
     public void Clear()
     {

@@ -1,4 +1,5 @@
 using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions;
 
 namespace ZooNet.Federation.Freshness;
 
@@ -196,6 +197,9 @@ public sealed class Region
 
     /// <summary>The largest request payload taken from a client or sent upstream, in bytes.</summary>
     public int MaxFrame { get; init; } = Protocol.Framing.DefaultMaxLength;
+
+    /// <summary>What one client may cost, and all of them together.</summary>
+    public ClientLimits Limits { get; init; } = new();
 
     /// <summary>The session timeouts, in milliseconds, that every cluster of the region grants; the client's wish is brought into this range.</summary>
     public (int MinMs, int MaxMs) SessionTimeouts { get; set; } = (0, int.MaxValue);

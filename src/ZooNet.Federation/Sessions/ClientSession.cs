@@ -32,6 +32,9 @@ public sealed partial class ClientSession : ISoloSession
     /// <summary>Path bytes of one setWatches, far below what servers take; the Java client splits at the same.</summary>
     private const int SetWatchesBytes = 128 * 1024;
 
+    /// <summary>Bytes of the buffer that a thread keeps for what it writes.</summary>
+    private const int MaxScratchBytes = 1024 * 1024;
+
     [ThreadStatic]
     private static JuteWriter? _scratch;
 
@@ -163,6 +166,10 @@ public sealed partial class ClientSession : ISoloSession
         if (_phase == SessionPhase.Established)
         {
             TellLinks();
+        }
+        if (_homeRecursive?.Count > _region.Limits.Watches)
+        {
+            CheckWatches();
         }
     }
 
@@ -790,7 +797,8 @@ public sealed partial class ClientSession : ISoloSession
                 {
                     return;
                 }
-                solo.Steps.Dequeue();
+                // What is too long may have taken the rest away.
+                solo.Steps.TryDequeue(out _);
                 continue;
             }
             if (solo.Links.Count > 0)
@@ -806,6 +814,8 @@ public sealed partial class ClientSession : ISoloSession
             }
             _solo = null;
             Finish(solo);
+            solo.Release(_region.Limits);
+            CheckWatches();
         }
     }
 
@@ -846,7 +856,40 @@ public sealed partial class ClientSession : ISoloSession
 
     void ISoloSession.Open(SessionLink link) => Open(link);
 
-    void ISoloSession.Keep(AuthRequest credentials) => (_credentials ??= []).Add(credentials);
+    bool ISoloSession.TryKeep(AuthRequest credentials)
+    {
+        _credentials ??= [];
+        if (_credentials.Exists(c => c.Scheme == credentials.Scheme && c.Credentials.AsSpan().SequenceEqual(credentials.Credentials)))
+        {
+            return true;
+        }
+        var limits = _region.Limits;
+        var bytes = _credentials.Sum(c => c.Credentials?.Length ?? 0) + (credentials.Credentials?.Length ?? 0);
+        if (_credentials.Count == limits.Credentials || bytes > limits.CredentialBytes)
+        {
+            limits.Count(ClientLimit.Credentials);
+            Close(CloseReason.LimitReached, $"it has {_credentials.Count} credentials and adds one of {credentials.Credentials?.Length ?? 0} bytes; allowed are "
+                + $"{limits.Credentials} of {limits.CredentialBytes} bytes together (limits.credentials, limits.credentialBytes)");
+            return false;
+        }
+        _credentials.Add(credentials);
+        return true;
+    }
+
+    /// <summary>Watches in mounts are kept here, to be armed again: closes the connection of a client that has too many.</summary>
+    private void CheckWatches()
+    {
+        var count = _homeRecursive?.Count ?? 0;
+        foreach (var link in _links)
+        {
+            count += link.Book.Watches?.Count ?? 0;
+        }
+        if (count > _region.Limits.Watches && _phase == SessionPhase.Established)
+        {
+            _region.Limits.Count(ClientLimit.Watches);
+            Close(CloseReason.LimitReached, $"it has {count} watches in mounts; allowed are {_region.Limits.Watches} (limits.watches)");
+        }
+    }
 
     void ISoloSession.Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then) =>
         SendOwn(link, xid, op, PendingKind.Part, body, then);
@@ -1016,6 +1059,10 @@ public sealed partial class ClientSession : ISoloSession
     private void OnRemoteReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         link.Book.Answered(pending, header.Error, body, _mounts, link.Pending);
+        if (pending.Effect is not null)
+        {
+            CheckWatches();
+        }
         var writer = Scratch();
         var rewriter = new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId);
         IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts : [];
@@ -1088,7 +1135,7 @@ public sealed partial class ClientSession : ISoloSession
         {
             if (_solo is { } solo)
             {
-                solo.Replies.Add(frame.ToArray());
+                solo.Collect(frame, _region.Limits);
                 solo.Waiting--;
             }
             return;
@@ -1890,6 +1937,7 @@ public sealed partial class ClientSession : ISoloSession
 
     private void CloseLinks()
     {
+        _solo?.Release(_region.Limits);
         foreach (var link in _links)
         {
             if (link.Server is { } server)
@@ -1928,8 +1976,12 @@ public sealed partial class ClientSession : ISoloSession
 
     private static JuteWriter Scratch()
     {
-        var writer = _scratch ??= new JuteWriter(1024);
-        writer.Clear();
-        return writer;
+        if (_scratch is not { Capacity: <= MaxScratchBytes })
+        {
+            // One large reply must not cost each thread its size for ever.
+            _scratch = new JuteWriter(1024);
+        }
+        _scratch.Clear();
+        return _scratch;
     }
 }

@@ -33,6 +33,8 @@ public enum CloseReason
     Draining,
     /// <summary>The session was attached to again, on another connection to this proxy.</summary>
     SessionMoved,
+    /// <summary>The client asked for more than one client may have: watches, credentials.</summary>
+    LimitReached,
 }
 
 /// <summary>

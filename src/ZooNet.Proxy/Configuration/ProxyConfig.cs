@@ -74,6 +74,18 @@ public sealed record ProxyConfig
     /// <summary>The most client connections from one address; 0 for half of all.</summary>
     public int MaxConnectionsPerAddress { get; init; }
 
+    /// <summary>Watches in mounts that one client may have.</summary>
+    public int MaxWatches { get; init; } = 100_000;
+
+    /// <summary>Different credentials that one client may add.</summary>
+    public int MaxCredentials { get; init; } = 32;
+
+    /// <summary>Bytes of all credentials of one client.</summary>
+    public int MaxCredentialBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Bytes of replies under way that are put together from several clusters, of all clients at once.</summary>
+    public int MaxReplyParts { get; init; } = 256 * 1024 * 1024;
+
     /// <summary>How long SIGTERM waits for outstanding requests.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

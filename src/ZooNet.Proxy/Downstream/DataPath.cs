@@ -51,12 +51,13 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
             config.Clusters.Count);
         _logLimit = new LogLimit(_closes.Length, time);
-        _refusals = new LogLimit(2, time, burst: 1);
+        _refusals = new LogLimit(3, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)
         {
             logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
         }
-        MaxReply = Math.Max(config.MaxReply, config.MaxFrame);
+        // A multi's results may be longer than itself: they are never an error, for it was carried out.
+        MaxReply = Math.Max(config.MaxReply, 4 * config.MaxFrame);
     }
 
     /// <summary>What all sessions share.</summary>
@@ -100,6 +101,14 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             var shown = detail.Length <= MaxLogged ? detail : string.Concat(detail.AsSpan(0, MaxLogged), "…");
             var note = leftOut == 0 ? "" : $" ({leftOut} like it were not logged)";
             Log.ClientClosedLoudly(client.Address, client.Session.SessionId, reason, shown, note);
+        }
+    }
+
+    internal void LogReplyTooLong(DownstreamConnection client, int length)
+    {
+        if (_refusals.Allows(2, out var leftOut))
+        {
+            Log.ReplyTooLong(client.Address, length, MaxReply, leftOut);
         }
     }
 

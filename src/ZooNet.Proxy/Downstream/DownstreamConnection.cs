@@ -25,6 +25,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     /// <summary>How long a client that ended its stream is kept for the replies that it may still read, in milliseconds.</summary>
     private const int EndedClientMs = 30_000;
 
+    /// <summary>Bytes of a reply that is too long that tell which request it answers.</summary>
+    private const int TooLongReply = Framing.PrefixLength + ReplyHeader.WireLength;
+
     private readonly DataPath _path;
     private readonly FramePeer _client;
     private readonly List<FramePeer> _dirty = new(2);
@@ -454,7 +457,23 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             {
                 while (!_isClosed && !IsClientSlow)
                 {
+                    if (connection.ToSkip > 0)
+                    {
+                        var skipped = Math.Min(connection.ToSkip, bytes.Length - consumed);
+                        connection.ToSkip -= skipped;
+                        consumed += skipped;
+                    }
                     var status = Framing.TryReadFrame(bytes[consumed..], _path.MaxReply, out var length);
+                    if (status == OperationStatus.InvalidData && length > _path.MaxReply && connection.Link.Phase == LinkPhase.Ready)
+                    {
+                        if (bytes.Length - consumed < TooLongReply)
+                        {
+                            needed = TooLongReply;
+                            break;
+                        }
+                        consumed += OnTooLongReply(connection, bytes.Slice(consumed, TooLongReply), length);
+                        continue;
+                    }
                     if (status == OperationStatus.NeedMoreData)
                     {
                         needed = length;
@@ -479,6 +498,22 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             FlushAll();
             return !_isClosed && !connection.IsClosed;
         }
+    }
+
+    /// <summary>A reply that is too long becomes an error of its request: its client asked for it, nobody else is to blame or to suffer.</summary>
+    /// <returns>Bytes taken.</returns>
+    private int OnTooLongReply(UpstreamConnection connection, ReadOnlySpan<byte> begin, int length)
+    {
+        var header = ReplyHeader.Read(begin[Framing.PrefixLength..]);
+        var writer = new JuteWriter(TooLongReply);
+        var mark = writer.BeginFrame();
+        (header with { Error = ErrorCode.MarshallingError }).Write(writer);
+        writer.EndFrame(mark);
+        _path.Region.Limits.Count(ClientLimit.Reply);
+        _path.LogReplyTooLong(this, length);
+        connection.ToSkip = Framing.PrefixLength + length - TooLongReply;
+        Session.LinkFrame(connection, writer.Written);
+        return TooLongReply;
     }
 
     /// <summary>A link could not be opened, or was lost.</summary>

@@ -24,6 +24,9 @@ internal sealed class UpstreamConnection : ILinkConnection, IFrameOwner
     /// <summary>The server at the other end; null until it is connected.</summary>
     public UpstreamServer? Server { get; private set; }
 
+    /// <summary>Bytes of a reply that is too long that are still to come, and are thrown away.</summary>
+    public int ToSkip { get; set; }
+
     /// <summary>Bytes that the server has not taken.</summary>
     public int Backlog => _peer.Backlog;
 

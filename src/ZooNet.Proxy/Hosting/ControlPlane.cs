@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
@@ -59,6 +60,14 @@ public static class ControlPlaneServices
         {
             AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
             MaxFrame = config.MaxFrame,
+            Limits = new ClientLimits
+            {
+                Watches = config.MaxWatches,
+                Credentials = config.MaxCredentials,
+                CredentialBytes = config.MaxCredentialBytes,
+                Reply = config.MaxReply,
+                RepliesInAll = Math.Max(config.MaxReply, config.MaxReplyParts),
+            },
         });
         services.TryAddSingleton(s => new ProxySecret(s.GetRequiredService<ProxyConfig>()));
         services.TryAddSingleton<ProxyInstance>();

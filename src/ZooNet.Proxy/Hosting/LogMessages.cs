@@ -57,6 +57,10 @@ internal static partial class LogMessages
     [LoggerMessage(1016, LogLevel.Error, "the certificate in {file} ended at {end:u}: clients refuse it")]
     public static partial void CertificateExpired(this ILogger logger, string file, DateTime end);
 
+    [LoggerMessage(1017, LogLevel.Warning,
+        "client {client}: a reply of {length} bytes is an error for it, {allowed} are allowed (maxReply); {leftOut} more since the last such line")]
+    public static partial void ReplyTooLong(this ILogger logger, string client, int length, int allowed, long leftOut);
+
     /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
     public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
         or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);

@@ -4,6 +4,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
@@ -39,7 +40,7 @@ public sealed class ProxyMetrics : IDisposable
         _exporter = new PrometheusExporter(_meter);
         _barrierLatency = _meter.CreateHistogram("zoonet_barrier_latency_seconds", "s", "Time from the start of a barrier to its reply.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = BarrierBounds });
-        AddServerGauges(proxy, status);
+        AddServerGauges(proxy, status, region.Limits);
         AddClusters(proxy, clusters);
         AddMounts(proxy, clusters, store, region);
         if (config.Otlp is { } collector)
@@ -70,7 +71,7 @@ public sealed class ProxyMetrics : IDisposable
         _meter.Dispose();
     }
 
-    private void AddServerGauges(IProxyStatus proxy, StatusReporter status)
+    private void AddServerGauges(IProxyStatus proxy, StatusReporter status, ClientLimits limits)
     {
         var traffic = proxy.Traffic;
         Gauge("num_alive_connections", "Client connections.", () => traffic.Connections);
@@ -93,10 +94,24 @@ public sealed class ProxyMetrics : IDisposable
             new(proxy.Refused.InAll, new KeyValuePair<string, object?>("limit", "all")),
             new(proxy.Refused.OfAddress, new KeyValuePair<string, object?>("limit", "address")),
         ]);
+        Counter("zoonet_limits_reached_total", "Requests that would have cost more than a client, or all of them, may cost.", () =>
+        [
+            .. Enum.GetValues<ClientLimit>().Select(limit =>
+                new Measurement<long>(limits.Reached(limit), new KeyValuePair<string, object?>("limit", LimitName(limit)))),
+        ]);
+        Gauge("zoonet_reply_parts_bytes", "Bytes of replies that are being put together from several clusters.", () => limits.Collected);
         Gauge("zoonet_connections_limit", "Client connections that are allowed.", () => proxy.ConnectionLimits.InAll);
         Gauge("process_resident_memory_bytes", "Resident memory of the process.", () => Environment.WorkingSet);
         Gauge("zoonet_ready", "1 while clients are served.", () => status.IsReady ? 1 : 0);
     }
+
+    private static string LimitName(ClientLimit limit) => limit switch
+    {
+        ClientLimit.Watches => "watches",
+        ClientLimit.Credentials => "credentials",
+        ClientLimit.Reply => "reply",
+        _ => "replies_in_all",
+    };
 
     private void AddClusters(IProxyStatus proxy, ClusterControls clusters)
     {

@@ -209,7 +209,11 @@ public sealed class SoloTests : ISoloSession
 
     void ISoloSession.Open(SessionLink link) => _opened.Add(link);
 
-    void ISoloSession.Keep(AuthRequest credentials) => _kept.Add(credentials);
+    bool ISoloSession.TryKeep(AuthRequest credentials)
+    {
+        _kept.Add(credentials);
+        return true;
+    }
 
     void ISoloSession.Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then) =>
         _asked.Add((link.Cluster, op, then));

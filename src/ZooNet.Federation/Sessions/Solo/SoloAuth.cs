@@ -21,7 +21,11 @@ internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(
             return;
         }
         // Kept at once: a link that becomes ready before home has answered needs them too. If home refuses, the session ends anyway.
-        session.Keep(request);
+        if (!session.TryKeep(request))
+        {
+            Steps.Clear();
+            return;
+        }
         foreach (var link in session.Links)
         {
             if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && IsForwardedTo(session.Mounts, link.Cluster))

@@ -28,7 +28,8 @@ internal interface ISoloSession
     void Open(SessionLink link);
 
     /// <summary>Keeps credentials for the links that come up later.</summary>
-    void Keep(AuthRequest credentials);
+    /// <returns>False if the client has too many; its connection is closed then.</returns>
+    bool TryKeep(AuthRequest credentials);
 
     /// <summary>Sends one part; <paramref name="then"/> gets its reply, with the error ConnectionLoss if the link is lost first.</summary>
     void Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then);
@@ -73,6 +74,38 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
 
     /// <summary>Replies of the steps, in order.</summary>
     public List<byte[]> Replies { get; } = [];
+
+    /// <summary>Bytes of <see cref="Replies"/> that are counted.</summary>
+    private long _collected;
+
+    /// <summary>
+    /// A step's reply has come. If the whole becomes too long the request fails, and its other steps are not run: one request must not
+    /// make the proxy hold a multiple of what it may send at once.
+    /// </summary>
+    public void Collect(ReadOnlySpan<byte> reply, ClientLimits limits)
+    {
+        if (Error == ErrorCode.MarshallingError)
+        {
+            return;
+        }
+        if (!limits.TryCollect(_collected, reply.Length))
+        {
+            Error = ErrorCode.MarshallingError;
+            Steps.Clear();
+            Links.Clear();
+            Replies.Clear();
+            return;
+        }
+        _collected += reply.Length;
+        Replies.Add(reply.ToArray());
+    }
+
+    /// <summary>The request is over: what was counted is no more.</summary>
+    public void Release(ClientLimits limits)
+    {
+        limits.Release(_collected);
+        _collected = 0;
+    }
 
     /// <summary>Why the whole fails although every step may have been answered.</summary>
     public ErrorCode Error { get; set; }

@@ -1,0 +1,70 @@
+namespace ZooNet.Federation.Sessions;
+
+/// <summary>What a proxy keeps for clients, each bounded.</summary>
+public enum ClientLimit
+{
+    /// <summary>Watches of one client in mounts.</summary>
+    Watches,
+    /// <summary>Credentials of one client.</summary>
+    Credentials,
+    /// <summary>Bytes of one reply, or of the parts that it is put together from.</summary>
+    Reply,
+    /// <summary>Bytes of such parts of all clients.</summary>
+    RepliesInAll,
+}
+
+/// <summary>
+/// What one client may cost the proxy, and all of them together: how much is kept for them beyond their connections. Thread-safe.
+/// </summary>
+public sealed class ClientLimits
+{
+    private readonly long[] _reached = new long[Enum.GetValues<ClientLimit>().Length];
+    private long _collected;
+
+    /// <summary>Watches in mounts that one client may have, 1 and up. Those at home are kept by home alone.</summary>
+    public int Watches { get; init; } = 100_000;
+
+    /// <summary>Different credentials that one client may add, 1 and up.</summary>
+    public int Credentials { get; init; } = 32;
+
+    /// <summary>Bytes of all credentials of one client.</summary>
+    public int CredentialBytes { get; init; } = 64 * 1024;
+
+    /// <summary>Bytes of the parts that one reply is put together from, if they come from several clusters.</summary>
+    public long Reply { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Bytes of such parts, of all clients at once.</summary>
+    public long RepliesInAll { get; init; } = 256 * 1024 * 1024;
+
+    /// <summary>Bytes of parts that are held now.</summary>
+    public long Collected => Interlocked.Read(ref _collected);
+
+    /// <summary>How often a limit was reached.</summary>
+    public long Reached(ClientLimit limit) => Interlocked.Read(ref _reached[(int)limit]);
+
+    /// <summary>A limit was reached.</summary>
+    public void Count(ClientLimit limit) => Interlocked.Increment(ref _reached[(int)limit]);
+
+    /// <summary>Counts a part of a reply that is to be held.</summary>
+    /// <param name="held">Bytes of the same reply that are held already.</param>
+    /// <param name="bytes">Bytes of this part.</param>
+    /// <returns>False if it must not be held, and is not counted.</returns>
+    public bool TryCollect(long held, int bytes)
+    {
+        if (held + bytes > Reply)
+        {
+            Count(ClientLimit.Reply);
+            return false;
+        }
+        if (Interlocked.Add(ref _collected, bytes) > RepliesInAll)
+        {
+            Interlocked.Add(ref _collected, -bytes);
+            Count(ClientLimit.RepliesInAll);
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>What <see cref="TryCollect"/> has counted is held no more.</summary>
+    public void Release(long bytes) => Interlocked.Add(ref _collected, -bytes);
+}
