@@ -16,7 +16,7 @@ public class SessionBenchmarks : ISessionHost, IBarrierTransport
     private readonly byte[] _homeRead = Frames.GetData(0, "/services/billing/nodes/n000042");
     private readonly byte[] _homeUpdate = Frames.SetData(0, "/services/billing/nodes/n000042", 1024);
     private Region _region = null!;
-    private ClientSession _session = null!;
+    private FederatedSession _session = null!;
     private Link _home = null!;
     private int _xid;
     private long _bytes;
@@ -29,7 +29,7 @@ public class SessionBenchmarks : ISessionHost, IBarrierTransport
     public void Setup()
     {
         _region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([new Mount("/mnt/eu", 1, "eu", "/apps", MountOptions.Default)]) };
-        _session = new ClientSession(_region, this);
+        _session = new FederatedSession(_region, this);
         _session.ClientFrame(Frames.Handshake());
         _session.LinkUp(_home, new UpstreamServer(_region, 0, "us", this));
         _session.LinkFrame(_home, Frames.Welcome(Home));

@@ -8,19 +8,19 @@ namespace ZooNet.Federation.Freshness;
 /// </summary>
 internal sealed class Frontier(Region region)
 {
-    /// <summary>How many sights wait to be dated; beyond, the oldest stays without a date.</summary>
-    public const int MaxSights = 64;
+    /// <summary>How many observations wait to be dated; beyond, the oldest stays without a date.</summary>
+    public const int MaxObservations = 64;
 
     /// <summary>The longest path, in bytes, that is remembered for its date.</summary>
     public const int MaxPathLength = 1024;
 
     private readonly long[] _newest = new long[region.ClusterCount];
     private readonly long[] _unknownSince = new long[region.ClusterCount];
-    private ulong _touched;
-    private ulong _moved;
+    private ClusterSet _touched;
+    private ClusterSet _moved;
     private long _movedSince;
-    private ulong _unknown;
-    private List<Sight>? _sights;
+    private ClusterSet _unknown;
+    private List<UndatedObservation>? _observations;
 
     /// <summary>The session learned of changes up to a zxid of a cluster.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
@@ -30,7 +30,7 @@ internal sealed class Frontier(Region region)
     /// </param>
     public void Learned(int cluster, long zxid, bool watchable = true)
     {
-        _touched |= 1UL << cluster;
+        _touched = _touched.With(cluster);
         if (!watchable && cluster == 0)
         {
             region.LearnUnwatchable(zxid);
@@ -43,83 +43,83 @@ internal sealed class Frontier(Region region)
 
     /// <summary>The session got a reply.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
-    /// <param name="shown">What the reply shows.</param>
+    /// <param name="evidence">What the reply shows.</param>
     /// <param name="path">
     /// What was asked for, in the cluster's own terms. Where that was not kept, or is too long to be, nothing is dated.
     /// </param>
-    public void Saw(int cluster, in Shown shown, ReadOnlySpan<byte> path)
+    public void Observe(int cluster, in ReplyEvidence evidence, ReadOnlySpan<byte> path)
     {
-        if (shown.Zxid <= 0)
+        if (evidence.Zxid <= 0)
         {
             return;
         }
         var isKept = path.Length is > 0 and <= MaxPathLength;
-        switch (shown.Untold)
+        switch (evidence.Undated)
         {
-            case Untold.Acl when isKept:
-                var since = region.Acls.FirstSeen(cluster, Encoding.UTF8.GetString(path), shown.Czxid, shown.Aversion, shown.Zxid);
-                Learned(cluster, Math.Max(since, shown.Told), shown.Watchable);
+            case Undated.Acl when isKept:
+                var since = region.Acls.FirstSeen(cluster, Encoding.UTF8.GetString(path), evidence.Czxid, evidence.Aversion, evidence.Zxid);
+                Learned(cluster, Math.Max(since, evidence.Dated), evidence.Watchable);
                 break;
-            case Untold.Absence or Untold.Children or Untold.Refusal when isKept && shown.Zxid > _newest[cluster]:
+            case Undated.Absence or Undated.Children or Undated.Refusal when isKept && evidence.Zxid > _newest[cluster]:
                 Learned(cluster, 0);
-                if (!shown.Watchable && cluster == 0)
+                if (!evidence.Watchable && cluster == 0)
                 {
-                    region.LearnUnwatchable(shown.Zxid);
+                    region.LearnUnwatchable(evidence.Zxid);
                 }
-                Remember(cluster, shown, path);
+                Remember(cluster, evidence, path);
                 break;
             default:
-                Learned(cluster, shown.Zxid, shown.Watchable);
+                Learned(cluster, evidence.Zxid, evidence.Watchable);
                 break;
         }
     }
 
-    private void Remember(int cluster, in Shown shown, ReadOnlySpan<byte> path)
+    private void Remember(int cluster, in ReplyEvidence evidence, ReadOnlySpan<byte> path)
     {
-        _sights ??= [];
-        foreach (var known in _sights)
+        _observations ??= [];
+        foreach (var known in _observations)
         {
-            if (known.Is(cluster, path, shown))
+            if (known.Is(cluster, path, evidence))
             {
-                known.Again(shown.Zxid);
+                known.Again(evidence.Zxid);
                 return;
             }
         }
-        if (_sights.Count == MaxSights)
+        if (_observations.Count == MaxObservations)
         {
-            var oldest = _sights.MinBy(s => s.Zxid)!;
-            _sights.Remove(oldest);
+            var oldest = _observations.MinBy(s => s.Zxid)!;
+            _observations.Remove(oldest);
             Learned(oldest.Cluster, oldest.Zxid);
         }
-        _sights.Add(Sight.Of(cluster, path, shown));
+        _observations.Add(UndatedObservation.Of(cluster, path, evidence));
     }
 
     /// <summary>What the session saw of a cluster after a zxid and what has no date.</summary>
-    public Sight[] Undated(int cluster, long after) => _sights is null ? [] : [.. _sights.Where(s => s.Cluster == cluster && s.Zxid > after)];
+    public UndatedObservation[] UndatedBeyond(int cluster, long after) => _observations is null ? [] : [.. _observations.Where(s => s.Cluster == cluster && s.Zxid > after)];
 
-    /// <summary>A sight has been dated.</summary>
-    /// <param name="sight">One of <see cref="Undated"/>.</param>
+    /// <summary>An observation has been dated.</summary>
+    /// <param name="observation">One of <see cref="UndatedBeyond"/>.</param>
     /// <param name="zxid">A zxid at or behind the last change of what was seen.</param>
-    public void Dated(Sight sight, long zxid)
+    public void ResolveDate(UndatedObservation observation, long zxid)
     {
-        if (_sights!.Remove(sight))
+        if (_observations!.Remove(observation))
         {
-            Learned(sight.Cluster, zxid);
+            Learned(observation.Cluster, zxid);
         }
     }
 
     private long NewestUndated(int cluster)
     {
         var newest = 0L;
-        if (_sights is null)
+        if (_observations is null)
         {
             return newest;
         }
-        foreach (var sight in _sights)
+        foreach (var observation in _observations)
         {
-            if (sight.Cluster == cluster && sight.Zxid > newest)
+            if (observation.Cluster == cluster && observation.Zxid > newest)
             {
-                newest = sight.Zxid;
+                newest = observation.Zxid;
             }
         }
         return newest;
@@ -130,8 +130,8 @@ internal sealed class Frontier(Region region)
     /// </summary>
     public void LearnedUnknown(int cluster)
     {
-        _touched |= 1UL << cluster;
-        _unknown |= 1UL << cluster;
+        _touched = _touched.With(cluster);
+        _unknown = _unknown.With(cluster);
         _unknownSince[cluster] = region.Epoch;
     }
 
@@ -153,7 +153,7 @@ internal sealed class Frontier(Region region)
     public void MovedIn(int cluster)
     {
         _movedSince = region.Epoch;
-        _moved |= 1UL << cluster;
+        _moved = _moved.With(cluster);
     }
 
     /// <summary>
@@ -162,8 +162,7 @@ internal sealed class Frontier(Region region)
     /// </summary>
     public bool MayGoBack(UpstreamServer server)
     {
-        var bit = 1UL << server.Cluster;
-        if ((_moved & bit) == 0)
+        if (!_moved.Contains(server.Cluster))
         {
             return false;
         }
@@ -171,7 +170,7 @@ internal sealed class Frontier(Region region)
         {
             return true;
         }
-        _moved &= ~bit;
+        _moved = _moved.Without(server.Cluster);
         return false;
     }
 
@@ -192,21 +191,20 @@ internal sealed class Frontier(Region region)
         {
             return new(BarrierVerdict.Needed);
         }
-        var elsewhere = _touched & ~(1UL << server.Cluster);
-        if (elsewhere == 0)
+        var elsewhere = _touched.Without(server.Cluster);
+        if (elsewhere.IsEmpty)
         {
             return new(BarrierVerdict.NothingElsewhere);
         }
-        var coupled = elsewhere & coupling.CoupledTo(server.Cluster);
-        if (coupled == 0)
+        var coupled = elsewhere.And(coupling.CoupledTo(server.Cluster));
+        if (coupled.IsEmpty)
         {
             return new(BarrierVerdict.NotCoupled);
         }
         var judged = new Judgement(BarrierVerdict.Covered);
-        for (var rest = coupled; rest != 0; rest &= rest - 1)
+        foreach (var cluster in coupled)
         {
-            var cluster = System.Numerics.BitOperations.TrailingZeroCount(rest);
-            if ((_unknown >> cluster & 1) != 0 && !server.IsCoveredSince(_unknownSince[cluster]))
+            if (_unknown.Contains(cluster) && !server.IsCoveredSince(_unknownSince[cluster]))
             {
                 return new(BarrierVerdict.Needed);
             }

@@ -3,7 +3,7 @@ using ZooNet.Federation.Sessions;
 
 namespace ZooNet.Federation.Freshness;
 
-/// <summary>When a read waits for a barrier (design: freshness).</summary>
+/// <summary>When a read waits for a barrier (docs/consistency.md).</summary>
 public enum ConsistencyMode
 {
     /// <summary>Never: every cluster is consistent alone, their composition is not.</summary>
@@ -22,10 +22,10 @@ public enum ConsistencyMode
 public interface ICoupling
 {
     /// <summary>
-    /// The clusters whose newer changes make a read at <paramref name="cluster"/> wait for a barrier, as a bit mask over
-    /// cluster ordinals; the cluster's own bit is never set.
+    /// The clusters whose newer changes make a read at <paramref name="cluster"/> wait for a barrier; the cluster itself is never
+    /// among them.
     /// </summary>
-    ulong CoupledTo(int cluster);
+    ClusterSet CoupledTo(int cluster);
 
     /// <summary>
     /// True where consistency without barriers rests on all sessions reading each remote through one server at a time
@@ -33,29 +33,31 @@ public interface ICoupling
     /// </summary>
     bool NeedsSingleCopy => false;
 
-    /// <summary>True where what was learned of home may be reduced to what somebody outside the view can see: <see cref="IInterestWatermark"/>.</summary>
+    /// <summary>
+    /// True where what was learned of home may be reduced to what somebody outside the view can see: <see cref="IInterestWatermark"/>.
+    /// </summary>
     bool AllowsWatermark => false;
 }
 
 /// <summary>Every cluster is coupled to every other, or none is.</summary>
 public sealed class UniformCoupling : ICoupling
 {
-    private readonly ulong _mask;
+    private readonly ClusterSet _clusters;
 
-    private UniformCoupling(ulong mask) => _mask = mask;
+    private UniformCoupling(ClusterSet clusters) => _clusters = clusters;
 
     /// <summary>All coupled: ordered consistency, and the safe side of a proxy without news.</summary>
-    public static UniformCoupling All { get; } = new(ulong.MaxValue);
+    public static UniformCoupling All { get; } = new(ClusterSet.All);
 
     /// <summary>None coupled.</summary>
-    public static UniformCoupling None { get; } = new(0);
+    public static UniformCoupling None { get; } = new(default);
 
     /// <inheritdoc/>
-    public ulong CoupledTo(int cluster) => _mask & ~(1UL << cluster);
+    public ClusterSet CoupledTo(int cluster) => _clusters.Without(cluster);
 }
 
 /// <summary>
-/// Tells which changes of the home cluster anyone outside this view can see (design: interest).
+/// Tells which changes of the home cluster anyone outside this view can see (docs/consistency.md, "The interest watermark").
 /// Implementations are thread-safe and answer without waiting.
 /// </summary>
 public interface IInterestWatermark
@@ -66,7 +68,9 @@ public interface IInterestWatermark
     /// </summary>
     long LastInterestingChange(long homeZxid);
 
-    /// <summary>The newest home zxid that can be told anything of; -1 for none. Never goes back, until other subtrees are watched.</summary>
+    /// <summary>
+    /// The newest home zxid that can be told anything of; -1 for none. Never goes back, until other subtrees are watched.
+    /// </summary>
     long SeenUpTo { get; }
 
     /// <summary>
@@ -89,7 +93,7 @@ public interface IInterestWatermark
 /// </summary>
 public sealed class Region
 {
-    /// <summary>The most clusters a region can have, its home included: sets of clusters are bit masks.</summary>
+    /// <summary>The most clusters a region can have, its home included: <see cref="ClusterSet"/> holds no more.</summary>
     public const int MaxClusters = 64;
 
     private readonly long[] _known;
@@ -176,7 +180,10 @@ public sealed class Region
         set => Volatile.Write(ref _mountsUsableUntilMs, value);
     }
 
-    /// <summary>Where set, and where the coupling allows it (<see cref="ICoupling.AllowsWatermark"/>), private changes of home ask for no barriers.</summary>
+    /// <summary>
+    /// Where set, and where the coupling allows it (<see cref="ICoupling.AllowsWatermark"/>), private changes of home ask for no
+    /// barriers.
+    /// </summary>
     public IInterestWatermark? HomeInterest
     {
         get => Volatile.Read(ref _homeInterest);
@@ -201,22 +208,15 @@ public sealed class Region
     /// <summary>What one client may cost, and all of them together.</summary>
     public ClientLimits Limits { get; init; } = new();
 
-    /// <summary>The session timeouts, in milliseconds, that every cluster of the region grants; the client's wish is brought into this range.</summary>
+    /// <summary>
+    /// The session timeouts, in milliseconds, that every cluster of the region grants; the client's wish is brought into this range.
+    /// </summary>
     public (int MinMs, int MaxMs) SessionTimeouts { get; set; } = (0, int.MaxValue);
 
-    /// <summary>Takes an ingredient out of the rule, so that the simulation shows that it is needed: replies from which nothing is learned.</summary>
-    internal Func<Protocol.OpCode, Protocol.ErrorCode, bool>? IgnoredReplies { get; set; }
+    /// <summary>What is left out of the rules; nothing in a proxy.</summary>
+    internal Omissions Omissions { get; set; } = Omissions.None;
 
-    /// <summary>Takes an ingredient out of the rule: that a znode which is not there may have been there since its parent was made.</summary>
-    internal bool DatesAbsenceByCreation { get; set; }
-
-    /// <summary>Takes an ingredient out of the rule: what a session from another proxy has learned there.</summary>
-    internal bool TrustsMovedSessions { get; set; }
-
-    /// <summary>Takes an ingredient out of the rule: that a server must not be behind what it showed when it covered something.</summary>
-    internal bool TrustsEveryServer { get; set; }
-
-    /// <summary>The largest zxid of a cluster seen in any reply header, on any link (design: <c>known</c>).</summary>
+    /// <summary>The largest zxid of a cluster seen in any reply header, on any link (docs/consistency.md, "The rule").</summary>
     public long Known(int cluster) => Volatile.Read(ref _known[cluster]);
 
     /// <summary>
@@ -250,12 +250,15 @@ public sealed class Region
     public void Learn(int cluster, long zxid) => RaiseTo(ref _known[cluster], zxid);
 
     /// <summary>
-    /// A session learned of a change at home, at or below a zxid, that fires no watch: an ACL's. The watermark does not tell of it, so until
-    /// a barrier covers that zxid nothing newer counts as private, for any session of the region.
+    /// A session learned of a change at home, at or below a zxid, that fires no watch: an ACL's. The watermark does not tell of it, so
+    /// until a barrier covers that zxid nothing newer counts as private, for any session of the region.
     /// </summary>
     internal void LearnUnwatchable(long zxid) => RaiseTo(ref _unwatchable, zxid);
 
-    /// <summary>A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). One whose reply never comes keeps the watermark out of use.</summary>
+    /// <summary>
+    /// A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). One whose reply never comes
+    /// keeps the watermark out of use.
+    /// </summary>
     internal void UnwatchableWrite(bool begins) => Interlocked.Add(ref _unwatchableWrites, begins ? 1 : -1);
 
     /// <summary>Whether somebody may know of a change at home that fires no watch and that is not covered.</summary>
@@ -268,19 +271,23 @@ public sealed class Region
     public void DemandFresh() => Volatile.Write(ref _demanded, Epoch);
 
     /// <summary>
-    /// The region's proxies have agreed through which server each remote is read: from now on no other one is heard. Call it before <see cref="Follow"/>.
+    /// The region's proxies have agreed through which server each remote is read: from now on no other one is heard. Call it before
+    /// <see cref="Follow"/>.
     /// </summary>
     /// <param name="servers">
-    /// By ordinal, the addresses: empty for a cluster that must not be read yet, null for one that may be read through any. Null where this proxy is the region's only one.
+    /// By ordinal, the addresses: empty for a cluster that must not be read yet, null for one that may be read through any. Null where
+    /// this proxy is the region's only one.
     /// </param>
     public void ReadOnlyThrough(string?[]? servers) => Volatile.Write(ref _agreed, servers);
 
-    /// <summary>The server of a remote that the region's proxies have agreed on: empty where they have not yet, null where they need not.</summary>
+    /// <summary>
+    /// The server of a remote that the region's proxies have agreed on: empty where they have not yet, null where they need not.
+    /// </summary>
     public string? AgreedServer(int cluster) => Volatile.Read(ref _agreed)?[cluster];
 
     /// <summary>
-    /// Raised with a cluster's ordinal and a server's address where a link reached a server other than the one agreed on: as a rule that one can't be reached.
-    /// Handlers must not wait.
+    /// Raised with a cluster's ordinal and a server's address where a link reached a server other than the one agreed on: as a rule
+    /// that one can't be reached. Handlers must not wait.
     /// </summary>
     public event Action<int, string>? ServerWanted;
 
@@ -317,7 +324,7 @@ public sealed class Region
     }
 
     /// <summary>True for a server whose cluster the region reads through another one now.</summary>
-    internal bool IsSuperseded(UpstreamServer server) => server.Cluster > 0
+    internal bool IsSuperseded(UpstreamServer server) => !server.IsHome
         && ((Coupling.NeedsSingleCopy && Volatile.Read(ref _copies[server.Cluster]) != server) || !IsAgreed(server));
 
     private bool IsAgreed(UpstreamServer server) => AgreedServer(server.Cluster) is not { } agreed || agreed == server.Address;

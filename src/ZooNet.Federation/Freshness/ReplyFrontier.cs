@@ -4,7 +4,7 @@ using ZooNet.Protocol;
 namespace ZooNet.Federation.Freshness;
 
 /// <summary>What a reply shows without telling since when it has been so.</summary>
-internal enum Untold : byte
+internal enum Undated : byte
 {
     /// <summary>Nothing: its zxid is the newest change that it shows.</summary>
     Nothing,
@@ -24,16 +24,16 @@ internal enum Untold : byte
 
 /// <summary>What a reply shows of its cluster's changes.</summary>
 /// <param name="Zxid">
-/// The newest change that it can show; 0 where it tells nothing of data. Where something is untold, where the server stood.
+/// The newest change that it can show; 0 where it tells nothing of data. Where something is undated, where the server stood.
 /// </param>
 /// <param name="Watchable">
 /// True where all that it shows are changes that fire watches. ACLs change without, so what shows one, or may, is not.
 /// </param>
-/// <param name="Untold">What it shows without telling since when.</param>
-/// <param name="Told">Where an ACL is untold, the newest change of the rest.</param>
-/// <param name="Czxid">Where an ACL is untold, the change that created the znode.</param>
-/// <param name="Aversion">Where an ACL is untold, how often it has been changed since.</param>
-internal readonly record struct Shown(long Zxid, bool Watchable, Untold Untold = Untold.Nothing, long Told = 0, long Czxid = 0, int Aversion = 0);
+/// <param name="Undated">What it shows without telling since when.</param>
+/// <param name="Dated">Where an ACL is undated, the newest change of the rest.</param>
+/// <param name="Czxid">Where an ACL is undated, the change that created the znode.</param>
+/// <param name="Aversion">Where an ACL is undated, how often it has been changed since.</param>
+internal readonly record struct ReplyEvidence(long Zxid, bool Watchable, Undated Undated = Undated.Nothing, long Dated = 0, long Czxid = 0, int Aversion = 0);
 
 /// <summary>
 /// Finds the newest change that a reply can have shown. For a read that is the largest zxid in its Stat, never its header
@@ -47,7 +47,7 @@ internal static class ReplyFrontier
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
     /// <remarks>The table of docs/consistency.md, "What a reply teaches", says the same in words; a test holds the two together.</remarks>
-    public static Shown Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
+    public static ReplyEvidence Of(OpCode op, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         switch (op)
         {
@@ -60,16 +60,16 @@ internal static class ReplyFrontier
                 return OfError(header.Error, header.Zxid);
             default:
                 // A write's own zxid; and what can't be dated: getEphemerals, getAllChildrenNumber, …
-                return new Shown(header.Zxid, IsWatchable(op, header, body), op.IsWrite() ? Untold.Nothing : Untold.Rest);
+                return new ReplyEvidence(header.Zxid, IsWatchable(op, header, body), op.IsWrite() ? Undated.Nothing : Undated.Rest);
         }
     }
 
     /// <summary>
-    /// What each part of a multiRead shows, in order; a single <see cref="Untold.Rest"/> where the reply can't be decoded.
+    /// What each part of a multiRead shows, in order; a single <see cref="Undated.Rest"/> where the reply can't be decoded.
     /// </summary>
-    public static IReadOnlyList<Shown> OfMultiRead(ReadOnlySpan<byte> body, long headerZxid)
+    public static IReadOnlyList<ReplyEvidence> OfMultiRead(ReadOnlySpan<byte> body, long headerZxid)
     {
-        var parts = new List<Shown>();
+        var parts = new List<ReplyEvidence>();
         var reader = new JuteReader(body);
         while (true)
         {
@@ -91,7 +91,7 @@ internal static class ReplyFrontier
                         reader.ReadBytes(out _);
                     }
                     // That it may be listed is told by no Stat.
-                    parts.Add(new Shown(headerZxid, false, Untold.Children));
+                    parts.Add(new ReplyEvidence(headerZxid, false, Undated.Children));
                     break;
                 case OpCode.Error:
                     parts.Add(OfError((ErrorCode)reader.ReadInt(), headerZxid));
@@ -102,7 +102,7 @@ internal static class ReplyFrontier
             }
             if (reader.Failed)
             {
-                return [new Shown(headerZxid, false, Untold.Rest)];
+                return [new ReplyEvidence(headerZxid, false, Undated.Rest)];
             }
         }
     }
@@ -111,11 +111,11 @@ internal static class ReplyFrontier
     /// That a znode is not there is a change that fires a watch. Every other error tells which checks the request has passed or failed
     /// before it, and the first is always the ACL's.
     /// </summary>
-    private static Shown OfError(ErrorCode error, long headerZxid) => error switch
+    private static ReplyEvidence OfError(ErrorCode error, long headerZxid) => error switch
     {
-        ErrorCode.NoNode => new Shown(headerZxid, true, Untold.Absence),
-        ErrorCode.NoAuth => new Shown(headerZxid, false, Untold.Refusal),
-        _ => new Shown(headerZxid, false, Untold.Rest),
+        ErrorCode.NoNode => new ReplyEvidence(headerZxid, true, Undated.Absence),
+        ErrorCode.NoAuth => new ReplyEvidence(headerZxid, false, Undated.Refusal),
+        _ => new ReplyEvidence(headerZxid, false, Undated.Rest),
     };
 
     /// <summary>
@@ -174,16 +174,16 @@ internal static class ReplyFrontier
         return body.Length >= Stat.WireLength ? body[^Stat.WireLength..] : default;
     }
 
-    private static Shown OfStat(ReadOnlySpan<byte> stat, long headerZxid)
+    private static ReplyEvidence OfStat(ReadOnlySpan<byte> stat, long headerZxid)
     {
         if (stat.Length < Stat.WireLength)
         {
-            return new Shown(headerZxid, false, Untold.Rest);
+            return new ReplyEvidence(headerZxid, false, Undated.Rest);
         }
         var czxid = BinaryPrimitives.ReadInt64BigEndian(stat[Stat.CzxidOffset..]);
         var newest = Math.Max(czxid,
             Math.Max(BinaryPrimitives.ReadInt64BigEndian(stat[Stat.MzxidOffset..]), BinaryPrimitives.ReadInt64BigEndian(stat[Stat.PzxidOffset..])));
         var aversion = BinaryPrimitives.ReadInt32BigEndian(stat[Stat.AversionOffset..]);
-        return aversion == 0 ? new Shown(newest, true) : new Shown(headerZxid, false, Untold.Acl, newest, czxid, aversion);
+        return aversion == 0 ? new ReplyEvidence(newest, true) : new ReplyEvidence(headerZxid, false, Undated.Acl, newest, czxid, aversion);
     }
 }

@@ -66,6 +66,9 @@ public sealed class UpstreamServer
     /// <summary>Ordinal of its cluster.</summary>
     public int Cluster { get; }
 
+    /// <summary>Whether it is a server of home.</summary>
+    public bool IsHome => Cluster == 0;
+
     /// <summary>Its address, for people.</summary>
     public string Address { get; }
 
@@ -92,7 +95,7 @@ public sealed class UpstreamServer
     /// </summary>
     public void Forget()
     {
-        if (_region.TrustsEveryServer)
+        if (_region.Omissions.TrustsEveryServer)
         {
             return;
         }
@@ -105,7 +108,9 @@ public sealed class UpstreamServer
         }
     }
 
-    /// <summary>What is covered of a cluster: everything committed there up to this zxid happened before this server's last barrier began.</summary>
+    /// <summary>
+    /// What is covered of a cluster: everything committed there up to this zxid happened before this server's last barrier began.
+    /// </summary>
     public long Covered(int cluster) => Volatile.Read(ref _covered[cluster]);
 
     /// <summary>True where a barrier or covering write that began after <paramref name="epoch"/> has completed.</summary>

@@ -1,3 +1,5 @@
+using ZooNet.Federation.Freshness;
+
 namespace ZooNet.Federation.Interest;
 
 /// <summary>
@@ -13,14 +15,8 @@ internal sealed class CopyAgreement(string view)
     /// <summary>The servers that this proxy would like to read through, by cluster; null if it has not said.</summary>
     public IReadOnlyDictionary<string, string>? Wanted => _wanted;
 
-    /// <summary>Takes an ingredient out, so that the simulation shows that it is needed: the agreement itself.</summary>
-    public bool TrustsCopies { get; set; }
-
-    /// <summary>Takes an ingredient out: that a server is left for another only when the other proxies know.</summary>
-    public bool ReadsAtOnce { get; set; }
-
-    /// <summary>Takes an ingredient out: that who is about to leave a server couples everything before the record says so.</summary>
-    public bool PublishesAtOnce { get; set; }
+    /// <summary>What is left out of the agreement; nothing in a proxy.</summary>
+    public Omissions Omissions { get; set; } = Omissions.None;
 
     /// <summary>Says which servers this proxy would like to read through.</summary>
     /// <param name="servers">By cluster, "address:port".</param>
@@ -51,14 +47,14 @@ internal sealed class CopyAgreement(string view)
                 // The others take it that this one reads nothing there, or soon will.
                 servers[cluster] = "";
             }
-            else if (acknowledged || ReadsAtOnce
+            else if (acknowledged || Omissions.ReadsAtOnce
                 || others.TrueForAll(other => other.Reads is { } reads && reads.GetValueOrDefault(cluster, server) == server))
             {
                 servers[cluster] = server;
             }
         }
         _allowed = servers;
-        return TrustsCopies || others.Count == 0 ? null : servers;
+        return Omissions.TrustsCopies || others.Count == 0 ? null : servers;
     }
 
     /// <summary>Why the live proxies of the view are not one copy of what they read; null if they are.</summary>
@@ -66,7 +62,7 @@ internal sealed class CopyAgreement(string view)
     /// <param name="proxyId">This proxy.</param>
     public string? WhyMany(ViewRecord own, string proxyId)
     {
-        if (TrustsCopies)
+        if (Omissions.TrustsCopies)
         {
             return null;
         }
@@ -74,7 +70,7 @@ internal sealed class CopyAgreement(string view)
         {
             return "this proxy has not been listed yet";
         }
-        if (!PublishesAtOnce && _wanted is not null
+        if (!Omissions.PublishesAtOnce && _wanted is not null
             && self.Reads?.FirstOrDefault(read => _wanted.GetValueOrDefault(read.Key) != read.Value) is { Key: not null } leaving)
         {
             // Before it is published: who reads the record then takes it that this proxy couples everything.

@@ -1,4 +1,3 @@
-using System.Numerics;
 using ZooNet.Federation.Freshness;
 
 namespace ZooNet.Federation.Interest;
@@ -13,10 +12,10 @@ public sealed class Coupling : ICoupling
     /// <summary>The most clusters that one region can read.</summary>
     public const int MaxClusters = 64;
 
-    private readonly ulong[] _coupledTo;
+    private readonly ClusterSet[] _coupledTo;
     private readonly string[] _reasons;
 
-    private Coupling(CouplingKind kind, IReadOnlyList<string> clusters, ulong[] coupledTo, string[] reasons)
+    private Coupling(CouplingKind kind, IReadOnlyList<string> clusters, ClusterSet[] coupledTo, string[] reasons)
     {
         Kind = kind;
         Clusters = clusters;
@@ -31,7 +30,7 @@ public sealed class Coupling : ICoupling
     public IReadOnlyList<string> Clusters { get; }
 
     /// <summary>
-    /// True where a home frontier may be replaced by the last change that somebody outside the view can see (design §7).
+    /// True where a home frontier may be replaced by the last change that somebody outside the view can see.
     /// Sound only in <see cref="CouplingKind.Cycle"/> with a single remote: with two, a private home write carries news
     /// of one remote to a session that then reads the other (docs/consistency.md, "The interest watermark").
     /// </summary>
@@ -43,8 +42,8 @@ public sealed class Coupling : ICoupling
     /// </summary>
     public bool NeedsSingleCopy => Kind == CouplingKind.Free || AllowsWatermark;
 
-    /// <summary>The clusters, as bits by ordinal, whose news a read of <paramref name="cluster"/> must not miss.</summary>
-    public ulong CoupledTo(int cluster) => _coupledTo[cluster];
+    /// <summary>The clusters whose news a read of <paramref name="cluster"/> must not miss.</summary>
+    public ClusterSet CoupledTo(int cluster) => _coupledTo[cluster];
 
     /// <summary>True where the two clusters' coupled sets are the same in both snapshots and in the same order of clusters.</summary>
     public bool SameAs(Coupling? other) => other is not null && Kind == other.Kind && AllowsWatermark == other.AllowsWatermark
@@ -55,24 +54,24 @@ public sealed class Coupling : ICoupling
     /// </summary>
     public string Reason(int read, int learned) => read == learned
         ? $"'{Clusters[read]}' orders its own operations"
-        : _reasons[((_coupledTo[read] >> learned) & 1) != 0 ? 1 : 0];
+        : _reasons[_coupledTo[read].Contains(learned) ? 1 : 0];
 
     /// <summary>consistency = none: each cluster is consistent alone.</summary>
     public static Coupling None(IReadOnlyList<string> clusters) =>
-        Uniform(CouplingKind.None, clusters, 0, "not coupled: consistency is 'none'", "");
+        Uniform(CouplingKind.None, clusters, default, "not coupled: consistency is 'none'", "");
 
     /// <summary>consistency = ordered: every cluster is coupled to every other.</summary>
     /// <param name="clusters">Names by ordinal.</param>
-    /// <param name="exempt">Clusters, as bits, whose mounts have consistency 'none'.</param>
-    public static Coupling Ordered(IReadOnlyList<string> clusters, ulong exempt = 0) =>
-        Uniform(CouplingKind.Ordered, clusters, ~exempt, "not coupled: the mount's consistency is 'none'", "coupled: consistency is 'ordered'");
+    /// <param name="exempt">Clusters whose mounts have consistency 'none'.</param>
+    public static Coupling Ordered(IReadOnlyList<string> clusters, ClusterSet exempt = default) =>
+        Uniform(CouplingKind.Ordered, clusters, ClusterSet.All.Except(exempt), "not coupled: the mount's consistency is 'none'", "coupled: consistency is 'ordered'");
 
     /// <summary>What a proxy uses while it does not know the graph: every cluster is coupled to every other.</summary>
     /// <param name="clusters">Names by ordinal.</param>
     /// <param name="why">Why the graph is not known, for an operator.</param>
-    /// <param name="exempt">Clusters, as bits, whose mounts have consistency 'none'.</param>
-    public static Coupling Conservative(IReadOnlyList<string> clusters, string why, ulong exempt = 0) =>
-        Uniform(CouplingKind.Conservative, clusters, ~exempt, "not coupled: the mount's consistency is 'none'", $"coupled, to be safe: {why}");
+    /// <param name="exempt">Clusters whose mounts have consistency 'none'.</param>
+    public static Coupling Conservative(IReadOnlyList<string> clusters, string why, ClusterSet exempt = default) =>
+        Uniform(CouplingKind.Conservative, clusters, ClusterSet.All.Except(exempt), "not coupled: the mount's consistency is 'none'", $"coupled, to be safe: {why}");
 
     /// <summary>
     /// consistency = sequential: all clusters of the view are coupled where a cycle of the graph runs through the view.
@@ -88,14 +87,14 @@ public sealed class Coupling : ICoupling
     /// <param name="clusters">Names by ordinal.</param>
     /// <param name="home">The ordinal of home.</param>
     /// <param name="homeHasSeveralServers">Whether sessions of the view read home through different servers.</param>
-    /// <param name="exempt">Clusters, as bits, whose mounts have consistency 'none'.</param>
+    /// <param name="exempt">Clusters whose mounts have consistency 'none'.</param>
     /// <param name="isOnlyProxy">
     /// Whether all sessions of the view are this proxy's: what the watermark needs to know of changed ACLs is not shared.
     /// </param>
     public static Coupling Sequential(InterestGraph graph, string view, IReadOnlyList<string> clusters, int home,
-        bool homeHasSeveralServers, ulong exempt = 0, bool isOnlyProxy = true)
+        bool homeHasSeveralServers, ClusterSet exempt = default, bool isOnlyProxy = true)
     {
-        var counted = All(clusters.Count) & ~exempt;
+        var counted = ClusterSet.First(clusters.Count).Except(exempt);
         if (graph.CycleThrough(view) is { } cycle)
         {
             var steps = cycle.Select((name, i) => (i % 2 == 0 ? "view " : "cluster ") + name);
@@ -103,13 +102,13 @@ public sealed class Coupling : ICoupling
             var result = Masks(clusters, counted, "not coupled: the mount's consistency is 'none'", why, CouplingKind.Cycle);
             return new Coupling(CouplingKind.Cycle, clusters, result._coupledTo, result._reasons)
             {
-                AllowsWatermark = isOnlyProxy && BitOperations.PopCount(counted & ~(1UL << home)) == 1,
+                AllowsWatermark = isOnlyProxy && counted.Without(home).Count == 1,
             };
         }
-        var coupledTo = new ulong[clusters.Count];
-        if (homeHasSeveralServers && (counted >> home & 1) != 0)
+        var coupledTo = new ClusterSet[clusters.Count];
+        if (homeHasSeveralServers && counted.Contains(home))
         {
-            coupledTo[home] = counted & ~(1UL << home);
+            coupledTo[home] = counted.Without(home);
         }
         return new Coupling(CouplingKind.Free, clusters, coupledTo,
         [
@@ -118,23 +117,17 @@ public sealed class Coupling : ICoupling
         ]);
     }
 
-    private static Coupling Uniform(CouplingKind kind, IReadOnlyList<string> clusters, ulong counted, string apart, string coupled) =>
-        Masks(clusters, counted & All(clusters.Count), apart, coupled, kind);
+    private static Coupling Uniform(CouplingKind kind, IReadOnlyList<string> clusters, ClusterSet counted, string apart, string coupled) =>
+        Masks(clusters, counted.And(ClusterSet.First(clusters.Count)), apart, coupled, kind);
 
-    private static Coupling Masks(IReadOnlyList<string> clusters, ulong counted, string apart, string coupled, CouplingKind kind)
+    private static Coupling Masks(IReadOnlyList<string> clusters, ClusterSet counted, string apart, string coupled, CouplingKind kind)
     {
-        var coupledTo = new ulong[clusters.Count];
+        var coupledTo = new ClusterSet[clusters.Count];
         for (var i = 0; i < coupledTo.Length; i++)
         {
-            coupledTo[i] = (counted >> i & 1) != 0 ? counted & ~(1UL << i) : 0;
+            coupledTo[i] = counted.Contains(i) ? counted.Without(i) : default;
         }
         return new Coupling(kind, clusters, coupledTo, [apart, coupled]);
-    }
-
-    private static ulong All(int clusters)
-    {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(clusters, MaxClusters);
-        return clusters == MaxClusters ? ulong.MaxValue : (1UL << clusters) - 1;
     }
 }
 

@@ -3,7 +3,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Mounts;
 
-/// <summary>Whether the requests of a mount may be in doubt on their own when its cluster is lost (design: sessions and order).</summary>
+/// <summary>
+/// Whether the requests of a mount may be in doubt on their own when its cluster is lost (docs/consistency.md, "The guarantee").
+/// </summary>
 public enum MountOrder
 {
     /// <summary>
@@ -75,7 +77,9 @@ public sealed class Mount
     /// <summary>True while the mount may not be used yet and its mount point must not show either: requests for it wait.</summary>
     public bool IsHeld { get; }
 
-    /// <summary>What happened to its requests. A mount that did not change keeps its object, and so its counters, from table to table.</summary>
+    /// <summary>
+    /// What happened to its requests. A mount that did not change keeps its object, and so its counters, from table to table.
+    /// </summary>
     public MountCounters Counters { get; } = new();
 
     internal byte[] PathUtf8 { get; }

@@ -53,8 +53,8 @@ public interface ISessionHost : IBarrierWaiter
     void CloseClient(CloseReason reason, string detail);
 
     /// <summary>
-    /// Begins to connect to a server of the link's cluster. Later <see cref="ClientSession.LinkUp"/> or
-    /// <see cref="ClientSession.LinkDown"/> is called with the connection returned here.
+    /// Begins to connect to a server of the link's cluster. Later <see cref="FederatedSession.LinkUp"/> or
+    /// <see cref="FederatedSession.LinkDown"/> is called with the connection returned here.
     /// </summary>
     ILinkConnection OpenLink(SessionLink link);
 
@@ -67,12 +67,12 @@ public interface ISessionHost : IBarrierWaiter
 
     /// <summary>
     /// Looks up the records of a re-attached session's remote sessions, as fresh as the home cluster is now. Later
-    /// <see cref="ClientSession.RecordsFound"/> is called.
+    /// <see cref="FederatedSession.RecordsFound"/> is called.
     /// </summary>
     void FindRecords(HomeSession session);
 
     /// <summary>
-    /// Puts a remote session on record, over what is on record already. Later <see cref="ClientSession.RecordSaved"/> is called.
+    /// Puts a remote session on record, over what is on record already. Later <see cref="FederatedSession.RecordSaved"/> is called.
     /// </summary>
     void SaveRecord(HomeSession session, RemoteSessionRecord record);
 }

@@ -38,6 +38,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     private long _sinceMs;
     private UpstreamServer? _server;
     private long _joinedAt;
+    private MountCounters? _counters;
     private AwaitedThing _awaited;
     private Question _asked;
     private bool _isOver;
@@ -149,7 +150,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
                 Join(watcher);
                 return HeadStep.Wait;
             }
-            if (read.Link.Cluster > 0 || judged.Verdict != BarrierVerdict.NothingElsewhere)
+            if (!read.Link.IsHome || judged.Verdict != BarrierVerdict.NothingElsewhere)
             {
                 read.Counters.Count(judged.Verdict);
             }
@@ -160,6 +161,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
             return HeadStep.Go;
         }
         WaitFor(read.Link, AwaitedThing.Barrier, Question.Nothing);
+        _counters = read.Counters;
         if (Join(server))
         {
             read.Counters.CountShared();
@@ -191,6 +193,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         }
         else
         {
+            _counters?.CountBarrierFailed();
             StopWaiting();
             failed = true;
         }
@@ -268,16 +271,16 @@ internal sealed class DateQuestion
     private readonly Region _region;
     private readonly Frontier _frontier;
 
-    private DateQuestion(Region region, Frontier frontier, List<(SessionLink Link, Sight Sight)> sights)
+    private DateQuestion(Region region, Frontier frontier, List<(SessionLink Link, UndatedObservation Observation)> observations)
     {
         _region = region;
         _frontier = frontier;
-        Sights = sights;
-        Due = sights.Count;
+        Observations = observations;
+        Due = observations.Count;
     }
 
     /// <summary>What is to be asked, and on which link.</summary>
-    public IReadOnlyList<(SessionLink Link, Sight Sight)> Sights { get; }
+    public IReadOnlyList<(SessionLink Link, UndatedObservation Observation)> Observations { get; }
 
     /// <summary>How many have not been answered.</summary>
     public int Due { get; private set; }
@@ -295,28 +298,53 @@ internal sealed class DateQuestion
     public static bool TryMake(Region region, Frontier frontier, IReadOnlyList<SessionLink> links, SessionLink reading,
         [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out DateQuestion? question)
     {
-        var sights = new List<(SessionLink, Sight)>();
+        var observations = new List<(SessionLink, UndatedObservation)>();
         foreach (var link in links)
         {
             if (link != reading && link.Phase == LinkPhase.Ready && !link.Server!.IsFar)
             {
-                foreach (var sight in frontier.Undated(link.Cluster, reading.Server!.Covered(link.Cluster)))
+                foreach (var observation in frontier.UndatedBeyond(link.Cluster, reading.Server!.Covered(link.Cluster)))
                 {
-                    sights.Add((link, sight));
+                    observations.Add((link, observation));
                 }
             }
         }
-        question = sights.Count > 0 ? new DateQuestion(region, frontier, sights) : null;
+        question = observations.Count > 0 ? new DateQuestion(region, frontier, observations) : null;
         return question is not null;
     }
 
+    /// <summary>Asks, where something was seen, since when it has been so.</summary>
+    /// <param name="host">Tells the time.</param>
+    /// <param name="known">Called when everything has been answered.</param>
+    public void Ask(ISessionHost host, Action<DateQuestion> known)
+    {
+        AskedMs = host.NowMs;
+        foreach (var (link, observation) in Observations)
+        {
+            Ask(host, link, observation, observation.Path, known);
+        }
+    }
+
+    private void Ask(ISessionHost host, SessionLink link, UndatedObservation observation, string path, Action<DateQuestion> known) =>
+        link.Ask(host.NowMs, 0, OpCode.Exists, PendingKind.Own, new PathWatchRequest(path, false).Write, (header, body) =>
+        {
+            if (Answered(observation, path, header, body.Span) is { } next)
+            {
+                Ask(host, link, observation, next, known);
+            }
+            else if (Due == 0)
+            {
+                known(this);
+            }
+        });
+
     /// <summary>A server has answered an exists.</summary>
-    /// <param name="sight">What is to be dated.</param>
-    /// <param name="path">The znode that was asked for: the sight's, or an ancestor of it.</param>
+    /// <param name="observation">What is to be dated.</param>
+    /// <param name="path">The znode that was asked for: the observation's, or an ancestor of it.</param>
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows it.</param>
-    /// <returns>The znode that must be asked for next; null where this sight is done.</returns>
-    public string? Answered(Sight sight, string path, in ReplyHeader header, ReadOnlySpan<byte> body)
+    /// <returns>The znode that must be asked for next; null where this observation is done.</returns>
+    public string? Answered(UndatedObservation observation, string path, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         if (header.Error == ErrorCode.NoNode && path.Length > 1)
         {
@@ -325,9 +353,9 @@ internal sealed class DateQuestion
         }
         var reader = new JuteReader(body);
         var stat = Stat.Read(ref reader);
-        if (header.Error == ErrorCode.Ok && !reader.Failed && header.Zxid >= sight.Zxid)
+        if (header.Error == ErrorCode.Ok && !reader.Failed && header.Zxid >= observation.Zxid)
         {
-            _frontier.Dated(sight, sight.Since(stat, _region, path, header.Zxid));
+            _frontier.ResolveDate(observation, observation.Since(stat, _region, path, header.Zxid));
         }
         Due--;
         return null;

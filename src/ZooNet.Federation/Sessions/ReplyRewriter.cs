@@ -10,6 +10,17 @@ namespace ZooNet.Federation.Sessions;
 /// </summary>
 internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int cluster, long remoteSession, long homeSession)
 {
+    /// <summary>Writes the reply to a request in a mount, as a whole frame.</summary>
+    /// <param name="pending">The request.</param>
+    /// <param name="shownZxid">The home zxid that the client is shown.</param>
+    /// <param name="error">The outcome.</param>
+    /// <param name="body">The remote body.</param>
+    public readonly void Write(in PendingRequest pending, long shownZxid, ErrorCode error, ReadOnlySpan<byte> body)
+    {
+        IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts : [];
+        Write(pending.Xid, shownZxid, pending.Op, error, body, pending.Mount, pending.Kind == PendingKind.StripStat, mounts);
+    }
+
     /// <summary>Writes the whole frame.</summary>
     /// <param name="xid">The client's xid.</param>
     /// <param name="shownZxid">The home zxid that the client is shown.</param>
@@ -29,6 +40,34 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
         if (error == ErrorCode.Ok)
         {
             WriteBody(op, body, mount, stripStat, mounts);
+        }
+        writer.EndFrame(mark);
+    }
+
+    /// <summary>Writes a reply of home, if it can't be passed on as it came.</summary>
+    /// <param name="writer">Gets the whole frame.</param>
+    /// <param name="pending">The request.</param>
+    /// <param name="header">The reply's header.</param>
+    /// <param name="body">What follows it.</param>
+    /// <param name="config">What <c>/zookeeper/config</c> reads as.</param>
+    public static void WriteHome(JuteWriter writer, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body,
+        ReadOnlySpan<byte> config)
+    {
+        var mark = writer.BeginFrame();
+        (header with { Xid = pending.Xid }).Write(writer);
+        switch (header.Error == ErrorCode.Ok ? pending.Kind : PendingKind.Forward)
+        {
+            case PendingKind.StripStat:
+                writer.WriteRaw(body[..^Stat.WireLength]);
+                break;
+            case PendingKind.Config:
+                writer.WriteBytes(config);
+                writer.WriteRaw(body[^Stat.WireLength..]);
+                writer.PatchInt(writer.Length - Stat.WireLength + 52, config.Length);
+                break;
+            default:
+                writer.WriteRaw(body);
+                break;
         }
         writer.EndFrame(mark);
     }

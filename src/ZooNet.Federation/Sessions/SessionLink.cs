@@ -1,4 +1,7 @@
+using System.Buffers.Binary;
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
 
@@ -17,14 +20,20 @@ public enum LinkPhase
 
 /// <summary>
 /// One client session's connection to one cluster, across the connections that carry it one after the other. Owned by its
-/// <see cref="ClientSession"/>, which alone changes it.
+/// <see cref="FederatedSession"/>, which alone changes it.
 /// </summary>
 public sealed class SessionLink
 {
+    /// <summary>Path bytes of one setWatches, far below what servers take; the Java client splits at the same.</summary>
+    private const int SetWatchesBytes = 128 * 1024;
+
     internal SessionLink(int cluster) => Cluster = cluster;
 
     /// <summary>Ordinal of the cluster; 0 is home.</summary>
     public int Cluster { get; }
+
+    /// <summary>Whether it is the client's own session, at home.</summary>
+    public bool IsHome => Cluster == 0;
 
     /// <summary>Where it stands.</summary>
     public LinkPhase Phase { get; internal set; }
@@ -45,11 +54,8 @@ public sealed class SessionLink
     internal ILinkConnection? Connection { get; set; }
     internal Ring<PendingRequest> Pending { get; } = new();
 
-    /// <summary>
-    /// What reads under way ask for, in order: the path of each, or a whole multiRead. Where a reply does not tell since when, it is
-    /// what can be asked about.
-    /// </summary>
-    internal FrameQueue? Asked { get; set; }
+    /// <summary>What reads under way ask for; null where none of them is kept.</summary>
+    internal AskedPaths? Asked { get; set; }
 
     /// <summary>Requests of the client that this link has not answered.</summary>
     internal int Outstanding { get; set; }
@@ -58,13 +64,14 @@ public sealed class SessionLink
     internal int StrictOutstanding { get; set; }
 
     /// <summary>Replies and events that must wait for what was asked elsewhere before.</summary>
-    internal ReplyLane? Held;
+    internal ReplyLane? Queued;
 
     /// <summary>What the client has in the cluster.</summary>
     internal LinkBook Book;
 
     /// <summary>Whether its session there is on record at home.</summary>
     internal RemoteRecord Record;
+
     internal long LastSentMs { get; set; }
     internal long LastHeardMs { get; set; }
     internal long PingSentMs { get; set; }
@@ -77,6 +84,297 @@ public sealed class SessionLink
 
     /// <summary>True after an event that did not tell its zxid, until a reply of the same server does.</summary>
     internal bool HasUnplacedEvent { get; set; }
+
+    /// <summary>A reply or an event has shown where its server stands.</summary>
+    /// <param name="zxid">The zxid of its header; 0 or less tells nothing.</param>
+    /// <param name="region">Takes note of it too.</param>
+    internal void Shown(long zxid, Region region)
+    {
+        if (zxid <= 0)
+        {
+            return;
+        }
+        LastZxid = Math.Max(LastZxid, zxid);
+        region.Learn(Server!, zxid);
+    }
+
+    /// <summary>The connection could not be made, or was lost: the next is tried later, the more often it failed.</summary>
+    internal void BackOff(long nowMs)
+    {
+        Failures++;
+        RetryAtMs = nowMs + Math.Min(1000, 100L << Math.Min(Failures, 6));
+    }
+
+    /// <summary>Whether the server has taken the connection and not answered the connect request.</summary>
+    internal bool IsSilentHandshake(long nowMs, long limitMs) => Phase == LinkPhase.Handshaking && nowMs - LastHeardMs > limitMs;
+
+    /// <summary>Whether the server owes an answer for longer than a time.</summary>
+    internal bool IsSilent(long nowMs, long limitMs) => Phase == LinkPhase.Ready && WaitingSinceMs > 0
+        && (Pending.Count > 0 || PingSentMs > 0) && nowMs - WaitingSinceMs > limitMs;
+
+    /// <summary>Whether a link that is down may be tried again.</summary>
+    internal bool MayReopen(long nowMs) => Phase == LinkPhase.Closed && nowMs >= RetryAtMs;
+
+    /// <summary>What a server of a remote cluster is asked when it has taken the connection.</summary>
+    /// <param name="seen">What the proxy has seen of that server: if it has fallen behind, it refuses by itself.</param>
+    /// <param name="timeoutMs">The timeout of the client's session.</param>
+    internal ConnectRequest RequestTo(long seen, int timeoutMs) =>
+        new(0, Math.Max(LastZxid, seen), timeoutMs, SessionId, SessionId == 0 ? new byte[SessionPassword.Length] : Password, false);
+
+    /// <summary>Another proxy has opened this session: it is gone on with.</summary>
+    internal void TakeOver(RemoteSessionRecord record)
+    {
+        SessionId = record.SessionId;
+        Password = record.Password;
+        Record.Found(record.Strict);
+        // What it owns there is asked for as soon as the link is up.
+        Book.TakeOver(record.Strict);
+    }
+
+    /// <summary>Asks the server that has taken the connection to let the session in.</summary>
+    internal void Ask(ConnectRequest request, long nowMs)
+    {
+        LastHeardMs = nowMs;
+        var writer = ScratchWriter.Empty();
+        request.WriteFrame(writer);
+        Send(writer.Written, nowMs);
+    }
+
+    /// <summary>The server has let the session in.</summary>
+    internal void Accepted(ConnectResponse response)
+    {
+        if (response.SessionId != SessionId)
+        {
+            Book.SessionEnded();
+            Record.SessionEnded();
+        }
+        SessionId = response.SessionId;
+        Password = response.Password;
+        TimeoutMs = response.TimeoutMs;
+        Failures = 0;
+        Phase = LinkPhase.Ready;
+    }
+
+    /// <summary>The server says that the session has ended: the next connection begins a new one.</summary>
+    internal void SessionEnded()
+    {
+        SessionId = 0;
+        Book.SessionEnded();
+        Record.SessionEnded();
+        Connection?.Close();
+        Connection = null;
+        Phase = LinkPhase.Closed;
+    }
+
+    /// <summary>The connection could not be made, or has been lost.</summary>
+    /// <returns>Where the link stood.</returns>
+    internal LinkPhase Lost()
+    {
+        var phase = Phase;
+        Connection = null;
+        Phase = LinkPhase.Closed;
+        PingSentMs = 0;
+        return phase;
+    }
+
+    /// <summary>Arms again what the client watches here.</summary>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="mounts">The mounts in use.</param>
+    internal void ArmWatches(long nowMs, MountTable mounts)
+    {
+        if (Book is { HasWatches: true, Watches: { } watches })
+        {
+            var since = Book.WatchesUnarmed ? 0 : LastZxid;
+            var armed = watches.ToRequest(since, local => mounts.Find(local)?.ToRemote(local) ?? local);
+            SetWatches(nowMs, armed, PendingKind.Own, static () => { });
+        }
+    }
+
+    /// <summary>Finds out what a session that was taken over owns: by that it is decided what the loss of the link means.</summary>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="mounts">The mounts that are in use when the answer comes.</param>
+    internal void AskWhatItOwns(long nowMs, Func<MountTable> mounts) =>
+        Ask(nowMs, 0, OpCode.GetEphemerals, PendingKind.Own, static writer => writer.WriteString("/"), (header, body) =>
+        {
+            if (header.Error != ErrorCode.Ok)
+            {
+                // Before 3.6 servers can't say: what the record tells stands.
+                return;
+            }
+            var reader = new JuteReader(body.Span);
+            Book.Complete(reader.ReadStrings(), Cluster, mounts(), Pending);
+        });
+
+    /// <summary>Remembers a request of the client that is sent next.</summary>
+    /// <param name="place">Its place in the order of the client's replies.</param>
+    /// <param name="xid">The client's xid.</param>
+    /// <param name="op">The operation, as it is sent.</param>
+    /// <param name="kind">How its reply is treated.</param>
+    internal ref PendingRequest Enqueue(long place, int xid, OpCode op, PendingKind kind)
+    {
+        ref var pending = ref Pending.Enqueue();
+        pending.Seq = place;
+        pending.Xid = xid;
+        pending.Op = op;
+        pending.Kind = kind;
+        Outstanding++;
+        return ref pending;
+    }
+
+    /// <summary>Keeps what a read asks for until it is answered.</summary>
+    internal void Keep(ref PendingRequest pending, ReadOnlySpan<byte> frame)
+    {
+        if (AskedPaths.TryCut(pending.Op, ref frame))
+        {
+            pending.IsKept = (Asked ??= new AskedPaths()).TryAdd(frame);
+        }
+    }
+
+    /// <summary>Sends a whole frame.</summary>
+    internal void Send(ReadOnlySpan<byte> frame, long nowMs)
+    {
+        LastSentMs = nowMs;
+        if (WaitingSinceMs == 0)
+        {
+            WaitingSinceMs = nowMs;
+        }
+        Connection!.Send(frame);
+    }
+
+    /// <summary>Sends a request of the client, whose xid may be one by which servers and proxy know events and pings.</summary>
+    internal void SendRequest(ReadOnlySpan<byte> frame, long nowMs)
+    {
+        var xid = BinaryPrimitives.ReadInt32BigEndian(frame[Framing.PrefixLength..]);
+        if (UpstreamXid(xid) == xid)
+        {
+            Send(frame, nowMs);
+            return;
+        }
+        var copy = frame.ToArray();
+        BinaryPrimitives.WriteInt32BigEndian(copy.AsSpan(Framing.PrefixLength), UpstreamXid(xid));
+        Send(copy, nowMs);
+    }
+
+    /// <summary>Sends a request of the proxy's own, or one part of a request that is carried out in several clusters.</summary>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="xid">Its xid.</param>
+    /// <param name="op">What it asks for.</param>
+    /// <param name="kind">Which of the two it is.</param>
+    /// <param name="body">Writes what follows the header.</param>
+    /// <param name="then">Gets the reply, with the error ConnectionLoss if the link is lost first.</param>
+    internal void Ask(long nowMs, int xid, OpCode op, PendingKind kind, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then)
+    {
+        var writer = ScratchWriter.Empty();
+        var mark = writer.BeginFrame();
+        new RequestHeader(xid, op).Write(writer);
+        body(writer);
+        writer.EndFrame(mark);
+        ref var pending = ref Pending.Enqueue();
+        pending.Seq = ReplyOrder.Unasked;
+        pending.Xid = xid;
+        pending.Op = op;
+        pending.Kind = kind;
+        pending.Then = then;
+        Send(writer.Written, nowMs);
+    }
+
+    /// <summary>Arms watches, in requests of a size that servers take; <paramref name="then"/> is called as each is answered.</summary>
+    /// <param name="nowMs">The time.</param>
+    /// <param name="request">The watches, in the cluster's own terms.</param>
+    /// <param name="kind">Whether it is part of a request of the client.</param>
+    /// <param name="then">Called for each.</param>
+    /// <returns>How many requests it took.</returns>
+    internal int SetWatches(long nowMs, SetWatchesRequest request, PendingKind kind, Action then)
+    {
+        var batches = request.Split(SetWatchesBytes);
+        for (var i = 0; i < batches.Count; i++)
+        {
+            var batch = batches[i];
+            var last = i == batches.Count - 1;
+            var op = batch.Persistent.Length + batch.PersistentRecursive.Length > 0 ? OpCode.SetWatches2 : OpCode.SetWatches;
+            Ask(nowMs, Xids.SetWatches, op, kind, writer => batch.Write(writer, op), (header, _) =>
+            {
+                Book.WatchesUnarmed &= !last || header.Error != ErrorCode.Ok;
+                then();
+            });
+        }
+        return batches.Count;
+    }
+
+    /// <summary>Tells the server that the client lives.</summary>
+    internal void Ping(long nowMs)
+    {
+        if (PingSentMs == 0)
+        {
+            PingSentMs = Math.Max(1, nowMs);
+        }
+        Send(ScratchWriter.Request(Xids.Ping, OpCode.Ping), nowMs);
+    }
+
+    /// <summary>
+    /// Whether a reply answers the oldest request: replies are matched by their order, and the client's own xid comes back.
+    /// </summary>
+    internal bool IsNext(int xid) => Pending.Count > 0 && UpstreamXid(Pending.Peek().Xid) == xid;
+
+    /// <summary>
+    /// The connection is lost: takes the next request of the client out of what was unanswered. The proxy's own that come before it are
+    /// told so.
+    /// </summary>
+    internal bool TryTakeLost(out PendingRequest pending)
+    {
+        Asked = null;
+        while (Pending.Count > 0)
+        {
+            pending = Pending.Peek();
+            Pending.Dequeue();
+            if (pending.Covers is { } ticket)
+            {
+                Server!.EndWrite(ticket, succeeded: false);
+            }
+            if (pending.Then is { } then)
+            {
+                then(new ReplyHeader(pending.Xid, 0, ErrorCode.ConnectionLoss), default);
+                continue;
+            }
+            Outstanding--;
+            return true;
+        }
+        pending = default;
+        return false;
+    }
+
+    /// <summary>The client's connection is over, and with it the link.</summary>
+    /// <param name="owners">Forgets a remote session that has ended with it.</param>
+    internal void End(SessionOwners owners)
+    {
+        while (Server is not null && Pending.Count > 0)
+        {
+            if (Pending.Peek().Covers is { } ticket)
+            {
+                Server.EndWrite(ticket, succeeded: false);
+            }
+            Pending.Dequeue();
+        }
+        if (Connection is not { } connection)
+        {
+            return;
+        }
+        if (!IsHome && Phase == LinkPhase.Ready && Record.IsNone)
+        {
+            // Nothing hangs on this remote session, and no other proxy can go on with it: end it rather than let it expire.
+            connection.Send(ScratchWriter.Request(0, OpCode.CloseSession));
+        }
+        if (!IsHome && Record.IsNone)
+        {
+            // One on record is forgotten when its record goes.
+            owners.Remove(Cluster, SessionId);
+        }
+        Connection = null;
+        connection.Close();
+    }
+
+    /// <summary>The xid under which a server gets a request.</summary>
+    private static int UpstreamXid(int xid) => xid is Xids.Notification or Xids.Ping ? 0 : xid;
 }
 
 /// <summary>A client's session in a remote cluster, as it is put on record: another proxy can go on with it.</summary>

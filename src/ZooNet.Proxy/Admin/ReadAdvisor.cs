@@ -69,7 +69,7 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
 
     private List<int> Coupled(int cluster)
     {
-        var mask = region.Coupling.CoupledTo(cluster);
-        return [.. Enumerable.Range(0, region.ClusterCount).Where(c => c != cluster && (mask >> c & 1) != 0)];
+        var coupled = region.Coupling.CoupledTo(cluster);
+        return [.. Enumerable.Range(0, region.ClusterCount).Where(c => c != cluster && coupled.Contains(c))];
     }
 }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace ZooNet.Proxy.Control;
 
-/// <summary>How far a mount is (design: knowing the graph, and changing it safely).</summary>
+/// <summary>How far a mount is (docs/consistency.md, "Changing the graph").</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<MountState>))]
 public enum MountState
 {

@@ -59,13 +59,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         _client = new FramePeer(this);
         _now = path.NowMs;
         Established = path.Time.GetUtcNow();
-        Session = new ClientSession(path.Region, this);
+        Session = new FederatedSession(path.Region, this);
     }
 
     /// <summary>Guards the session and everything that sends for it.</summary>
     public Lock Gate { get; }
 
-    public ClientSession Session { get; }
+    public FederatedSession Session { get; }
 
     /// <summary>The session that home has let this client into; 0 before. It stays when the session ends.</summary>
     public long HeldSession { get; private set; }
@@ -707,7 +707,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     }
 
     /// <summary>A bug of ours costs one session, never the proxy: better to lose a session than to reorder one.</summary>
-    private void Guarded<T>(T argument, Action<ClientSession, T> work)
+    private void Guarded<T>(T argument, Action<FederatedSession, T> work)
     {
         try
         {
@@ -719,7 +719,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         }
     }
 
-    private void Guarded(Action<ClientSession> work) => Guarded(work, static (session, run) => run(session));
+    private void Guarded(Action<FederatedSession> work) => Guarded(work, static (session, run) => run(session));
 
     private void OnBug(Exception e)
     {

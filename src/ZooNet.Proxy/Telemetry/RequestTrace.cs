@@ -34,7 +34,7 @@ internal sealed class RequestTrace
     public static bool IsWanted => Source.HasListeners();
 
     /// <summary>Begins to trace a request that is about to be handed to its session; null where it is not to be traced.</summary>
-    public static RequestTrace? TryBegin(ReadOnlySpan<byte> frame, ClientSession session)
+    public static RequestTrace? TryBegin(ReadOnlySpan<byte> frame, FederatedSession session)
     {
         if (!session.IsEstablished || session.HasOutstanding || frame.Length < Framing.PrefixLength + RequestHeader.WireLength)
         {
@@ -76,7 +76,7 @@ internal sealed class RequestTrace
 
     /// <summary>Ends the trace if the request was answered.</summary>
     /// <returns>True where it has ended.</returns>
-    public bool TryEnd(ClientSession session)
+    public bool TryEnd(FederatedSession session)
     {
         if (session.Answered <= _answered && !session.IsClosed)
         {

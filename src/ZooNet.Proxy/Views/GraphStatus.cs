@@ -77,7 +77,7 @@ internal sealed class GraphStatus(
         {
             for (var j = i + 1; j < names.Count; j++)
             {
-                if ((region.Coupling.CoupledTo(i) >> j & region.Coupling.CoupledTo(j) >> i & 1) != 0)
+                if (region.Coupling.CoupledTo(i).Contains(j) && region.Coupling.CoupledTo(j).Contains(i))
                 {
                     pairs.Add([names[i], names[j]]);
                 }
@@ -115,11 +115,11 @@ internal sealed class GraphStatus(
     /// </summary>
     private static string HomeAlone(Coupling? coupling, IReadOnlyList<string> names)
     {
-        if (coupling is not { Kind: CouplingKind.Free } || coupling.CoupledTo(0) == 0)
+        if (coupling is not { Kind: CouplingKind.Free } || coupling.CoupledTo(0).IsEmpty)
         {
             return "";
         }
-        var remotes = Enumerable.Range(1, names.Count - 1).Where(i => (coupling.CoupledTo(0) >> i & 1) != 0).Select(i => names[i]);
+        var remotes = Enumerable.Range(1, names.Count - 1).Where(i => coupling.CoupledTo(0).Contains(i)).Select(i => names[i]);
         return $"; only reads of {names[0]} itself wait for what was learned in {string.Join(" or ", remotes)}, "
             + "because its sessions go to several servers";
     }

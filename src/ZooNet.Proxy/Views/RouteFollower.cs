@@ -104,10 +104,10 @@ internal sealed class RouteFollower(
     {
         var names = region.ClusterNames;
         // Clusters all of whose mounts are outside the guarantee are outside of it too.
-        var exempt = 0UL;
+        var exempt = default(ClusterSet);
         foreach (var cluster in table.Entries.Where(e => e.Mount is not null).GroupBy(e => e.Mount!.Cluster))
         {
-            exempt |= cluster.All(e => !e.Mount!.Options.Barriers) ? 1UL << cluster.Key : 0;
+            exempt = cluster.All(e => !e.Mount!.Options.Barriers) ? exempt.With(cluster.Key) : exempt;
         }
         switch (directive.Kind)
         {
@@ -119,7 +119,7 @@ internal sealed class RouteFollower(
                 var edges = activation.Own!.Clusters().ToHashSet(StringComparer.Ordinal);
                 for (var i = 1; i < names.Count; i++)
                 {
-                    exempt |= edges.Contains(names[i]) ? 0 : 1UL << i;
+                    exempt = edges.Contains(names[i]) ? exempt : exempt.With(i);
                 }
                 // Another proxy may be configured with another server of home.
                 var severalHomes = _homeHasSeveralServers || !directive.IsOnlyProxy;

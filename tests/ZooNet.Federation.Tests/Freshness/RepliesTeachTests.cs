@@ -70,7 +70,7 @@ public sealed class RepliesTeachTests
         }
     }
 
-    private static string VerdictOf(in Shown shown) => shown.Zxid == 0 ? "nothing" : shown.Watchable ? "waived" : "learned";
+    private static string VerdictOf(in ReplyEvidence evidence) => evidence.Zxid == 0 ? "nothing" : evidence.Watchable ? "waived" : "learned";
 
     private static Dictionary<string, string> Rows(string head, [CallerFilePath] string self = "")
     {

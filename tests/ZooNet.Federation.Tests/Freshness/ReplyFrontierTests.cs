@@ -71,14 +71,14 @@ public sealed class ReplyFrontierTests
         }));
 
     [Theory]
-    [InlineData(OpCode.GetData, ErrorCode.NoNode, nameof(Untold.Absence))]
-    [InlineData(OpCode.Exists, ErrorCode.NoNode, nameof(Untold.Absence))]
-    [InlineData(OpCode.GetChildren2, ErrorCode.NoAuth, nameof(Untold.Refusal))]
-    [InlineData(OpCode.GetAllChildrenNumber, ErrorCode.Ok, nameof(Untold.Rest))]
-    [InlineData(OpCode.SetData, ErrorCode.NoNode, nameof(Untold.Nothing))]
-    [InlineData(OpCode.Delete, ErrorCode.Ok, nameof(Untold.Nothing))]
-    public void A_reply_says_what_it_does_not_tell(OpCode op, ErrorCode error, string untold) =>
-        Assert.Equal(untold, Show(op, error, _ => { }).Untold.ToString());
+    [InlineData(OpCode.GetData, ErrorCode.NoNode, nameof(Undated.Absence))]
+    [InlineData(OpCode.Exists, ErrorCode.NoNode, nameof(Undated.Absence))]
+    [InlineData(OpCode.GetChildren2, ErrorCode.NoAuth, nameof(Undated.Refusal))]
+    [InlineData(OpCode.GetAllChildrenNumber, ErrorCode.Ok, nameof(Undated.Rest))]
+    [InlineData(OpCode.SetData, ErrorCode.NoNode, nameof(Undated.Nothing))]
+    [InlineData(OpCode.Delete, ErrorCode.Ok, nameof(Undated.Nothing))]
+    public void A_reply_says_what_it_does_not_tell(OpCode op, ErrorCode error, string undated) =>
+        Assert.Equal(undated, Show(op, error, _ => { }).Undated.ToString());
 
     [Fact]
     public void A_changed_ACL_is_told_by_its_count_alone()
@@ -88,7 +88,7 @@ public sealed class ReplyFrontierTests
             Acl.WriteList(w, Acl.Open);
             AclChanged.Write(w);
         });
-        Assert.Equal(new Shown(40, false, Untold.Acl, Told: 30, Czxid: 20, Aversion: 1), shown);
+        Assert.Equal(new ReplyEvidence(40, false, Undated.Acl, Dated: 30, Czxid: 20, Aversion: 1), shown);
     }
 
     [Fact]
@@ -107,13 +107,13 @@ public sealed class ReplyFrontierTests
 
         Assert.Equal(
         [
-            new Shown(30, true),
-            new Shown(40, false, Untold.Acl, 30, 20, 1),
-            new Shown(40, false, Untold.Children),
-            new Shown(40, true, Untold.Absence),
-            new Shown(40, false, Untold.Refusal),
+            new ReplyEvidence(30, true),
+            new ReplyEvidence(40, false, Undated.Acl, 30, 20, 1),
+            new ReplyEvidence(40, false, Undated.Children),
+            new ReplyEvidence(40, true, Undated.Absence),
+            new ReplyEvidence(40, false, Undated.Refusal),
         ], ReplyFrontier.OfMultiRead(writer.Written, 40));
-        Assert.Equal([new Shown(40, false, Untold.Rest)], ReplyFrontier.OfMultiRead(writer.Written[..^4], 40));
+        Assert.Equal([new ReplyEvidence(40, false, Undated.Rest)], ReplyFrontier.OfMultiRead(writer.Written[..^4], 40));
     }
 
     [Fact]
@@ -125,11 +125,11 @@ public sealed class ReplyFrontierTests
 
     private static (long Zxid, bool Watchable) Of(OpCode op, ErrorCode error, Action<JuteWriter> body)
     {
-        var shown = Show(op, error, body);
-        return (shown.Zxid, shown.Watchable);
+        var evidence = Show(op, error, body);
+        return (evidence.Zxid, evidence.Watchable);
     }
 
-    private static Shown Show(OpCode op, ErrorCode error, Action<JuteWriter> body)
+    private static ReplyEvidence Show(OpCode op, ErrorCode error, Action<JuteWriter> body)
     {
         var writer = new JuteWriter();
         body(writer);

@@ -47,7 +47,10 @@ internal sealed class ActivationWorld
 
     public Mutation Broken { get; init; }
 
-    /// <summary>Whether proxies read each mounted cluster through one of two servers, and leave it for the other, or for none, whenever they like.</summary>
+    /// <summary>
+    /// Whether proxies read each mounted cluster through one of two servers, and leave it for the other, or for none, whenever they
+    /// like.
+    /// </summary>
     public bool ChoosesServers { get; init; }
 
     /// <summary>How often several proxies of a region read mounts without coupling everything, for they read one copy.</summary>
@@ -205,9 +208,12 @@ internal sealed class ActivationWorld
             case 4:
                 if (ChoosesServers)
                 {
-                    machine.Copies.TrustsCopies = Broken == Mutation.TrustCopies;
-                    machine.Copies.ReadsAtOnce = Broken == Mutation.ReadAtOnce;
-                    machine.Copies.PublishesAtOnce = Broken == Mutation.PublishAtOnce;
+                    machine.Copies.Omissions = new()
+                    {
+                        TrustsCopies = Broken == Mutation.TrustCopies,
+                        ReadsAtOnce = Broken == Mutation.ReadAtOnce,
+                        PublishesAtOnce = Broken == Mutation.PublishAtOnce,
+                    };
                     proxy.Wishes = _clusters.Where(c => c != region.Home).Select(c => (Cluster: c, Server: proxy.Wanted.GetValueOrDefault(c, Servers[0])))
                         .Where(wish => wish.Server.Length > 0).ToDictionary(wish => wish.Cluster, wish => wish.Server);
                     machine.WantToRead(proxy.Wishes);

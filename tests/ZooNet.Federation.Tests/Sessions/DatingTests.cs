@@ -5,7 +5,8 @@ namespace ZooNet.Federation.Tests.Sessions;
 
 /// <summary>
 /// Replies that do not tell since when they have been so: before such a one costs a barrier it is asked when the nearest list of children,
-/// or ACL, changed. The client has read home and the mount, and either's server has covered what the other cluster showed by then, which is 7.
+/// or ACL, changed. The client has read home and the mount, and either's server has covered what the other cluster showed by then,
+/// which is 7.
 /// </summary>
 public sealed class DatingTests
 {
@@ -201,7 +202,7 @@ public sealed class DatingTests
     public void More_folders_than_are_remembered_cost_a_barrier_and_nothing_else()
     {
         Begin();
-        for (var i = 0; i <= Frontier.MaxSights; i++)
+        for (var i = 0; i <= Frontier.MaxObservations; i++)
         {
             FindNothing($"/folder{i}/gone", zxid: 20 + i);
         }

@@ -138,10 +138,10 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
         See("/gone", 20);
         Assert.Equal(HeadStep.Ask, Decide());
         var dates = _head.Dates!;
-        var (link, sight) = Assert.Single(dates.Sights);
-        Assert.Equal((Home, "/"), (link, sight.Path));
+        var (link, observation) = Assert.Single(dates.Observations);
+        Assert.Equal((Home, "/"), (link, observation.Path));
         Assert.Equal(HeadStep.Wait, Decide());
-        Assert.Null(dates.Answered(sight, "/", new ReplyHeader(0, 21, ErrorCode.Ok), StatWith(pzxid: 5)));
+        Assert.Null(dates.Answered(observation, "/", new ReplyHeader(0, 21, ErrorCode.Ok), StatWith(pzxid: 5)));
         Assert.Equal(0, dates.Due);
         _head.DatesKnown(dates);
         Assert.Equal(HeadStep.Go, Decide());
@@ -170,8 +170,8 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
     {
         See("/no/gone", 20);
         Decide();
-        var (_, sight) = _head.Dates!.Sights[0];
-        Assert.Equal("/", _head.Dates.Answered(sight, "/no", new ReplyHeader(0, 20, ErrorCode.NoNode), default));
+        var (_, observation) = _head.Dates!.Observations[0];
+        Assert.Equal("/", _head.Dates.Answered(observation, "/no", new ReplyHeader(0, 20, ErrorCode.NoNode), default));
         Assert.Equal(1, _head.Dates.Due);
     }
 
@@ -211,7 +211,7 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
     }
 
     private void See(string path, long zxid) =>
-        _frontier.Saw(0, new Shown(zxid, true, Untold.Absence), System.Text.Encoding.UTF8.GetBytes(path));
+        _frontier.Observe(0, new ReplyEvidence(zxid, true, Undated.Absence), System.Text.Encoding.UTF8.GetBytes(path));
 
     /// <summary>The first barrier that is under way is done.</summary>
     private void Finish(bool succeeded)

@@ -14,7 +14,7 @@ public sealed class ReplyOrderTests
             LeavesInOrder(requests, new Random(seed))).QuickCheckThrowOnFailure();
 
     [Fact]
-    public void An_event_passes_what_other_links_hold_and_nothing_of_its_own()
+    public void An_event_passes_what_other_links_queue_and_nothing_of_its_own()
     {
         var order = new ReplyOrder();
         ReplyLane? first = null, second = null;
@@ -23,14 +23,14 @@ public sealed class ReplyOrderTests
         Assert.False(order.Offer(ref second, later, Frame(2)));
         Assert.True(order.Offer(ref first, ReplyOrder.Unasked, Frame(10)));
         Assert.False(order.Offer(ref second, ReplyOrder.Unasked, Frame(11)));
-        Assert.True(order.IsHolding);
+        Assert.True(order.IsQueueing);
         Assert.True(order.Offer(ref first, 0, Frame(1)));
         Assert.True(order.TryRelease(second, out var frame));
         Assert.Equal(2, NumberOf(frame));
         Assert.True(order.TryRelease(second, out frame));
         Assert.Equal(11, NumberOf(frame));
         Assert.False(order.TryRelease(second, out _));
-        Assert.False(order.IsHolding || order.HasOutstanding);
+        Assert.False(order.IsQueueing || order.HasOutstanding);
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class ReplyOrderTests
                 }
             }
         }
-        return !order.IsHolding && !order.HasOutstanding
+        return !order.IsQueueing && !order.HasOutstanding
             && left.Where(n => n >= 0).SequenceEqual(Enumerable.Range(0, number))
             && sent.All(lane => left.Where(n => lane.Exists(s => s.Number == n)).SequenceEqual(lane.Select(s => s.Number)));
     }

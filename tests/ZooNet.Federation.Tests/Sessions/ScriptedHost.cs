@@ -19,12 +19,12 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     public ScriptedHost()
     {
         Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]) };
-        Session = new ClientSession(Region, this);
+        Session = new FederatedSession(Region, this);
     }
 
     public Region Region { get; }
 
-    public ClientSession Session { get; }
+    public FederatedSession Session { get; }
 
     /// <summary>What the session sent to the client, frame by frame.</summary>
     public List<byte[]> ToClient { get; } = [];

@@ -15,7 +15,10 @@ public sealed class SoloTests : ISoloSession
     private readonly List<AuthRequest> _kept = [];
     private readonly HashSet<string> _recursive = [];
     private MountTable _mounts = new([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]);
+    private readonly List<byte[]> _ran = [];
+    private readonly List<(int Cluster, bool Asked)> _tried = [];
     private bool _isFresh = true;
+    private bool _runs = true;
     private long _nowMs;
 
     [Fact]
@@ -195,6 +198,97 @@ public sealed class SoloTests : ISoloSession
         Assert.Equal(ErrorCode.MarshallingError, solo.Outcome());
     }
 
+    [Fact]
+    public void It_begins_when_nothing_of_the_client_is_outstanding_and_credentials_overtake_nothing_of_the_proxy_either()
+    {
+        var close = new SoloClose(1, Request(_ => { }));
+        var auth = new SoloAuth(1, Request(_ => { }));
+        Assert.True(close.MayBegin(_links) && auth.MayBegin(_links));
+        _links[1].Pending.Enqueue();
+        Assert.True(close.MayBegin(_links));
+        Assert.False(auth.MayBegin(_links));
+        _links[1].Outstanding = 1;
+        Assert.False(close.MayBegin(_links));
+    }
+
+    [Fact]
+    public void A_close_waits_for_a_link_that_is_just_coming_up()
+    {
+        _links[1].Phase = LinkPhase.Handshaking;
+        Assert.True(new SoloClose(1, Request(_ => { })).MayBegin(_links));
+        _links[1].SessionId = 7;
+        Assert.False(new SoloClose(1, Request(_ => { })).MayBegin(_links));
+        Assert.True(new SoloEphemerals(1, Request(_ => { })).MayBegin(_links));
+    }
+
+    [Fact]
+    public void Its_steps_run_one_after_the_other_and_then_the_clusters_are_asked()
+    {
+        _links[1].Book.Own("/mnt/e");
+        var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
+        solo.Begin(this);
+        _runs = false;
+        Assert.False(solo.Advance(this));
+        Assert.Empty(_ran);
+        _runs = true;
+        _isFresh = false;
+        Assert.False(solo.Advance(this));
+        Assert.Single(_ran);
+        Assert.Equal([(1, false)], _tried);
+        _isFresh = true;
+        Assert.False(solo.Advance(this));
+        Assert.Equal((1, true), _tried[^1]);
+        _asked[0].Then(new ReplyHeader(0, 7, ErrorCode.NoAuth), default);
+        Assert.True(solo.Advance(this));
+        Assert.Equal(ErrorCode.NoAuth, ReplyHeader.Read(solo.Reply(new JuteWriter(), shownZxid: 9)[4..]).Error);
+    }
+
+    [Fact]
+    public void A_cluster_that_can_t_be_asked_fails_the_request_alone_unless_a_strict_mount_is_concerned()
+    {
+        _links[1].Book.Own("/mnt/e");
+        var solo = new SoloEphemerals(1, Request(w => w.WriteString("/")));
+        solo.Begin(this);
+        Assert.False(solo.TryDoWithout(_mounts));
+        Assert.True(solo.TryDoWithout(new([new Mount("/mnt", 1, "eu", "/apps", new() { Order = MountOrder.Relaxed })])));
+        Assert.Empty(solo.Links);
+        Assert.Equal(ErrorCode.ConnectionLoss, solo.Outcome());
+    }
+
+    [Fact]
+    public void One_reply_is_the_answer_as_it_came_and_none_is_no_answer()
+    {
+        var solo = new SoloAtHome(1, OpCode.Sasl, Request(_ => { }));
+        Assert.True(solo.Reply(new JuteWriter(), shownZxid: 9).IsEmpty);
+        solo.Replies.Add(Reply(w => w.WriteInt(5)));
+        Assert.Equal(solo.Replies[0], solo.Reply(new JuteWriter(), shownZxid: 9).ToArray());
+    }
+
+    [Theory]
+    [InlineData(OpCode.GetEphemerals, false, true)]
+    [InlineData(OpCode.CloseSession, false, true)]
+    [InlineData(OpCode.GetEphemerals, true, false)]
+    [InlineData(OpCode.CloseSession, true, false)]
+    [InlineData(OpCode.Auth, true, true)]
+    [InlineData(OpCode.Sasl, true, true)]
+    [InlineData(OpCode.SetWatches2, true, true)]
+    [InlineData(OpCode.Multi, false, false)]
+    public void What_concerns_several_clusters_is_carried_out_alone_once_there_are_several(OpCode op, bool usesHomeOnly, bool alone) =>
+        Assert.Equal(alone, SoloChoice.Of(new ClientRequest(Frame(new RequestHeader(1, op).Write, _ => { })), _mounts, usesHomeOnly, true) is not null);
+
+    [Fact]
+    public void A_recursive_watch_is_remembered_also_if_nothing_is_mounted_below_yet()
+    {
+        HashSet<string>? recursive = null;
+        var watch = Frame(new RequestHeader(1, OpCode.AddWatch).Write, new PathKindRequest("/a", (int)AddWatchMode.PersistentRecursive).Write);
+        Assert.Null(SoloChoice.Below(new ClientRequest(watch), "/a"u8, _mounts, ref recursive));
+        Assert.Equal(["/a"], recursive!);
+        Assert.NotNull(SoloChoice.Below(new ClientRequest(watch), "/"u8, _mounts, ref recursive));
+        var remove = Frame(new RequestHeader(1, OpCode.RemoveWatches).Write, new PathKindRequest("/a", (int)WatcherType.Any).Write);
+        Assert.Null(SoloChoice.Below(new ClientRequest(remove), "/a"u8, _mounts, ref recursive));
+        Assert.Equal(["/"], recursive!);
+    }
+
     long ISoloSession.NowMs => _nowMs;
 
     int ISoloSession.TimeoutMs => 9999;
@@ -219,6 +313,17 @@ public sealed class SoloTests : ISoloSession
         _asked.Add((link.Cluster, op, then));
 
     int ISoloSession.SetWatches(SessionLink link, SetWatchesRequest request, Action then) => 1;
+
+    bool ISoloSession.TryRun(ReadOnlySpan<byte> step)
+    {
+        if (_runs)
+        {
+            _ran.Add(step.ToArray());
+        }
+        return _runs;
+    }
+
+    void ISoloSession.Tried(SessionLink link, bool asked) => _tried.Add((link.Cluster, asked));
 
     bool ISoloSession.Freshen(SessionLink link, MountCounters counters, bool barriers) => _isFresh;
 

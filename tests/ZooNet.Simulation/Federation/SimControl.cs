@@ -53,8 +53,7 @@ internal sealed class SimControl
         _view = proxy.Place.Name;
         _home = world.Cluster(proxy.Place.Home);
         _activation = new MountActivation(_view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
-        _activation.Copies.TrustsCopies = world.Scenario.Mutation == Mutation.CopiesNotAgreed;
-        _activation.Copies.ReadsAtOnce = world.Scenario.Mutation == Mutation.CopiesChangedAtOnce;
+        _activation.Copies.Omissions = proxy.Region.Omissions;
         proxy.Region.ServerWanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
         _driver = Drive().GetEnumerator();
         _keeper = Keep().GetEnumerator();
@@ -262,7 +261,7 @@ internal sealed class SimControl
             return Coupling.Conservative(clusters, directive.Why);
         }
         var edges = _activation.Own!.Clusters().ToHashSet(StringComparer.Ordinal);
-        var exempt = clusters.Select((c, i) => edges.Contains(c) ? 0 : 1UL << i).Aggregate(0UL, (mask, bit) => mask | bit);
+        var exempt = ClusterSet.Of([.. Enumerable.Range(0, clusters.Count).Where(i => !edges.Contains(clusters[i]))]);
         return Coupling.Sequential(directive.Graph, _view, clusters, 0, _world.Scenario.HomeServers > 1, exempt, directive.IsOnlyProxy);
     }
 

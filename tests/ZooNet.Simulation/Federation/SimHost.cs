@@ -18,11 +18,11 @@ internal sealed class SimHost : ISessionHost
         _client = client;
         _homeServer = homeServer;
         Proxy = proxy;
-        Session = new ClientSession(proxy.Region, this);
+        Session = new FederatedSession(proxy.Region, this);
     }
 
     public SimProxy Proxy { get; }
-    public ClientSession Session { get; }
+    public FederatedSession Session { get; }
     public bool IsClosed { get; private set; }
 
     /// <summary>Where the server stood whose frame is being handled; -1 in between.</summary>

@@ -31,16 +31,7 @@ internal sealed class SimProxy : IBarrierTransport
             Policy.EverySwitch => ConsistencyMode.Switch,
             _ => ConsistencyMode.Sequential,
         });
-        Region.IgnoredReplies = scenario.Mutation switch
-        {
-            Mutation.UntoldRepliesIgnored => static (op, error) => !op.IsWrite() && error != ErrorCode.Ok,
-            Mutation.ErrorsTeachNothing => static (op, error) => error != ErrorCode.Ok || op is OpCode.Multi or OpCode.MultiRead or OpCode.GetAllChildrenNumber,
-            Mutation.ListingsIgnored => static (op, _) => op == OpCode.GetChildren2,
-            _ => null,
-        };
-        Region.TrustsMovedSessions = scenario.Mutation == Mutation.MovedSessionsTrusted;
-        Region.DatesAbsenceByCreation = scenario.Mutation == Mutation.AbsenceDatedByCreation;
-        Region.TrustsEveryServer = scenario.Mutation == Mutation.CoveredSurvivesFailover;
+        Region.Omissions = OmissionsOf(scenario.Mutation);
         _observer = new int[clusters.Length];
         if (!scenario.Changes)
         {
@@ -186,6 +177,22 @@ internal sealed class SimProxy : IBarrierTransport
         return writer.Written.ToArray();
     }
 
+    private static Omissions OmissionsOf(Mutation mutation) => new()
+    {
+        IgnoredReplies = mutation switch
+        {
+            Mutation.UntoldRepliesIgnored => static (op, error) => !op.IsWrite() && error != ErrorCode.Ok,
+            Mutation.ErrorsTeachNothing => static (op, error) => error != ErrorCode.Ok || op is OpCode.Multi or OpCode.MultiRead or OpCode.GetAllChildrenNumber,
+            Mutation.ListingsIgnored => static (op, _) => op == OpCode.GetChildren2,
+            _ => null,
+        },
+        TrustsMovedSessions = mutation == Mutation.MovedSessionsTrusted,
+        DatesAbsenceByCreation = mutation == Mutation.AbsenceDatedByCreation,
+        TrustsEveryServer = mutation == Mutation.CoveredSurvivesFailover,
+        TrustsCopies = mutation == Mutation.CopiesNotAgreed,
+        ReadsAtOnce = mutation == Mutation.CopiesChangedAtOnce,
+    };
+
     private Mount MountOf(string remote) => Region.Mounts.At("/m" + remote)
         ?? new Mount("/m" + remote, Enumerable.Range(1, Region.ClusterCount - 1).First(i => Region.ClusterNames[i] == remote), remote, "/", MountOptions.Default);
 
@@ -194,24 +201,26 @@ internal sealed class SimProxy : IBarrierTransport
     {
         public bool AllowsWatermark => inner.AllowsWatermark;
 
-        public ulong CoupledTo(int cluster) => inner.CoupledTo(cluster);
+        public ClusterSet CoupledTo(int cluster) => inner.CoupledTo(cluster);
     }
 
-    /// <summary>The ZooKeeper wiki's rule: two clusters are coupled where one is the region's home and each side mounts the other.</summary>
+    /// <summary>
+    /// The ZooKeeper wiki's rule: two clusters are coupled where one is the region's home and each side mounts the other.
+    /// </summary>
     /// <param name="clusters">Names by ordinal; home is the first.</param>
     /// <param name="mounting">The clusters whose regions mount this one's home.</param>
     internal sealed class PairCoupling(IReadOnlyList<string> clusters, HashSet<string> mounting) : ICoupling
     {
-        private readonly ulong _symmetric = Enumerable.Range(1, clusters.Count - 1).Where(i => mounting.Contains(clusters[i]))
-            .Aggregate(0UL, (mask, i) => mask | 1UL << i);
+        private readonly ClusterSet _symmetric =
+            ClusterSet.Of([.. Enumerable.Range(1, clusters.Count - 1).Where(i => mounting.Contains(clusters[i]))]);
 
-        public ulong CoupledTo(int cluster)
+        public ClusterSet CoupledTo(int cluster)
         {
             if (cluster == 0)
             {
                 return _symmetric;
             }
-            return (_symmetric >> cluster & 1) != 0 ? ulong.MaxValue & ~(1UL << cluster) : _symmetric;
+            return _symmetric.Contains(cluster) ? ClusterSet.All.Without(cluster) : _symmetric;
         }
     }
 }

@@ -28,7 +28,7 @@ internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(
         }
         foreach (var link in session.Links)
         {
-            if (link.Cluster > 0 && link.Phase == LinkPhase.Ready && IsForwardedTo(session.Mounts, link.Cluster))
+            if (!link.IsHome && link.Phase == LinkPhase.Ready && IsForwardedTo(session.Mounts, link.Cluster))
             {
                 Waiting++;
                 session.Ask(link, Xids.Auth, OpCode.Auth, request.Write, (_, _) => Waiting--);

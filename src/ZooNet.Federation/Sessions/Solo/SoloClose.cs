@@ -23,7 +23,7 @@ internal sealed class SoloClose(int xid, ReadOnlySpan<byte> frame) : SoloRequest
         _dueMs = session.NowMs + Math.Min(LongestWaitMs, session.TimeoutMs / 3);
         foreach (var link in session.Links)
         {
-            if (link.Cluster == 0)
+            if (link.IsHome)
             {
                 continue;
             }

@@ -17,7 +17,7 @@ internal sealed class SoloEphemerals(int xid, ReadOnlySpan<byte> frame) : SoloRe
         _prefix = reader.ReadString() ?? "";
         foreach (var link in session.Links)
         {
-            if (link.Cluster > 0 && link.Book.MayOwn(IsAsked))
+            if (!link.IsHome && link.Book.MayOwn(IsAsked))
             {
                 Links.Enqueue(link);
             }

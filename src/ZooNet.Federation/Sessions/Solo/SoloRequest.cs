@@ -34,9 +34,16 @@ internal interface ISoloSession
     /// <summary>Sends one part; <paramref name="then"/> gets its reply, with the error ConnectionLoss if the link is lost first.</summary>
     void Ask(SessionLink link, int xid, OpCode op, Action<JuteWriter> body, Action<ReplyHeader, ReadOnlyMemory<byte>> then);
 
-    /// <summary>Arms watches, by the client's paths.</summary>
+    /// <summary>Arms watches, in the cluster's own terms.</summary>
     /// <returns>How many requests it took; <paramref name="then"/> is called for each.</returns>
     int SetWatches(SessionLink link, SetWatchesRequest request, Action then);
+
+    /// <summary>Runs one step as if the client had sent it; its reply goes to <see cref="SoloRequest.Replies"/>.</summary>
+    /// <returns>False while it must wait.</returns>
+    bool TryRun(ReadOnlySpan<byte> step);
+
+    /// <summary>A link was tried: it was asked, or must be tried again when something has changed.</summary>
+    void Tried(SessionLink link, bool asked);
 
     /// <summary>Whether a link may be read now, by the freshness rule; if not, the request is tried again when it may.</summary>
     bool Freshen(SessionLink link, MountCounters counters, bool barriers);
@@ -113,6 +120,74 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
     /// <summary>What comes after the header of the request.</summary>
     protected JuteReader Body => new(Frame.AsSpan(Framing.PrefixLength + RequestHeader.WireLength));
 
+    /// <summary>Whether it may begin: nothing else of the client is outstanding.</summary>
+    public bool MayBegin(IReadOnlyList<SessionLink> links)
+    {
+        foreach (var link in links)
+        {
+            if (link.Outstanding > 0)
+            {
+                return false;
+            }
+            if (Op is OpCode.Auth or OpCode.Sasl && link.Pending.Count > 0)
+            {
+                // Nor may it overtake the proxy's own requests: their replies would come out of turn.
+                return false;
+            }
+            if (Op == OpCode.CloseSession && link.SessionId != 0 && link.Phase is LinkPhase.Connecting or LinkPhase.Handshaking)
+            {
+                // Its session there must be ended too; the link is up, or down, in a moment.
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Sends what can be sent now: the steps one after the other, then the links that are to be asked.</summary>
+    /// <returns>True when everything is answered.</returns>
+    public bool Advance(ISoloSession session)
+    {
+        while (Waiting == 0)
+        {
+            if (Steps.Count > 0)
+            {
+                if (!MayRun(session) || !session.TryRun(Steps.Peek()))
+                {
+                    return false;
+                }
+                // What is too long may have taken the rest away.
+                Steps.TryDequeue(out _);
+                continue;
+            }
+            if (Links.Count == 0)
+            {
+                return true;
+            }
+            var asked = TryAsk(session, Links.Peek());
+            session.Tried(Links.Peek(), asked);
+            if (!asked)
+            {
+                return false;
+            }
+            Links.TryDequeue(out _);
+        }
+        return false;
+    }
+
+    /// <summary>The next of <see cref="Links"/> can't be asked. If that is only a relaxed mount's loss, the request fails alone.</summary>
+    /// <returns>False where a strict mount is concerned.</returns>
+    public bool TryDoWithout(MountTable mounts)
+    {
+        var cluster = Links.Peek().Cluster;
+        if (mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.Order == MountOrder.Strict))
+        {
+            return false;
+        }
+        Links.Dequeue();
+        Error = ErrorCode.ConnectionLoss;
+        return true;
+    }
+
     /// <summary>Nothing else is outstanding any more: says what is to be run, and sends what goes to several clusters at once.</summary>
     public virtual void Begin(ISoloSession session) => Steps.Enqueue(Frame);
 
@@ -138,6 +213,27 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
             }
         }
         return ErrorCode.Ok;
+    }
+
+    /// <summary>All parts are answered: the one reply that is made of them.</summary>
+    /// <param name="writer">May be used to write it.</param>
+    /// <param name="shownZxid">The home zxid that the client is shown.</param>
+    /// <returns>The whole frame; empty if nothing was answered.</returns>
+    public ReadOnlySpan<byte> Reply(JuteWriter writer, long shownZxid)
+    {
+        var error = Outcome();
+        if (error == ErrorCode.Ok && Replies.Count == 0)
+        {
+            return default;
+        }
+        var mark = writer.BeginFrame();
+        new ReplyHeader(Xid, shownZxid, error).Write(writer);
+        if (error == ErrorCode.Ok && !TryWrite(writer))
+        {
+            return Replies[0];
+        }
+        writer.EndFrame(mark);
+        return writer.Written;
     }
 
     /// <summary>Writes the body of the one reply that is made of all.</summary>

@@ -1,3 +1,4 @@
+using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions.Solo;
@@ -55,12 +56,25 @@ internal sealed class SoloSetWatches(int xid, OpCode op, ReadOnlySpan<byte> fram
         link.Book.WatchesUnarmed = true;
         if (link.Phase == LinkPhase.Ready)
         {
-            Waiting += session.SetWatches(link, part, () => Waiting--);
+            Waiting += session.SetWatches(link, InItsTerms(part, session.Mounts), () => Waiting--);
         }
         else if (link.Phase == LinkPhase.Closed)
         {
             // Armed as soon as the cluster can be reached: late, never lost.
             session.Open(link);
         }
+    }
+
+    private static SetWatchesRequest InItsTerms(SetWatchesRequest part, MountTable mounts)
+    {
+        string[] Remote(string[] paths) => [.. paths.Select(p => mounts.Find(p)!.ToRemote(p))];
+        return part with
+        {
+            Data = Remote(part.Data),
+            Exist = Remote(part.Exist),
+            Child = Remote(part.Child),
+            Persistent = Remote(part.Persistent),
+            PersistentRecursive = Remote(part.PersistentRecursive),
+        };
     }
 }

@@ -8,15 +8,15 @@ namespace ZooNet.Federation.Freshness;
 /// is dated it counts as a change made where the server stood that showed it. A Stat asked for later dates it (docs/consistency.md,
 /// "What does not tell since when").
 /// </summary>
-internal sealed class Sight
+internal sealed class UndatedObservation
 {
     private readonly byte[] _path;
 
-    private Sight(int cluster, byte[] path, Untold untold, long zxid)
+    private UndatedObservation(int cluster, byte[] path, Undated undated, long zxid)
     {
         Cluster = cluster;
         _path = path;
-        Untold = untold;
+        Undated = undated;
         Zxid = zxid;
     }
 
@@ -24,7 +24,7 @@ internal sealed class Sight
     public int Cluster { get; }
 
     /// <summary>What it shows; absence is dated like a listing, by the parent's list of children.</summary>
-    public Untold Untold { get; }
+    public Undated Undated { get; }
 
     /// <summary>Where the server stood that showed it last.</summary>
     public long Zxid { get; private set; }
@@ -32,16 +32,16 @@ internal sealed class Sight
     /// <summary>The znode whose Stat dates it, in the cluster's own terms.</summary>
     public string Path => Encoding.UTF8.GetString(_path);
 
-    /// <summary>Makes the sight of a reply that can be dated.</summary>
+    /// <summary>Makes the observation of a reply that can be dated.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="path">What was asked for.</param>
-    /// <param name="shown">What the reply shows; its <see cref="Shown.Untold"/> is absence, children or a refusal.</param>
-    public static Sight Of(int cluster, ReadOnlySpan<byte> path, in Shown shown) =>
-        new(cluster, Dating(path, shown.Untold).ToArray(), KindOf(shown.Untold), shown.Zxid);
+    /// <param name="evidence">What the reply shows; its <see cref="ReplyEvidence.Undated"/> is absence, children or a refusal.</param>
+    public static UndatedObservation Of(int cluster, ReadOnlySpan<byte> path, in ReplyEvidence evidence) =>
+        new(cluster, Dating(path, evidence.Undated).ToArray(), KindOf(evidence.Undated), evidence.Zxid);
 
     /// <summary>Whether a reply shows this again.</summary>
-    public bool Is(int cluster, ReadOnlySpan<byte> path, in Shown shown) =>
-        Cluster == cluster && Untold == KindOf(shown.Untold) && Dating(path, shown.Untold).SequenceEqual(_path);
+    public bool Is(int cluster, ReadOnlySpan<byte> path, in ReplyEvidence evidence) =>
+        Cluster == cluster && Undated == KindOf(evidence.Undated) && Dating(path, evidence.Undated).SequenceEqual(_path);
 
     /// <summary>It was seen again.</summary>
     public void Again(long zxid) => Zxid = Math.Max(Zxid, zxid);
@@ -56,7 +56,7 @@ internal sealed class Sight
     /// <returns>A zxid at or behind the last change of what was seen.</returns>
     public long Since(in Stat stat, Region region, string path, long position)
     {
-        var since = (Untold == Untold.Refusal && path == Path) || region.DatesAbsenceByCreation ? stat.Czxid : stat.Pzxid;
+        var since = (Undated == Undated.Refusal && path == Path) || region.Omissions.DatesAbsenceByCreation ? stat.Czxid : stat.Pzxid;
         if (stat.Aversion != 0)
         {
             since = Math.Max(since, region.Acls.FirstSeen(Cluster, path, stat.Czxid, stat.Aversion, position));
@@ -65,9 +65,9 @@ internal sealed class Sight
         return Math.Min(Zxid, since);
     }
 
-    private static Untold KindOf(Untold untold) => untold == Untold.Absence ? Untold.Children : untold;
+    private static Undated KindOf(Undated undated) => undated == Undated.Absence ? Undated.Children : undated;
 
     /// <summary>The parent of what is not there; else the znode itself.</summary>
-    private static ReadOnlySpan<byte> Dating(ReadOnlySpan<byte> path, Untold untold) =>
-        untold != Untold.Absence ? path : path.LastIndexOf((byte)'/') is > 0 and var slash ? path[..slash] : "/"u8;
+    private static ReadOnlySpan<byte> Dating(ReadOnlySpan<byte> path, Undated undated) =>
+        undated != Undated.Absence ? path : path.LastIndexOf((byte)'/') is > 0 and var slash ? path[..slash] : "/"u8;
 }

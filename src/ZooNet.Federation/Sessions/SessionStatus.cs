@@ -26,7 +26,7 @@ public sealed record LinkStatus(
     int Ephemerals,
     long LastZxid);
 
-public sealed partial class ClientSession
+public sealed partial class FederatedSession
 {
     /// <summary>What the session is doing now. Call it as every other member, one at a time.</summary>
     public SessionStatus Describe() => new(WaitsFor(), [.. _links.Select(link => new LinkStatus(
@@ -62,15 +62,15 @@ public sealed partial class ClientSession
     private string? WhyHeadWaits()
     {
         var what = RequestRewriter.TryGetPath(_blocked.First, out var path) ? $" before {Encoding.UTF8.GetString(path)}" : "";
-        if (_head.Describe() is { } awaited)
+        if (_dispatcher.Head.Describe() is { } awaited)
         {
             return awaited + what;
         }
-        if (_head.On is { } link && link.Phase != LinkPhase.Ready)
+        if (_dispatcher.Head.On is { } link && link.Phase != LinkPhase.Ready)
         {
             return $"a link to {_region.ClusterNames[link.Cluster]}{what}";
         }
-        if (_head.On is { Record.IsBeingWritten: true } unrecorded)
+        if (_dispatcher.Head.On is { Record.IsBeingWritten: true } unrecorded)
         {
             return $"the record of its session in {_region.ClusterNames[unrecorded.Cluster]}{what}";
         }

@@ -1,0 +1,99 @@
+using System.Collections;
+
+namespace ZooNet.Federation.Sessions;
+
+/// <summary>A session's links, home first; what concerns all of them. Single owner: its session.</summary>
+internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
+{
+    private SessionLink[] _links = [home];
+
+    /// <inheritdoc/>
+    public int Count { get; private set; } = 1;
+
+    /// <inheritdoc/>
+    public SessionLink this[int index] => _links[index];
+
+    /// <summary>All of them, to walk over. Links that are made meanwhile are not among them.</summary>
+    public ReadOnlySpan<SessionLink> All => _links.AsSpan(0, Count);
+
+    /// <summary>The link to a cluster, made if there is none.</summary>
+    public SessionLink To(int cluster)
+    {
+        foreach (var link in All)
+        {
+            if (link.Cluster == cluster)
+            {
+                return link;
+            }
+        }
+        if (Count == _links.Length)
+        {
+            Array.Resize(ref _links, Count * 2);
+        }
+        return _links[Count++] = new SessionLink(cluster);
+    }
+
+    /// <summary>Step 2a, the switching rule: nothing is outstanding elsewhere that a strict order forbids to overtake.</summary>
+    /// <param name="link">The link on which something would be sent.</param>
+    /// <param name="strict">Whether it must not overtake anything.</param>
+    public bool MaySend(SessionLink link, bool strict)
+    {
+        foreach (var other in All)
+        {
+            if (other != link && other.Outstanding > 0 && (strict || other.StrictOutstanding > 0))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>How many watches the client has in remote clusters.</summary>
+    public int WatchCount()
+    {
+        var count = 0;
+        foreach (var link in All)
+        {
+            count += link.Book.Watches?.Count ?? 0;
+        }
+        return count;
+    }
+
+    /// <summary>Whether every session that must be taken over before the client is let in has its link.</summary>
+    public bool HasTakenOver()
+    {
+        foreach (var link in All)
+        {
+            if (link.Record.MustBeTakenOver && link.Phase != LinkPhase.Ready)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// Takes the next frame that may leave now out of what is queued: of one lane after the other, as long as one of them has some.
+    /// </summary>
+    /// <param name="order">The order of replies.</param>
+    /// <param name="at">The lane that was looked at last, 0 to begin with: the proxy's own replies.</param>
+    /// <param name="frame">Valid until the next change of the lane.</param>
+    public bool TryRelease(ref ReplyOrder order, ref int at, out ReadOnlySpan<byte> frame)
+    {
+        for (var tried = 0; tried <= Count && order.IsQueueing; tried++)
+        {
+            if (order.TryRelease(at == 0 ? order.Local : _links[at - 1].Queued, out frame))
+            {
+                return true;
+            }
+            at = at == Count ? 0 : at + 1;
+        }
+        frame = default;
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public IEnumerator<SessionLink> GetEnumerator() => _links.Take(Count).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
