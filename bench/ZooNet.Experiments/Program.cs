@@ -14,6 +14,13 @@ var home = new Command("home", "All at home: direct, through HAProxy in TCP mode
 home.SetAction((parsed, cancellationToken) => new HomeExperiment(new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!,
     parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
+var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
+{
+    voters, clients, windows, homeReads, rounds, seconds, output,
+};
+observer.SetAction((parsed, cancellationToken) => new ObserverExperiment(new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!,
+    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
 var rtts = Numbers("--rtts", "Round-trip times between the regions, in milliseconds.", "30,100");
 var reads = Numbers("--reads", "Shares of reads, in percent.", "25,50,90,99,100");
 var locals = Numbers("--locals", "Local shares, in percent.", "50,75,90,100");
@@ -57,7 +64,7 @@ var requests = new Option<int>("--requests") { Description = "Requests to count 
 var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
 allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
 
-return await new RootCommand("Measures ZooNet on real ensembles.") { home, wan, load, scale, freshness, allocations }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures ZooNet on real ensembles.") { home, observer, wan, load, scale, freshness, allocations }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
 {

@@ -48,11 +48,39 @@ public sealed class LearningServer : IAsyncDisposable
     /// <summary>Why it does not follow a leader, in a sentence; null while it does, or before the first attempt has ended.</summary>
     public string? Problem => _learner.Problem;
 
+    /// <summary>After how many transactions the replica was compared with the leader's: none where the leader sends no digests.</summary>
+    public long DigestsCompared
+    {
+        get
+        {
+            lock (_observer.Gate)
+            {
+                return _observer.DigestsCompared;
+            }
+        }
+    }
+
+    /// <summary>How often the replica was not what its leader was, by the digests of ZooKeeper 3.6 and later. It is thrown away then, and taken anew.</summary>
+    public int Divergences => _learner.Divergences;
+
+    /// <summary>The last of these, in a sentence; null for none.</summary>
+    public string? Divergence => _learner.Divergence;
+
     /// <summary>Raised whenever <see cref="State"/> has changed. Handlers must not wait.</summary>
     public event Action<LearnerState>? Changed
     {
         add => _learner.Changed += value;
         remove => _learner.Changed -= value;
+    }
+
+    /// <summary>
+    /// Raised before it serves again if it is behind what it had shown before: the ensemble has lost that, and this is another server from now on. Handlers
+    /// must not wait.
+    /// </summary>
+    public event Action? WentBack
+    {
+        add => _learner.WentBack += value;
+        remove => _learner.WentBack -= value;
     }
 
     /// <summary>The zxid of the last transaction that it has applied.</summary>

@@ -29,4 +29,7 @@ internal static partial class LogMessages
 
     [LoggerMessage(3021, LogLevel.Warning, "No leader to follow; trying again. {Problem}.", EventName = "NotFollowing")]
     public static partial void NotFollowing(ILogger logger, string problem);
+
+    [LoggerMessage(3022, LogLevel.Error, "This observer was not what its leader is; its state is taken anew. {Problem}.", EventName = "Diverged")]
+    public static partial void Diverged(ILogger logger, string problem);
 }

@@ -39,6 +39,9 @@ internal sealed class DataTree
     /// <summary>The zxid of the last transaction applied.</summary>
     public long LastZxid { get; set; }
 
+    /// <summary>The tree's digest (<see cref="TreeDigest"/>); null while it is not kept.</summary>
+    public long? Digest { get; private set; }
+
     /// <summary>Number of znodes.</summary>
     public int Count => _nodes.Count;
 
@@ -110,6 +113,18 @@ internal sealed class DataTree
         return new TxnResult(OpCode.Multi, ErrorCode.Ok, Results: results);
     }
 
+    /// <summary>Computes the digest, and keeps it from now on until <see cref="Clear"/>.</summary>
+    public void KeepDigest()
+    {
+        var sum = 0L;
+        foreach (var node in _nodes.Values)
+        {
+            node.Digest = TreeDigest.Of(node);
+            sum += node.Digest;
+        }
+        Digest = sum;
+    }
+
     /// <summary>Becomes a copy of another tree, but for its watches.</summary>
     public void CopyFrom(DataTree other)
     {
@@ -134,6 +149,7 @@ internal sealed class DataTree
         _ephemerals.Clear();
         _reapable.Clear();
         Sessions.Clear();
+        Digest = null;
     }
 
     /// <summary>Puts a znode back as a snapshot holds it. Parents may come later: children are linked by <see cref="RelinkChildren"/>.</summary>
@@ -202,6 +218,7 @@ internal sealed class DataTree
                 }
                 node.AccessControl = set.AccessControl;
                 node.Aversion = set.Aversion;
+                Changed(node);
                 return new TxnResult(OpCode.SetAcl, ErrorCode.Ok, null, node.Stat);
             case CreateSessionTxn session:
                 Sessions[header.SessionId] = session.TimeoutMs;
@@ -231,6 +248,7 @@ internal sealed class DataTree
             if (txn.Type == OpCode.Create)
             {
                 CountCreate(parent, creates, header.Zxid);
+                Changed(parent);
             }
             return null;
         }
@@ -244,7 +262,9 @@ internal sealed class DataTree
         };
         (parent.Children ??= []).Add(ZnodePath.NameOf(txn.Path));
         CountCreate(parent, creates, header.Zxid);
+        Changed(parent);
         _nodes.Add(txn.Path, node);
+        Changed(node);
         ApproximateDataSize += txn.Path.Length + (txn.Data?.Length ?? 0);
         Track(node);
         DataWatches.Trigger(txn.Path, WatchEventType.Created, node.AccessControl);
@@ -273,10 +293,12 @@ internal sealed class DataTree
         }
         // Also where the child is gone already.
         parent.Pzxid = Math.Max(parent.Pzxid, zxid);
+        Changed(parent);
         if (!_nodes.Remove(path, out var node))
         {
             return false;
         }
+        Digest -= node.Digest;
         ApproximateDataSize -= path.Length + (node.Data?.Length ?? 0);
         parent.Children?.Remove(ZnodePath.NameOf(path));
         if (node.Kind == ZnodeKind.Ephemeral && _ephemerals.TryGetValue(node.Owner, out var owned) && owned.Remove(path) && owned.Count == 0)
@@ -305,6 +327,7 @@ internal sealed class DataTree
         node.Version = txn.Version;
         node.Mzxid = header.Zxid;
         node.Mtime = header.TimeMs;
+        Changed(node);
         DataWatches.Trigger(txn.Path, WatchEventType.DataChanged, node.AccessControl);
         return node;
     }
@@ -319,6 +342,16 @@ internal sealed class DataTree
         foreach (var path in EphemeralsOf(header.SessionId).ToArray())
         {
             Delete(path, header.Zxid);
+        }
+    }
+
+    private void Changed(Znode node)
+    {
+        if (Digest is { } sum)
+        {
+            sum -= node.Digest;
+            node.Digest = TreeDigest.Of(node);
+            Digest = sum + node.Digest;
         }
     }
 

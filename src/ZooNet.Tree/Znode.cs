@@ -39,6 +39,17 @@ internal sealed class Znode(string path, byte[]? data, IReadOnlyList<Acl> access
     /// <summary>Number of children ever created: the source of sequence numbers. <c>cversion</c> is derived from it.</summary>
     public int Creates { get; set; }
 
+    /// <summary>The owner as snapshots and digests have it: it tells containers and TTL znodes too (source: <c>EphemeralType</c>).</summary>
+    public long StoredOwner => Kind switch
+    {
+        ZnodeKind.Container => long.MinValue,
+        ZnodeKind.Ttl => unchecked((long)0xff00_0000_0000_0000) | TtlMs,
+        _ => Owner,
+    };
+
+    /// <summary>What it adds to its tree's digest; 0 while the tree keeps none.</summary>
+    public uint Digest { get; set; }
+
     /// <summary>Names of the children; null where there never was one.</summary>
     public HashSet<string>? Children { get; set; }
 

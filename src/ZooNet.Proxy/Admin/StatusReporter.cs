@@ -121,6 +121,8 @@ public sealed class StatusReporter(
             problems.Add("insecure: the admin endpoint lets everybody who reaches it mount and unmount");
         }
         problems.AddRange(clusters.All.Select(NotFollowing).OfType<string>());
+        problems.AddRange(clusters.All.Where(c => c.Embedded is { Divergences: > 0 })
+            .Select(c => $"the proxy's own observer of '{c.Cluster.Name}' was thrown away {c.Embedded!.Divergences} times: {c.Embedded.Divergence}"));
         if (config.IsInsecure)
         {
             problems.Add(Insecure);

@@ -44,6 +44,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Late = late;
         Pools = [.. config.Clusters.Select(c =>
             new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal)))];
+        observers.WentBack += cluster => Pools[cluster].Forget();
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;

@@ -124,6 +124,7 @@ public sealed class ProxyMetrics : IDisposable
         PerCluster("zoonet_observer_zxid", "The newest transaction that the proxy's own observer has applied.", c => c.Embedded?.Zxid);
         PerCluster("zoonet_observer_znodes", "Znodes that the proxy's own observer holds.", c => c.Embedded?.Znodes.Count);
         PerCluster("zoonet_observer_bytes", "Bytes of the paths and data of those.", c => c.Embedded?.Znodes.Bytes);
+        PerCluster("zoonet_observer_divergences", "How often the proxy's own observer was not what its leader is, and was taken anew.", c => c.Embedded?.Divergences);
 
         void PerCluster(string name, string description, Func<ClusterControl, double?> value) =>
             _meter.CreateObservableGauge(name, () => clusters.All

@@ -42,6 +42,12 @@ public sealed class EmbeddedObserver
     /// <summary>Why it does not follow, in a sentence; null while it does.</summary>
     public string? Problem => _server.Problem;
 
+    /// <summary>How often it was not what its leader was, and took its state anew.</summary>
+    public int Divergences => _server.Divergences;
+
+    /// <summary>The last of these, in a sentence; null for none.</summary>
+    public string? Divergence => _server.Divergence;
+
     /// <summary>The newest transaction that it has applied.</summary>
     public long Zxid => _server.LastZxid;
 

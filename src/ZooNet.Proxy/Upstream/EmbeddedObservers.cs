@@ -17,6 +17,12 @@ public sealed class EmbeddedObservers(ProxyConfig config, TimeProvider time, ILo
     private readonly EmbeddedObserver?[] _byOrdinal = new EmbeddedObserver?[config.Clusters.Count];
     private readonly List<LearningServer> _servers = [];
 
+    /// <summary>
+    /// Raised before an observer serves again that is behind what it had shown: nothing that is known of how fresh it was holds. The argument is the
+    /// cluster's ordinal. Handlers must not wait.
+    /// </summary>
+    public event Action<int>? WentBack;
+
     /// <summary>The observer of a cluster; null where none is configured, or before the start.</summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     public EmbeddedObserver? Of(int cluster) => Volatile.Read(ref _byOrdinal[cluster]);
@@ -41,6 +47,7 @@ public sealed class EmbeddedObservers(ProxyConfig config, TimeProvider time, ILo
                 ConnectTimeout = config.ConnectTimeout,
                 ForwardsClients = true,
             }, cancellationToken);
+            server.WentBack += () => WentBack?.Invoke(cluster.Ordinal);
             _servers.Add(server);
             Volatile.Write(ref _byOrdinal[cluster.Ordinal], new EmbeddedObserver(server, $"observer@{config.ProxyId}"));
         }

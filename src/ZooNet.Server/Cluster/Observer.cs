@@ -22,6 +22,7 @@ internal sealed class Observer : Replica, IDisposable
     private ILeader? _leader;
     private long _nextSessionId;
     private bool _isServing;
+    private long _shown;
 
     public Observer(EmbeddedServerOptions options)
         : base(options)
@@ -62,6 +63,21 @@ internal sealed class Observer : Replica, IDisposable
         }
     }
 
+    /// <summary>After how many transactions the tree was compared with the leader's. Under the gate.</summary>
+    public long DigestsCompared { get; private set; }
+
+    /// <summary>Whether it is behind what it had shown before it lost its leader.</summary>
+    public bool HasGoneBack
+    {
+        get
+        {
+            lock (Gate)
+            {
+                return Tree.LastZxid < _shown;
+            }
+        }
+    }
+
     /// <summary>It has caught up with its leader: clients may come.</summary>
     public void Serve()
     {
@@ -76,16 +92,43 @@ internal sealed class Observer : Replica, IDisposable
     {
         lock (Gate)
         {
+            if (_isServing)
+            {
+                _shown = Tree.LastZxid;
+            }
             _isServing = false;
             _touched.Clear();
         }
         CloseConnections();
     }
 
+    /// <summary>Whether the tree is the leader's is checked after each transaction from now on. The tree is exactly the leader's at this moment.</summary>
+    public void CheckDigests()
+    {
+        lock (Gate)
+        {
+            if (Tree.Digest is null)
+            {
+                Tree.KeepDigest();
+            }
+        }
+    }
+
+    /// <summary>Forgets the whole state. Nobody is served.</summary>
+    public void Forget()
+    {
+        lock (Gate)
+        {
+            Tree.Clear();
+            Tree.LastZxid = 0;
+        }
+    }
+
     /// <summary>Something from the leader.</summary>
     public void Receive(Commit commit) => Run(() => Apply(commit));
 
     /// <summary>Several things from the leader, in order.</summary>
+    /// <exception cref="DivergenceException">After one of them this tree is not the leader's.</exception>
     public void Receive(IReadOnlyList<Commit> commits)
     {
         lock (Gate)
@@ -159,6 +202,15 @@ internal sealed class Observer : Replica, IDisposable
     private void Apply(in Commit commit)
     {
         var result = commit.Txn is { } txn ? Tree.Apply(commit.Header, txn) : default;
+        if (commit.Digest is { } leaders && Tree.Digest is { } own)
+        {
+            DigestsCompared++;
+            if (own != leaders)
+            {
+                // Nobody is told anything that rests on this state.
+                throw new DivergenceException(commit.Header.Zxid);
+            }
+        }
         if (commit.Origin is { } request)
         {
             Answer(request, commit.Header, result);

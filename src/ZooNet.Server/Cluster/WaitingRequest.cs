@@ -17,4 +17,5 @@ internal sealed record WaitingRequest(ServerConnection Connection, RequestHeader
 /// <param name="Header">The transaction's header.</param>
 /// <param name="Txn">A transaction; null where only a sync is answered.</param>
 /// <param name="Origin">The request that it answers, where it came through this observer.</param>
-internal readonly record struct Commit(TxnHeader Header, Txn? Txn, WaitingRequest? Origin);
+/// <param name="Digest">The leader's digest of its tree afterwards; null where it is not told.</param>
+internal readonly record struct Commit(TxnHeader Header, Txn? Txn, WaitingRequest? Origin, long? Digest = null);

@@ -16,6 +16,7 @@ internal sealed class Learner : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _run = Task.CompletedTask;
     private long _acceptedEpoch;
+    private int _divergences;
     private volatile string? _problem;
     private volatile LearnerConnection? _current;
 
@@ -36,8 +37,17 @@ internal sealed class Learner : IAsyncDisposable
     /// <summary>Why it does not follow, in a sentence; null while it does, or before the first attempt has ended.</summary>
     public string? Problem => _problem;
 
+    /// <summary>How often the replica was not what its leader was, and was thrown away.</summary>
+    public int Divergences => Volatile.Read(ref _divergences);
+
+    /// <summary>The last time, in a sentence; null while it never was.</summary>
+    public string? Divergence { get; private set => Volatile.Write(ref field, value); }
+
     /// <summary>Raised whenever <see cref="State"/> has changed, on the learner's own thread.</summary>
     public event Action<LearnerState>? Changed;
+
+    /// <summary>Raised, on the learner's own thread, before the observer serves again if it is behind what it had shown before.</summary>
+    public event Action? WentBack;
 
     private TimeProvider Time => _observer.Options.Time;
 
@@ -88,6 +98,7 @@ internal sealed class Learner : IAsyncDisposable
     {
         var name = $"{address.Host}:{address.Port}";
         var followed = false;
+        var diverged = false;
         string problem;
         try
         {
@@ -107,6 +118,7 @@ internal sealed class Learner : IAsyncDisposable
                     }
                     Changed?.Invoke(state);
                 };
+                connection.WentBack += () => WentBack?.Invoke();
                 await connection.HandshakeAsync(_options.ServerId, _acceptedEpoch, _stop.Token).ConfigureAwait(false);
                 _acceptedEpoch = connection.Epoch;
                 await connection.FollowAsync(_stop.Token).ConfigureAwait(false);
@@ -121,6 +133,11 @@ internal sealed class Learner : IAsyncDisposable
         {
             problem = e.Message;
         }
+        catch (DivergenceException e)
+        {
+            problem = $"{name}: {e.Message}. The replica is thrown away";
+            diverged = true;
+        }
         catch (Exception e) when (e is IOException or InvalidDataException or SocketException or OperationCanceledException)
         {
             problem = $"{name}: {e.Message}";
@@ -128,6 +145,13 @@ internal sealed class Learner : IAsyncDisposable
         _current = null;
         _observer.Leader = NoLeader.Instance;
         _observer.StopServing();
+        if (diverged)
+        {
+            _observer.Forget();
+            Divergence = problem;
+            Interlocked.Increment(ref _divergences);
+            LogMessages.Diverged(_logger, problem);
+        }
         Changed?.Invoke(LearnerState.Looking);
         if (!followed)
         {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
+using ZooNet.Tree;
 using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Quorum;
@@ -58,6 +59,9 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
 
     /// <summary>Where it stands.</summary>
     public LearnerState State { get; private set; } = LearnerState.Looking;
+
+    /// <summary>Raised before the observer serves again if it is behind what it had shown before.</summary>
+    public event Action? WentBack;
 
     /// <summary>Raised when <see cref="State"/> has changed.</summary>
     public event Action<LearnerState>? Changed;
@@ -170,7 +174,8 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     /// <summary>
     /// Brings the observer up to date and follows until the connection ends; never returns otherwise than by an exception.
     /// </summary>
-    /// <exception cref="LearnerException">The replica and the leader disagree.</exception>
+    /// <exception cref="LearnerException">The ensemble has lost what this replica has.</exception>
+    /// <exception cref="DivergenceException">The replica is not what the leader is.</exception>
     /// <exception cref="InvalidDataException">The leader sent what can't be read.</exception>
     /// <exception cref="IOException">The connection ended.</exception>
     public async Task FollowAsync(CancellationToken cancellationToken)
@@ -206,8 +211,7 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
             case QuorumPacketType.Trunc:
                 // What it has shown, the ensemble has lost. It begins anew, and whoever has seen more is turned away by its zxid.
                 var ahead = _observer.Tree.LastZxid;
-                _observer.Tree.Clear();
-                _observer.Tree.LastZxid = 0;
+                _observer.Forget();
                 throw new LearnerException($"the ensemble has lost what it had committed: {Address} is at 0x{first.Zxid:x}, this replica at 0x{ahead:x}. The replica is thrown away");
             default:
                 throw new LearnerException($"{Address} sent packet {(int)first.Type} where a DIFF, SNAP or TRUNC was due");
@@ -261,6 +265,8 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
                 break;
             case QuorumPacketType.UpToDate:
                 _isCurrent = true;
+                Deliver();
+                _observer.CheckDigests();
                 _stream.Send(new QuorumPacket(QuorumPacketType.Ack, Epoch << 32));
                 break;
             default:
@@ -287,8 +293,12 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
         if (header.SessionId == _ownSession && txn is CreateSessionTxn)
         {
             Deliver();
-            _observer.Receive(new Commit(header, txn, null));
+            _observer.Receive([new Commit(header, txn, null, Known(digest))]);
             Enter(LearnerState.Following);
+            if (_observer.HasGoneBack)
+            {
+                WentBack?.Invoke();
+            }
             _observer.Serve();
             return;
         }
@@ -304,12 +314,14 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
                 }
             }
         }
-        _batch.Add(new Commit(header, txn, origin));
+        _batch.Add(new Commit(header, txn, origin, Known(digest)));
         if (header.Xid == OwnXid)
         {
             Fenced(header.SessionId);
         }
     }
+
+    private static long? Known(TxnDigest? digest) => digest is { Version: TreeDigest.Version } known ? known.Value : null;
 
     /// <summary>Hands over what was collected.</summary>
     private void Deliver()

@@ -41,6 +41,9 @@ public sealed class LearnerTests
         await real.SyncAsync();
         var differences = Namespace.Differences(await Namespace.ReadAsync(real), await Namespace.ReadAsync(mine));
         Assert.True(!differences.Any(), string.Join('\n', differences));
+        Assert.True(learner.Divergence is null, learner.Divergence);
+        // A write that was refused has none.
+        Assert.True(learner.DigestsCompared > writes / 4, $"{learner.DigestsCompared} transactions were compared with the leader's tree");
     }
 
     [SkippableFact]
