@@ -165,6 +165,7 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
     {
         var first = await _leader.AcceptAsync();
         await first.LeadAsync();
+        await ServesAsync();
         using var pipe = new PipeClient(_learner);
         var opening = pipe.ConnectAsync();
         first.CommitNext(await first.RequestAsync());
@@ -362,6 +363,16 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
         while (!(await client.ExistsAsync(path).WaitAsync(ScriptedLeader.Limit)).Exists)
         {
             await Task.Yield();
+        }
+    }
+
+    /// <summary>What the leader has sent may still be on its way.</summary>
+    private async Task ServesAsync()
+    {
+        using var limit = new CancellationTokenSource(ScriptedLeader.Limit);
+        while (!_learner.IsServing)
+        {
+            await Task.Delay(5, limit.Token);
         }
     }
 
