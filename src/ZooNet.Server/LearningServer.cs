@@ -107,6 +107,27 @@ public sealed class LearningServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The znodes that it keeps, with all below them; null for everything.</summary>
+    public IReadOnlyList<string>? Roots
+    {
+        get
+        {
+            lock (_observer.Gate)
+            {
+                return _observer.Tree.Roots?.Paths;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Keeps other parts of the cluster from now on, and completes when it does. For what is not kept yet the state is taken once more, beside the one
+    /// that goes on being served; what is no longer wanted is forgotten.
+    /// </summary>
+    /// <param name="paths">As <see cref="LearnerOptions.Roots"/>.</param>
+    /// <param name="cancellationToken">Gives up; what was kept is kept.</param>
+    public Task KeepAsync(IReadOnlyCollection<string>? paths, CancellationToken cancellationToken = default) =>
+        _learner.KeepAsync(paths?.Contains("/") == true ? null : paths, cancellationToken);
+
     /// <summary>Starts it. It serves clients as soon as it has caught up.</summary>
     /// <param name="options">How it serves: address, tick, timeouts.</param>
     /// <param name="quorum">Whom it follows.</param>

@@ -30,6 +30,9 @@ internal static partial class LogMessages
     [LoggerMessage(3021, LogLevel.Warning, "No leader to follow; trying again. {Problem}.", EventName = "NotFollowing")]
     public static partial void NotFollowing(ILogger logger, string problem);
 
+    [LoggerMessage(3023, LogLevel.Warning, "The state could not be taken once more from {Address}; trying again. {Problem}.", EventName = "NotTaken")]
+    public static partial void NotTaken(ILogger logger, string address, string problem);
+
     [LoggerMessage(3022, LogLevel.Error, "This observer was not what its leader is; its state is taken anew. {Problem}.", EventName = "Diverged")]
     public static partial void Diverged(ILogger logger, string problem);
 }

@@ -282,6 +282,11 @@ internal abstract class Replica
     /// <summary>Executes one request now.</summary>
     protected bool Execute(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
+        if (IsForeign(header.Op, body))
+        {
+            connection.Reply(header.Xid, Tree.LastZxid, ErrorCode.Unimplemented);
+            return true;
+        }
         switch (header.Op)
         {
             case OpCode.Auth:
@@ -311,6 +316,30 @@ internal abstract class Replica
                 connection.Reply(header.Xid, -1, ErrorCode.Unimplemented);
                 connection.Close();
                 return true;
+        }
+    }
+
+    /// <summary>
+    /// Whether a request is about a znode of which a replica that keeps only a part knows nothing, or of whose data and children it knows nothing. A multi and
+    /// setWatches are not looked into: who sends them has read their paths here.
+    /// </summary>
+    protected bool IsForeign(OpCode op, ReadOnlySpan<byte> body)
+    {
+        if (Tree.Roots is not { } roots)
+        {
+            return false;
+        }
+        switch (op)
+        {
+            case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl or OpCode.Delete or OpCode.SetData or OpCode.SetAcl:
+            case OpCode.Exists or OpCode.GetAcl or OpCode.GetData or OpCode.GetChildren or OpCode.GetChildren2:
+            case OpCode.GetAllChildrenNumber or OpCode.AddWatch:
+                var reader = new JuteReader(body);
+                var path = reader.ReadBytes(out _);
+                return !reader.Failed && !roots.Hold(path)
+                    && !(op is OpCode.Exists or OpCode.GetAcl or OpCode.Create or OpCode.SetAcl && roots.AreBelow(path));
+            default:
+                return false;
         }
     }
 

@@ -15,10 +15,10 @@ namespace ZooNet.Tree;
 /// </summary>
 internal sealed class DataTree
 {
-    private readonly Dictionary<string, Znode> _nodes = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Znode>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
-    private readonly Dictionary<long, HashSet<string>> _ephemerals = [];
-    private readonly HashSet<string> _reapable = [];
+    private Dictionary<string, Znode> _nodes = new(StringComparer.Ordinal);
+    private Dictionary<string, Znode>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
+    private Dictionary<long, HashSet<string>> _ephemerals = [];
+    private HashSet<string> _reapable = [];
 
     public DataTree()
     {
@@ -34,7 +34,10 @@ internal sealed class DataTree
         _nodes["/zookeeper/quota"] = new Znode("/zookeeper/quota", [], Acl.Open, ZnodeKind.Persistent, 0, 0);
     }
 
-    public Znode Root { get; }
+    public Znode Root { get; private set; }
+
+    /// <summary>What is kept; null for everything. Set while the tree is empty; <see cref="KeepOnly"/> narrows it later.</summary>
+    public Roots? Roots { get; set; }
 
     /// <summary>The zxid of the last transaction applied.</summary>
     public long LastZxid { get; set; }
@@ -49,7 +52,7 @@ internal sealed class DataTree
     public IEnumerable<Znode> Nodes => _nodes.Values;
 
     /// <summary>Sessions and their timeouts in milliseconds.</summary>
-    public Dictionary<long, int> Sessions { get; } = [];
+    public Dictionary<long, int> Sessions { get; private set; } = [];
 
     /// <summary>Paths of the container and TTL znodes.</summary>
     public IReadOnlyCollection<string> Reapable => _reapable;
@@ -141,6 +144,35 @@ internal sealed class DataTree
         LastZxid = other.LastZxid;
     }
 
+    /// <summary>
+    /// Takes the place of another tree, which nobody uses any more. Both are at the same zxid; this one's watches stay.
+    /// </summary>
+    public void Adopt(DataTree other)
+    {
+        (_nodes, _bySpan, _ephemerals, _reapable, Sessions) = (other._nodes, other._bySpan, other._ephemerals, other._reapable, other.Sessions);
+        (Root, Roots, Digest, ApproximateDataSize) = (other.Root, other.Roots, other.Digest, other.ApproximateDataSize);
+    }
+
+    /// <summary>Forgets what is not at, below or above some of the roots.</summary>
+    public void KeepOnly(Roots roots)
+    {
+        Roots = roots;
+        Digest = null;
+        foreach (var node in _nodes.Values.Where(n => IsForeign(n.Path)).ToList())
+        {
+            _nodes.Remove(node.Path);
+            Untrack(node);
+        }
+        foreach (var node in _nodes.Values)
+        {
+            node.Data = Kept(node.Path, node.Data);
+        }
+        RelinkChildren();
+    }
+
+    /// <summary>Whether nothing is known of a path: it is not kept, and not above what is.</summary>
+    public bool IsForeign(string path) => Roots is { } roots && !roots.Hold(path) && !roots.AreBelow(path);
+
     /// <summary>Forgets everything but the root.</summary>
     public void Clear()
     {
@@ -155,6 +187,14 @@ internal sealed class DataTree
     /// <summary>Puts a znode back as a snapshot holds it. Parents may come later: children are linked by <see cref="RelinkChildren"/>.</summary>
     public void Restore(Znode node)
     {
+        if (Roots is not null)
+        {
+            if (IsForeign(node.Path))
+            {
+                return;
+            }
+            node.Data = Kept(node.Path, node.Data);
+        }
         if (node.Path == "/")
         {
             (Root.Data, Root.AccessControl) = (node.Data, node.AccessControl);
@@ -197,10 +237,21 @@ internal sealed class DataTree
         node.Data = data;
     }
 
+    /// <summary>Data are kept at and below roots only.</summary>
+    private byte[]? Kept(string path, byte[]? data) => Roots is { } roots && !roots.Hold(path) ? null : data;
+
     private TxnResult ApplyOne(in TxnHeader header, Txn txn)
     {
         switch (txn)
         {
+            case CreateTxn create when IsForeign(create.Path):
+                return new TxnResult(create.Type, ErrorCode.Ok, create.Path);
+            case SetDataTxn set when IsForeign(set.Path):
+                return new TxnResult(OpCode.SetData, ErrorCode.Ok, Data: set.Data);
+            case DeleteTxn delete when IsForeign(delete.Path):
+                return new TxnResult(OpCode.Delete, ErrorCode.Ok);
+            case SetAclTxn set when IsForeign(set.Path):
+                return new TxnResult(OpCode.SetAcl, ErrorCode.Ok);
             case CreateTxn create:
                 return Create(header, create) is { } created
                     ? new TxnResult(create.Type, ErrorCode.Ok, create.Path, created.Stat)
@@ -252,7 +303,7 @@ internal sealed class DataTree
             }
             return null;
         }
-        var node = new Znode(txn.Path, txn.Data, txn.AccessControl, txn.Kind, txn.Kind == ZnodeKind.Ephemeral ? header.SessionId : 0, txn.TtlMs)
+        var node = new Znode(txn.Path, Kept(txn.Path, txn.Data), txn.AccessControl, txn.Kind, txn.Kind == ZnodeKind.Ephemeral ? header.SessionId : 0, txn.TtlMs)
         {
             Czxid = header.Zxid,
             Mzxid = header.Zxid,
@@ -265,7 +316,7 @@ internal sealed class DataTree
         Changed(parent);
         _nodes.Add(txn.Path, node);
         Changed(node);
-        ApproximateDataSize += txn.Path.Length + (txn.Data?.Length ?? 0);
+        ApproximateDataSize += txn.Path.Length + (node.Data?.Length ?? 0);
         Track(node);
         DataWatches.Trigger(txn.Path, WatchEventType.Created, node.AccessControl);
         ChildWatches.Trigger(parentPath, WatchEventType.ChildrenChanged, parent.AccessControl);
@@ -301,14 +352,7 @@ internal sealed class DataTree
         Digest -= node.Digest;
         ApproximateDataSize -= path.Length + (node.Data?.Length ?? 0);
         parent.Children?.Remove(ZnodePath.NameOf(path));
-        if (node.Kind == ZnodeKind.Ephemeral && _ephemerals.TryGetValue(node.Owner, out var owned) && owned.Remove(path) && owned.Count == 0)
-        {
-            _ephemerals.Remove(node.Owner);
-        }
-        else if (node.Kind is ZnodeKind.Container or ZnodeKind.Ttl)
-        {
-            _reapable.Remove(path);
-        }
+        Untrack(node);
         // A connection with a data and a child watch hears of the deletion once.
         var told = DataWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl);
         ChildWatches.Trigger(path, WatchEventType.Deleted, node.AccessControl, told);
@@ -322,8 +366,9 @@ internal sealed class DataTree
         {
             return null;
         }
-        ApproximateDataSize += (txn.Data?.Length ?? 0) - (node.Data?.Length ?? 0);
-        node.Data = txn.Data;
+        var data = Kept(txn.Path, txn.Data);
+        ApproximateDataSize += (data?.Length ?? 0) - (node.Data?.Length ?? 0);
+        node.Data = data;
         node.Version = txn.Version;
         node.Mzxid = header.Zxid;
         node.Mtime = header.TimeMs;
@@ -335,7 +380,7 @@ internal sealed class DataTree
     private void CloseSession(in TxnHeader header, CloseSessionTxn txn)
     {
         Sessions.Remove(header.SessionId);
-        foreach (var path in txn.Paths)
+        foreach (var path in txn.Paths.Where(p => !IsForeign(p)))
         {
             Delete(path, header.Zxid);
         }
@@ -352,6 +397,18 @@ internal sealed class DataTree
             sum -= node.Digest;
             node.Digest = TreeDigest.Of(node);
             Digest = sum + node.Digest;
+        }
+    }
+
+    private void Untrack(Znode node)
+    {
+        if (node.Kind == ZnodeKind.Ephemeral && _ephemerals.TryGetValue(node.Owner, out var owned) && owned.Remove(node.Path) && owned.Count == 0)
+        {
+            _ephemerals.Remove(node.Owner);
+        }
+        else if (node.Kind is ZnodeKind.Container or ZnodeKind.Ttl)
+        {
+            _reapable.Remove(node.Path);
         }
     }
 

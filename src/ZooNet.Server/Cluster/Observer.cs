@@ -17,12 +17,18 @@ internal sealed class Observer : Replica, IDisposable
     /// <summary>A connection with this many requests waiting is not read further: ZooKeeper's <c>globalOutstandingLimit</c>.</summary>
     private const int WaitingLimit = 1000;
 
+    /// <summary>What may come while another snapshot is taken, in bytes of data; beyond, that is given up.</summary>
+    private const long MostRecorded = 256 << 20;
+
     private readonly ITimer _ticker;
     private readonly Dictionary<long, int> _touched = [];
     private ILeader? _leader;
     private long _nextSessionId;
     private bool _isServing;
     private long _shown;
+    private List<Commit>? _recorded;
+    private long _recordedBytes;
+    private (long Zxid, TaskCompletionSource Reached)? _awaited;
 
     public Observer(EmbeddedServerOptions options)
         : base(options)
@@ -98,6 +104,8 @@ internal sealed class Observer : Replica, IDisposable
             }
             _isServing = false;
             _touched.Clear();
+            _recorded = null;
+            _awaited?.Reached.TrySetResult();
         }
         CloseConnections();
     }
@@ -121,6 +129,68 @@ internal sealed class Observer : Replica, IDisposable
         {
             Tree.Clear();
             Tree.LastZxid = 0;
+        }
+    }
+
+    /// <summary>Remembers what the leader commits from now on, for <see cref="TryAdopt"/>.</summary>
+    /// <returns>The last transaction that is not remembered; null while it does not serve.</returns>
+    public long? Record()
+    {
+        lock (Gate)
+        {
+            if (!_isServing)
+            {
+                return null;
+            }
+            (_recorded, _recordedBytes) = ([], 0);
+            return Tree.LastZxid;
+        }
+    }
+
+    /// <summary>Completes when a transaction has been applied, or the leader is lost.</summary>
+    public Task ReachAsync(long zxid)
+    {
+        lock (Gate)
+        {
+            if (!_isServing || Tree.LastZxid >= zxid)
+            {
+                return Task.CompletedTask;
+            }
+            _awaited = (zxid, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            return _awaited.Value.Reached.Task;
+        }
+    }
+
+    /// <summary>Replaces the state by another copy of the leader's, which keeps other znodes, brought to where this one is.</summary>
+    /// <param name="copy">As the leader was after some transaction that this observer has applied, and not before <see cref="Record"/>.</param>
+    /// <returns>False where the leader was lost meanwhile, or too much has come.</returns>
+    public bool TryAdopt(DataTree copy)
+    {
+        lock (Gate)
+        {
+            if (_recorded is not { } recorded || Tree.LastZxid < copy.LastZxid)
+            {
+                return false;
+            }
+            foreach (var commit in recorded)
+            {
+                if (commit.Header.Zxid > copy.LastZxid)
+                {
+                    copy.Apply(commit.Header, commit.Txn!);
+                }
+            }
+            Tree.Adopt(copy);
+            _recorded = null;
+            return true;
+        }
+    }
+
+    /// <summary>Forgets what is not at or below some of the roots.</summary>
+    public void KeepOnly(Roots roots)
+    {
+        lock (Gate)
+        {
+            Tree.KeepOnly(roots);
         }
     }
 
@@ -150,7 +220,7 @@ internal sealed class Observer : Replica, IDisposable
     /// <inheritdoc/>
     public override bool Handle(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
-        var forLeader = !Options.ReadOnly && (header.Op.IsWrite() || header.Op is OpCode.Sync or OpCode.CloseSession);
+        var forLeader = !Options.ReadOnly && !IsForeign(header.Op, body) && (header.Op.IsWrite() || header.Op is OpCode.Sync or OpCode.CloseSession);
         if (!forLeader && connection.Waiting.Count == 0)
         {
             return Execute(connection, header, body);
@@ -202,6 +272,17 @@ internal sealed class Observer : Replica, IDisposable
     private void Apply(in Commit commit)
     {
         var result = commit.Txn is { } txn ? Tree.Apply(commit.Header, txn) : default;
+        if (_recorded is not null && commit.Txn is not null)
+        {
+            _recorded.Add(commit with { Origin = null });
+            _recordedBytes += SizeOf(commit.Txn);
+            _recorded = _recordedBytes > MostRecorded ? null : _recorded;
+        }
+        if (_awaited is { } awaited && Tree.LastZxid >= awaited.Zxid)
+        {
+            awaited.Reached.TrySetResult();
+            _awaited = null;
+        }
         if (commit.Digest is { } leaders && Tree.Digest is { } own)
         {
             DigestsCompared++;
@@ -220,6 +301,14 @@ internal sealed class Observer : Replica, IDisposable
             connection.Close();
         }
     }
+
+    private static long SizeOf(Txn txn) => 200 + txn switch
+    {
+        CreateTxn create => create.Data?.Length ?? 0,
+        SetDataTxn set => set.Data?.Length ?? 0,
+        MultiTxn multi => multi.Txns.Sum(SizeOf),
+        _ => 0,
+    };
 
     private void Answer(WaitingRequest request, in TxnHeader header, in TxnResult result)
     {

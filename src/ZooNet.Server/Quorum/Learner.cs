@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using ZooNet.Server.Cluster;
+using ZooNet.Tree;
 
 namespace ZooNet.Server.Quorum;
 
@@ -16,6 +17,7 @@ internal sealed class Learner : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private Task _run = Task.CompletedTask;
     private long _acceptedEpoch;
+    private readonly SemaphoreSlim _keeping = new(1);
     private int _divergences;
     private volatile string? _problem;
     private volatile LearnerConnection? _current;
@@ -26,6 +28,7 @@ internal sealed class Learner : IAsyncDisposable
         _options = options;
         _logger = observer.Options.Logging.CreateLogger<Learner>();
         _observer.Leader = NoLeader.Instance;
+        _observer.Tree.Roots = options.Roots is { } roots ? RootsOf(roots) : null;
     }
 
     /// <summary>Where it stands.</summary>
@@ -60,7 +63,81 @@ internal sealed class Learner : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+        _keeping.Dispose();
     }
+
+    /// <summary>
+    /// Keeps other parts of the cluster from now on. What is no longer wanted is forgotten at once; for what is not kept yet the state is taken once more, on
+    /// a second connection, while this observer goes on serving. Waits until it follows a leader.
+    /// </summary>
+    /// <param name="paths">The znodes to keep, with all below them; null for everything.</param>
+    /// <param name="cancellationToken">Gives up; what was kept is kept.</param>
+    public async Task KeepAsync(IReadOnlyCollection<string>? paths, CancellationToken cancellationToken)
+    {
+        var wanted = paths is null ? null : RootsOf(paths);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stop.Token);
+        await _keeping.WaitAsync(stop.Token).ConfigureAwait(false);
+        try
+        {
+            while (!IsKept(wanted) && !await TryTakeAsync(wanted, stop.Token).ConfigureAwait(false))
+            {
+                await Task.Delay(_options.Pause.Shortest, Time, stop.Token).ConfigureAwait(false);
+            }
+            if (wanted is not null && !wanted.Paths.SequenceEqual(_observer.Tree.Roots?.Paths ?? []))
+            {
+                _observer.KeepOnly(wanted);
+            }
+        }
+        finally
+        {
+            _keeping.Release();
+        }
+    }
+
+    private bool IsKept(Roots? wanted)
+    {
+        lock (_observer.Gate)
+        {
+            return _observer.IsServing && (_observer.Tree.Roots is not { } roots || (wanted is not null && roots.HoldAll(wanted)));
+        }
+    }
+
+    /// <summary>Takes the state with other roots, beside the one that is served, and puts it in its place.</summary>
+    /// <returns>False where that must be tried again.</returns>
+    private async Task<bool> TryTakeAsync(Roots? wanted, CancellationToken cancellationToken)
+    {
+        if (_current is not { State: LearnerState.Following } current || _observer.Record() is not { } from)
+        {
+            return false;
+        }
+        var name = current.Address;
+        using var copy = new Observer(_observer.Options);
+        copy.Tree.Roots = wanted;
+        try
+        {
+            var stream = await ConnectAsync(_options.Quorum.First(a => $"{a.Host}:{a.Port}" == name)).ConfigureAwait(false);
+            var connection = new LearnerConnection(stream, name, copy, _options.Silence);
+            await using (connection.ConfigureAwait(false))
+            {
+                await connection.HandshakeAsync(_options.ServerId, 0, cancellationToken).ConfigureAwait(false);
+                await connection.BringUpToDateAsync(cancellationToken).ConfigureAwait(false);
+            }
+            if (copy.Tree.LastZxid < from)
+            {
+                return false;
+            }
+            await _observer.ReachAsync(copy.Tree.LastZxid).WaitAsync(_options.Silence, Time, cancellationToken).ConfigureAwait(false);
+            return _observer.TryAdopt(copy.Tree);
+        }
+        catch (Exception e) when (e is LearnerException or DivergenceException or IOException or InvalidDataException or SocketException or TimeoutException)
+        {
+            LogMessages.NotTaken(_logger, name, e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Every server keeps what is its own; a root of "/" stands for everything, but for the digests.</summary>
+    private static Roots RootsOf(IEnumerable<string> paths) => new([.. paths, "/zookeeper"]);
 
     private async Task RunAsync()
     {

@@ -180,7 +180,10 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     /// <exception cref="IOException">The connection ended.</exception>
     public async Task FollowAsync(CancellationToken cancellationToken)
     {
-        await SynchroniseAsync(cancellationToken).ConfigureAwait(false);
+        await BringUpToDateAsync(cancellationToken).ConfigureAwait(false);
+        Enter(LearnerState.CatchingUp);
+        _ownSession = _observer.NewSessionId();
+        _stream.Send(LearnerMessages.CreateSession(_ownSession, OwnTimeoutMs), []);
         while (true)
         {
             var packet = await ReadAsync(cancellationToken).ConfigureAwait(false);
@@ -194,7 +197,9 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
         }
     }
 
-    private async Task SynchroniseAsync(CancellationToken cancellationToken)
+    /// <summary>Takes the leader's state, up to the point at which the leader says that this is all.</summary>
+    /// <inheritdoc cref="FollowAsync" path="/exception"/>
+    public async Task BringUpToDateAsync(CancellationToken cancellationToken)
     {
         var first = await ReadAsync(cancellationToken).ConfigureAwait(false);
         switch (first.Type)
@@ -221,9 +226,6 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
             await HandleAsync(await ReadAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
             Deliver();
         }
-        Enter(LearnerState.CatchingUp);
-        _ownSession = _observer.NewSessionId();
-        _stream.Send(LearnerMessages.CreateSession(_ownSession, OwnTimeoutMs), []);
     }
 
     private ValueTask HandleAsync(in QuorumPacket packet, CancellationToken cancellationToken)
@@ -266,7 +268,10 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
             case QuorumPacketType.UpToDate:
                 _isCurrent = true;
                 Deliver();
-                _observer.CheckDigests();
+                if (_observer.Tree.Roots is null)
+                {
+                    _observer.CheckDigests();
+                }
                 _stream.Send(new QuorumPacket(QuorumPacketType.Ack, Epoch << 32));
                 break;
             default:

@@ -19,6 +19,12 @@ public sealed record LearnerOptions
     /// </summary>
     public bool ForwardsClients { get; init; }
 
+    /// <summary>
+    /// What to keep of the cluster: these znodes, with all below them, and /zookeeper. Of what is above them ACLs and Stats are kept; requests about anything else are
+    /// answered <see cref="Protocol.ErrorCode.Unimplemented"/>. Null for everything. <see cref="LearningServer.KeepAsync"/> changes it later.
+    /// </summary>
+    public IReadOnlyList<string>? Roots { get; init; }
+
     /// <summary>How long a connection may take to be made.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 

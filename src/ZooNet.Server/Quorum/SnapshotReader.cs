@@ -133,9 +133,12 @@ internal sealed class SnapshotReader(QuorumStream stream, DataTree tree)
         {
             return false;
         }
-        var reader = new JuteReader(arrived[data..(at + FixedLength)]);
-        var znode = Read(System.Text.Encoding.UTF8.GetString(path), reader.ReadBuffer(), ref reader);
-        tree.Restore(znode);
+        var name = System.Text.Encoding.UTF8.GetString(path);
+        if (!tree.IsForeign(name))
+        {
+            var reader = new JuteReader(arrived[data..(at + FixedLength)]);
+            tree.Restore(Read(name, reader.ReadBuffer(), ref reader));
+        }
         Znodes++;
         stream.Advance(at + FixedLength);
         return true;

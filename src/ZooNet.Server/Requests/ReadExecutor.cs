@@ -173,7 +173,11 @@ internal sealed class ReadExecutor(DataTree tree)
         var output = connection.BeginReply(xid, tree.LastZxid);
         foreach (var operation in operations)
         {
-            if (tree.Find(operation.Path!) is not { } node)
+            if (tree.Roots?.Hold(operation.Path!) == false)
+            {
+                MultiHeader.WriteErrorResult(output, ErrorCode.Unimplemented);
+            }
+            else if (tree.Find(operation.Path!) is not { } node)
             {
                 MultiHeader.WriteErrorResult(output, ErrorCode.NoNode);
             }

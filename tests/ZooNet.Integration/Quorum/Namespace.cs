@@ -6,10 +6,10 @@ namespace ZooNet.Integration.Quorum;
 internal static class Namespace
 {
     /// <summary>Reads it. Nobody writes meanwhile, and every znode may be read by anybody.</summary>
-    public static async Task<SortedDictionary<string, string>> ReadAsync(ZooKeeperClient client)
+    public static async Task<SortedDictionary<string, string>> ReadAsync(ZooKeeperClient client, string root = "/")
     {
         var znodes = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        var left = new Queue<string>(["/"]);
+        var left = new Queue<string>([root]);
         while (left.TryDequeue(out var path))
         {
             var (data, stat, _) = await client.GetDataAsync(path);

@@ -7,7 +7,7 @@ namespace ZooNet.Integration.Quorum;
 /// Writes of every kind from a seed, by sessions that come and go, some of which fail. What was done matters to nobody: only that every
 /// server has the same of it.
 /// </summary>
-internal sealed class RandomWrites(int seed, Func<Task<ZooKeeperClient>> connect) : IAsyncDisposable
+internal sealed class RandomWrites(int seed, Func<Task<ZooKeeperClient>> connect, string root = "") : IAsyncDisposable
 {
     private static readonly IReadOnlyList<Acl>[] Acls =
     [
@@ -18,7 +18,7 @@ internal sealed class RandomWrites(int seed, Func<Task<ZooKeeperClient>> connect
 
     private readonly Random _random = new(seed);
     private readonly List<ZooKeeperClient> _clients = [];
-    private readonly List<string> _paths = [""];
+    private readonly List<string> _paths = [root];
 
     /// <summary>Does that many.</summary>
     public async Task DoAsync(int count)
@@ -73,7 +73,7 @@ internal sealed class RandomWrites(int seed, Func<Task<ZooKeeperClient>> connect
                 await client.SetDataAsync(Existing(), _random.Next(9) == 0 ? null : data, _random.Next(5) == 0 ? 1 : -1);
                 break;
             case < 14:
-                await client.DeleteAsync(Existing());
+                await DeleteAsync(client);
                 break;
             case < 16:
                 await client.SetAclAsync(Existing(), Acls[_random.Next(Acls.Length)]);
@@ -93,6 +93,14 @@ internal sealed class RandomWrites(int seed, Func<Task<ZooKeeperClient>> connect
                 _clients.Remove(client);
                 await client.CloseAsync();
                 break;
+        }
+    }
+
+    private async Task DeleteAsync(ZooKeeperClient client)
+    {
+        if (Existing() is { } path && path != root)
+        {
+            await client.DeleteAsync(path);
         }
     }
 

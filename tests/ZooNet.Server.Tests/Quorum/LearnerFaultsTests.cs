@@ -360,9 +360,10 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
 
     private static async Task ThereAsync(ZooKeeperClient client, string path)
     {
+        using var limit = new CancellationTokenSource(ScriptedLeader.Limit);
         while (!(await client.ExistsAsync(path).WaitAsync(ScriptedLeader.Limit)).Exists)
         {
-            await Task.Yield();
+            await Task.Delay(1, limit.Token);
         }
     }
 
