@@ -1,0 +1,79 @@
+using System.Globalization;
+using ZooNet.Protocol;
+
+namespace ZooNet.Roaming;
+
+/// <summary>
+/// Where a roaming tree's znodes are, in every ensemble that takes part. They belong to the proxies' secret as all that is below
+/// <c>/zookeeper/zoonet</c>. Immutable.
+/// </summary>
+internal sealed class Layout
+{
+    /// <summary>The longest name of a tree, an object or a zone, in characters.</summary>
+    public const int MaxNameLength = 128;
+
+    private const string EntryPrefix = "e-";
+
+    /// <summary>Names the tree.</summary>
+    /// <exception cref="RoamingDataException">The name is no name of a znode, or too long.</exception>
+    public Layout(string tree)
+    {
+        CheckName("tree", tree);
+        Root = "/zookeeper/zoonet/roaming/" + tree;
+    }
+
+    /// <summary>The znode that holds all others of the tree.</summary>
+    public string Root { get; }
+
+    /// <summary>At the arbiter: who owns an object.</summary>
+    public string Record(string name) => $"{Root}/records/{name}";
+
+    /// <summary>In a zone: what it has promised for an object. The data version of this znode is the fence.</summary>
+    public string Ballot(string name) => $"{Root}/objects/{name}";
+
+    /// <summary>In a zone: the newest snapshot of an object.</summary>
+    public string Base(string name) => $"{Root}/base/{name}";
+
+    /// <summary>In a zone: the pieces of an object's snapshots.</summary>
+    public string Snapshots(string name) => $"{Root}/snapshots/{name}";
+
+    /// <summary>In the owner's zone: the log of one epoch. Its data say below which number entries were trimmed.</summary>
+    public string Log(string name, long epoch) => $"{Logs(name)}/{epoch.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>In a zone: the logs of an object.</summary>
+    public string Logs(string name) => $"{Root}/log/{name}";
+
+    /// <summary>What a sequential create of an entry asks for.</summary>
+    public string NewEntry(string name, long epoch) => $"{Log(name, epoch)}/{EntryPrefix}";
+
+    /// <summary>An entry, by its number in its epoch.</summary>
+    public string Entry(string name, long epoch, int number) => NewEntry(name, epoch) + number.ToString("D10",
+        CultureInfo.InvariantCulture);
+
+    /// <summary>The number of an entry, from its path or name.</summary>
+    /// <exception cref="RoamingDataException">It is no entry's.</exception>
+    public static int NumberOf(string path)
+    {
+        var name = path[(path.LastIndexOf('/') + 1)..];
+        return name.Length == EntryPrefix.Length + 10 && name.StartsWith(EntryPrefix, StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(EntryPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : throw new RoamingDataException($"{path} lies among the entries of a roaming tree and is none: remove it");
+    }
+
+    /// <summary>Says no to what can't be the name of a znode.</summary>
+    /// <param name="what">What it names, for the error: tree, object, zone.</param>
+    /// <param name="name">The name.</param>
+    /// <exception cref="RoamingDataException">It is empty, too long, has a slash, or is otherwise no name of a znode.</exception>
+    public static void CheckName(string what, string name)
+    {
+        var wrong = name.Length > MaxNameLength ? $"is longer than {MaxNameLength} characters"
+            : name.Contains('/', StringComparison.Ordinal) ? "contains a slash"
+            : ZnodePath.Validate("/" + name) is not null || name.Length == 0 ? "can't be the name of a znode"
+            : null;
+        if (wrong is not null)
+        {
+            throw new RoamingDataException($"the {what} name '{name}' {wrong}: choose another one");
+        }
+    }
+}
