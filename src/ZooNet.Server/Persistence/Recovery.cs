@@ -7,18 +7,31 @@ namespace ZooNet.Server.Persistence;
 /// <summary>Restores a tree from a folder: the newest snapshot, then every transaction after it, without a gap.</summary>
 internal static class Recovery
 {
+    /// <param name="folder">The folder.</param>
+    /// <param name="tree">An empty tree; afterwards the state.</param>
+    /// <param name="newestLog">The name of a log file that must be there, whole at least in its header; null if that is not known.</param>
+    /// <param name="logger">For what is worth telling.</param>
     /// <returns>The newest log file, positioned at its end.</returns>
     /// <exception cref="InvalidDataException">A file is damaged or missing; the message says which.</exception>
-    public static FileStream Restore(string folder, DataTree tree, ILogger logger)
+    public static FileStream Restore(string folder, DataTree tree, string? newestLog, ILogger logger)
     {
         var logs = LogFile.List(folder);
-        if (Snapshot.List(folder) is [.., var newest])
+        if (newestLog is not null)
         {
-            Snapshot.Load(newest.Path, tree);
-            // The log is begun before its snapshot is saved: without it, writes would be missing and nobody would know.
-            if (!logs.Exists(log => log.AfterZxid == newest.Zxid))
+            var newest = new FileInfo(Path.Combine(folder, newestLog));
+            if (!newest.Exists || newest.Length < LogFile.HeaderLength)
             {
-                throw new InvalidDataException($"{LogFile.PathOf(folder, newest.Zxid)} is missing: it holds the writes after {newest.Path}.");
+                throw new InvalidDataException($"{newest.FullName} is {(newest.Exists ? "empty" : "missing")}: it holds acknowledged writes, and the server "
+                    + "does not start. Restore the file from a copy, or move the whole folder away to start empty.");
+            }
+        }
+        if (Snapshot.List(folder) is [.., var snapshot])
+        {
+            Snapshot.Load(snapshot.Path, tree);
+            // The log is begun before its snapshot is saved: without it, writes would be missing and nobody would know.
+            if (!logs.Exists(log => log.AfterZxid == snapshot.Zxid))
+            {
+                throw new InvalidDataException($"{LogFile.PathOf(folder, snapshot.Zxid)} is missing: it holds the writes after {snapshot.Path}.");
             }
         }
         else if (logs.Count > 0)

@@ -17,7 +17,7 @@ internal sealed class TransactionLog : IDisposable
     private readonly string _folder;
     private readonly long _snapshotAfter;
     private readonly ILogger _logger;
-    private readonly FileStream _lock;
+    private readonly FolderLock _lock;
     private readonly Thread _writer;
     // Guards everything below; taken inside the gate, never around it.
     private readonly object _guard = new();
@@ -35,7 +35,7 @@ internal sealed class TransactionLog : IDisposable
     private Exception? _failure;
     private Task _saving = Task.CompletedTask;
 
-    private TransactionLog(string folder, long snapshotAfter, ILogger logger, FileStream folderLock, FileStream file)
+    private TransactionLog(string folder, long snapshotAfter, ILogger logger, FolderLock folderLock, FileStream file)
     {
         (_folder, _snapshotAfter, _logger, _lock, _file) = (folder, snapshotAfter, logger, folderLock, file);
         _position = _durable = file.Length;
@@ -68,19 +68,12 @@ internal sealed class TransactionLog : IDisposable
     /// <exception cref="IOException">The folder can't be used, or another server uses it.</exception>
     public static TransactionLog Open(string folder, DataTree tree, long snapshotAfter, ILogger logger)
     {
-        Directory.CreateDirectory(folder);
-        FileStream folderLock;
+        var folderLock = FolderLock.Take(folder);
         try
         {
-            folderLock = new FileStream(Path.Combine(folder, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new IOException($"{folder} is used by another server.", e);
-        }
-        try
-        {
-            return new TransactionLog(folder, snapshotAfter, logger, folderLock, Recovery.Restore(folder, tree, logger));
+            var file = Recovery.Restore(folder, tree, folderLock.NewestLog, logger);
+            folderLock.NoteNewest(file.Name);
+            return new TransactionLog(folder, snapshotAfter, logger, folderLock, file);
         }
         catch
         {
@@ -250,6 +243,7 @@ internal sealed class TransactionLog : IDisposable
             _file.Flush(flushToDisk: true);
             _file.Dispose();
             _file = Create(_folder, next.AfterZxid);
+            _lock.NoteNewest(_file.Name);
             bytes = bytes[rollAt..];
             _saving = Task.Run(() => Save(next.AfterZxid, next.State));
         }

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Server;
 using ZooNet.Server.Quorum;
@@ -35,6 +38,11 @@ public static class ServerCommand
                 await Console.Error.WriteLineAsync("--tick must be positive.");
                 return 2;
             }
+            using var logging = LoggerFactory.Create(builder =>
+            {
+                builder.SetMinimumLevel(LogLevel.Warning).AddSimpleConsole(o => o.SingleLine = true);
+                builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+            });
             var options = new EmbeddedServerOptions
             {
                 Listen = address,
@@ -42,6 +50,7 @@ public static class ServerCommand
                 Tick = TimeSpan.FromMilliseconds(result.GetValue(tick)),
                 SuperDigest = result.GetValue(super),
                 ReconfigEnabled = result.GetValue(reconfig),
+                Logging = logging,
             };
             return result.GetValue(observe) is { } quorum
                 ? await ObserveAsync(options, quorum, result.GetValue(sid), cancel)

@@ -150,6 +150,61 @@ public sealed class DataDirectoryTests : IDisposable
         Assert.Contains("missing", (await Assert.ThrowsAsync<InvalidDataException>(() => StartAsync())).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true, "missing")]
+    [InlineData(false, "empty")]
+    public async Task The_only_log_that_is_gone_or_emptied_stops_the_start(bool delete, string told)
+    {
+        await WriteAsync(5);
+        var log = Directory.GetFiles(_folder, "log.*").Single();
+        if (delete)
+        {
+            File.Delete(log);
+        }
+        else
+        {
+            await File.WriteAllBytesAsync(log, []);
+        }
+
+        var error = await Assert.ThrowsAsync<InvalidDataException>(() => StartAsync());
+
+        Assert.Contains($"{log} is {told}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_newest_of_several_logs_that_is_emptied_stops_the_start_too()
+    {
+        await WriteAsync(400, snapshotAfter: 4096);
+        var log = Directory.GetFiles(_folder, "log.*").Order().Last();
+        await File.WriteAllBytesAsync(log, []);
+
+        Assert.Contains($"{log} is empty", (await Assert.ThrowsAsync<InvalidDataException>(() => StartAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_of_a_version_that_noted_no_log_is_used()
+    {
+        await WriteAsync(5);
+        await File.WriteAllBytesAsync(Path.Combine(_folder, "lock"), []);
+
+        await using var server = await StartAsync();
+
+        await using var client = await ConnectAsync(server);
+        Assert.True((await client.ExistsAsync("/n4")).Exists);
+    }
+
+    [Fact]
+    public void A_folder_that_can_not_be_written_is_called_that()
+    {
+        var file = Path.Combine(_folder, "file");
+        File.WriteAllText(file, "");
+
+        // Below a file there is no folder, whoever asks.
+        var error = Assert.Throws<IOException>(() => Server.Persistence.FolderLock.Take(Path.Combine(file, "data")));
+
+        Assert.Contains("can't be written", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_folder_belongs_to_one_server_at_a_time()
     {
