@@ -30,6 +30,10 @@ public sealed class MountDryRun(ProxyConfig config, ClusterControls clusters, Mo
         if (badPoint is null && !isSame)
         {
             await CheckPointAsync(path, snapshot, refusals, creates);
+            if (badOptions is null && badCluster is null && MountRules.CheckAuth(cluster, options, snapshot.Entries) is { } mixed)
+            {
+                refusals.Add(mixed);
+            }
         }
         if (badSource is null && badCluster is null)
         {

@@ -117,6 +117,10 @@ public sealed class MountCommands
             {
                 return MountOutcome.Refused(RefusalKind.Conflict, overlap);
             }
+            if (MountRules.CheckAuth(clusterName, options, snapshot.Entries) is { } mixed)
+            {
+                return MountOutcome.Refused(RefusalKind.Conflict, mixed);
+            }
             if (await RemotePathChecks.CheckAsync(_clusters[cluster.Ordinal], remotePath, create, cancellationToken) is { } refusal)
             {
                 return refusal;

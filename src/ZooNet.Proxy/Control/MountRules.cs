@@ -1,3 +1,4 @@
+using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 
@@ -50,6 +51,21 @@ internal static class MountRules
         return stat.EphemeralOwner != 0
             ? $"{path} is an ephemeral, TTL or container znode and would vanish under the mount; mount on a persistent or a new znode"
             : null;
+    }
+
+    /// <summary>A client has one session in a cluster for all its mounts there, so they show its credentials all or none.</summary>
+    /// <param name="cluster">The name of the cluster that is to be mounted.</param>
+    /// <param name="options">Its mount's options.</param>
+    /// <param name="entries">The mounts that are there.</param>
+    public static string? CheckAuth(string cluster, MountOptions options, IEnumerable<MountEntry> entries)
+    {
+        var other = entries.FirstOrDefault(e => e.Mount is { } m && m.ClusterName == cluster && m.Options.ForwardAuth != options.ForwardAuth);
+        return other is null
+            ? null
+            : $"{other.Path} mounts '{cluster}' with {NameOf(!options.ForwardAuth)}, and this would be {NameOf(options.ForwardAuth)}: a client has one "
+                + $"session there for both; give all mounts of '{cluster}' the same";
+
+        static string NameOf(bool forward) => forward ? "auth=forward" : "auth=none";
     }
 
     /// <summary>A new mount against those that are there: none inside another, none twice.</summary>

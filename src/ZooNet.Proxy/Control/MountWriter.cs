@@ -44,6 +44,11 @@ public sealed class MountWriter
             {
                 return MountOutcome.Refused(RefusalKind.Conflict, overlap);
             }
+            if (MountOptionsText.Parse(record.Options, out var options, out _) is null
+                && MountRules.CheckAuth(record.Cluster!, options, snapshot.Entries) is { } mixed)
+            {
+                return MountOutcome.Refused(RefusalKind.Conflict, mixed);
+            }
             var (ops, refusal) = await PlaceholderAsync(path, cancellationToken);
             if (refusal is not null)
             {

@@ -106,6 +106,19 @@ public sealed class MountTests : IAsyncLifetime
         Assert.Equal(2, (await _proxy.MountsAsync()).Count);
     }
 
+    [Theory]
+    [InlineData(null, "auth=none")]
+    [InlineData("auth=none", "auth=forward")]
+    public async Task Mounts_of_one_cluster_show_credentials_all_or_none(string? first, string second)
+    {
+        Assert.Equal(201, (await _proxy.MountAsync("eu:/apps", "/mnt/one", first)).Status);
+
+        var (status, message) = await _proxy.MountAsync("eu:/apps", "/mnt/two", second);
+
+        Assert.Equal((409, true), (status, message.Contains("give all mounts of 'eu' the same", StringComparison.Ordinal)));
+        Assert.Equal(201, (await _proxy.MountAsync("eu:/apps", "/mnt/two", first)).Status);
+    }
+
     [Fact]
     public async Task The_same_mount_again_is_so_already()
     {

@@ -6,9 +6,12 @@ namespace ZooNet.Federation.Sessions.Solo;
 /// <summary>Credentials: home judges them, and the clusters whose mounts forward them get them too.</summary>
 internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(xid, OpCode.Auth, frame)
 {
-    /// <summary>Whether a cluster is to get the client's credentials.</summary>
+    /// <summary>
+    /// Whether a cluster is to get the client's credentials. The client has one session there for all its mounts of the cluster: if one of
+    /// them says that they are not to be shown, they are not.
+    /// </summary>
     public static bool IsForwardedTo(MountTable mounts, int cluster) =>
-        mounts.Mounts.Any(m => m.Cluster == cluster && m.Options.ForwardAuth);
+        mounts.Mounts.Any(m => m.Cluster == cluster) && mounts.Mounts.All(m => m.Cluster != cluster || m.Options.ForwardAuth);
 
     public override void Begin(ISoloSession session)
     {
