@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Threading.Channels;
 using ZooNet.Protocol;
 
@@ -13,7 +15,7 @@ namespace ZooNet.Client;
 /// </summary>
 internal sealed class ClientConnection : IDisposable
 {
-    private readonly Socket _socket;
+    private readonly Stream _stream;
     private readonly ClientSession _session;
     private readonly TimeProvider _time;
     private readonly int _maxReplyLength;
@@ -34,9 +36,9 @@ internal sealed class ClientConnection : IDisposable
     private long _lastReceived;
     private string? _reason;
 
-    private ClientConnection(Socket socket, ClientSession session, ConnectResponse response, byte[] received, int start, int count)
+    private ClientConnection(Stream stream, ClientSession session, ConnectResponse response, byte[] received, int start, int count)
     {
-        _socket = socket;
+        _stream = stream;
         _session = session;
         _time = session.Options.TimeProvider;
         _maxReplyLength = session.Options.MaxReplyLength;
@@ -56,17 +58,26 @@ internal sealed class ClientConnection : IDisposable
 
     /// <summary>Connects and shakes hands.</summary>
     /// <exception cref="SocketException">The server is not reachable.</exception>
-    /// <exception cref="IOException">It closed the connection instead of answering: it is not serving, or it is behind <c>LastZxidSeen</c>.</exception>
+    /// <exception cref="IOException">
+    /// It closed the connection instead of answering: it is not serving, or it is behind <c>LastZxidSeen</c>; or TLS failed.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled, or too slow.</exception>
-    public static async Task<ClientConnection> OpenAsync(IPEndPoint server, ConnectRequest request, ClientSession session, CancellationToken cancellationToken)
+    public static async Task<ClientConnection> OpenAsync(
+        IPEndPoint server, string host, ConnectRequest request, ClientSession session, CancellationToken cancellationToken)
     {
         var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Stream? stream = null;
         try
         {
             await socket.ConnectAsync(server, cancellationToken).ConfigureAwait(false);
+            stream = new NetworkStream(socket, ownsSocket: true);
+            if (session.Options.Tls is { } tls)
+            {
+                stream = await SecureAsync(stream, tls(host), server, cancellationToken).ConfigureAwait(false);
+            }
             var writer = new JuteWriter(64);
             request.WriteFrame(writer);
-            await SendAllAsync(socket, writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
+            await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
             var buffer = new byte[8192];
             var count = 0;
             while (true)
@@ -78,9 +89,9 @@ internal sealed class ClientConnection : IDisposable
                     case OperationStatus.Done:
                         var response = ConnectResponse.TryRead(buffer.AsSpan(Framing.PrefixLength, length - Framing.PrefixLength))
                             ?? throw new IOException($"{server} answered the handshake with something else");
-                        return new ClientConnection(socket, session, response, buffer, length, count - length);
+                        return new ClientConnection(stream, session, response, buffer, length, count - length);
                 }
-                var read = await socket.ReceiveAsync(buffer.AsMemory(count), SocketFlags.None, cancellationToken).ConfigureAwait(false);
+                var read = await stream.ReadAsync(buffer.AsMemory(count), cancellationToken).ConfigureAwait(false);
                 if (read == 0)
                 {
                     throw new IOException($"{server} closed the connection during the handshake: it is not serving, or it is behind what this client has seen");
@@ -90,8 +101,28 @@ internal sealed class ClientConnection : IDisposable
         }
         catch
         {
+            if (stream is not null)
+            {
+                await stream.DisposeAsync().ConfigureAwait(false);
+            }
             socket.Dispose();
             throw;
+        }
+    }
+
+    private static async Task<SslStream> SecureAsync(
+        Stream stream, SslClientAuthenticationOptions options, IPEndPoint server, CancellationToken cancellationToken)
+    {
+        var secured = new SslStream(stream);
+        try
+        {
+            await secured.AuthenticateAsClientAsync(options, cancellationToken).ConfigureAwait(false);
+            return secured;
+        }
+        catch (Exception e)
+        {
+            await secured.DisposeAsync().ConfigureAwait(false);
+            throw e is AuthenticationException ? new IOException($"{server}: TLS failed: {e.InnerException?.Message ?? e.Message}", e) : e;
         }
     }
 
@@ -146,7 +177,7 @@ internal sealed class ClientConnection : IDisposable
             cause = e;
         }
         Drop(cause?.Message ?? "the server closed the connection");
-        _socket.Dispose();
+        await _stream.DisposeAsync().ConfigureAwait(false);
         await Task.WhenAll(loops).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var reason = _reason!;
         var code = AuthRefused ? ErrorCode.AuthFailed : ErrorCode.ConnectionLoss;
@@ -158,7 +189,7 @@ internal sealed class ClientConnection : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
+    public void Dispose() => _stream.Dispose();
 
     private async Task SendLoopAsync(ChannelReader<PendingRequest> requests)
     {
@@ -215,7 +246,7 @@ internal sealed class ClientConnection : IDisposable
             if (_sending.Length > 0)
             {
                 Volatile.Write(ref _lastSent, _time.GetTimestamp());
-                await SendAllAsync(_socket, _sending.WrittenMemory, _end.Token).ConfigureAwait(false);
+                await _stream.WriteAsync(_sending.WrittenMemory, _end.Token).ConfigureAwait(false);
                 _sending.Clear();
             }
         }
@@ -264,7 +295,7 @@ internal sealed class ClientConnection : IDisposable
             {
                 Array.Resize(ref _received, Math.Max(needed, _received.Length * 2));
             }
-            var read = await _socket.ReceiveAsync(_received.AsMemory(_count), SocketFlags.None, _end.Token).ConfigureAwait(false);
+            var read = await _stream.ReadAsync(_received.AsMemory(_count), _end.Token).ConfigureAwait(false);
             if (read == 0)
             {
                 return;
@@ -346,14 +377,5 @@ internal sealed class ClientConnection : IDisposable
         request.Replied?.Invoke(header.Error);
         request.Complete(header, body);
         _window.Release();
-    }
-
-    private static async ValueTask SendAllAsync(Socket socket, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
-    {
-        while (!bytes.IsEmpty)
-        {
-            var sent = await socket.SendAsync(bytes, SocketFlags.None, cancellationToken).ConfigureAwait(false);
-            bytes = bytes[sent..];
-        }
     }
 }

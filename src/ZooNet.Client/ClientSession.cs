@@ -236,9 +236,9 @@ internal sealed class ClientSession
         IPEndPoint? server = null;
         try
         {
-            server = await _cursor.NextAsync(limit.Token).ConfigureAwait(false);
+            (server, var host) = await _cursor.NextAsync(limit.Token).ConfigureAwait(false);
             var request = new ConnectRequest(0, LastZxid, (int)Options.SessionTimeout.TotalMilliseconds, Id, Password, Options.ReadOnly);
-            var connection = await ClientConnection.OpenAsync(server, request, this, limit.Token).ConfigureAwait(false);
+            var connection = await ClientConnection.OpenAsync(server, host, request, this, limit.Token).ConfigureAwait(false);
             Server = server;
             return connection;
         }

@@ -17,9 +17,9 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
     /// <summary>A connection was made: the count of fruitless rounds starts again.</summary>
     public void Connected() => Rounds = 0;
 
-    /// <summary>The next server to try.</summary>
+    /// <summary>The next server to try, and the host that is configured for it.</summary>
     /// <exception cref="System.Net.Sockets.SocketException">The name at this place can't be resolved; the next call goes on behind it.</exception>
-    public async Task<IPEndPoint> NextAsync(CancellationToken cancellationToken)
+    public async Task<(IPEndPoint EndPoint, string Host)> NextAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -44,7 +44,7 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
                 {
                     Skip();
                 }
-                return endpoint;
+                return (endpoint, host);
             }
             var empty = addresses.Length == 0;
             Skip();

@@ -1,3 +1,4 @@
+using System.Net.Security;
 using ZooNet.Protocol;
 
 namespace ZooNet.Client;
@@ -24,6 +25,11 @@ public sealed record ZooKeeperClientOptions
 
     /// <summary>How long a request waits for a connection before it fails with ConnectionLoss; null stands for <see cref="SessionTimeout"/>.</summary>
     public TimeSpan? ConnectionWait { get; init; }
+
+    /// <summary>
+    /// What to ask of a server by TLS, given its host as <see cref="Servers"/> has it; called for each connection. Null for plain TCP.
+    /// </summary>
+    public Func<string, SslClientAuthenticationOptions>? Tls { get; init; }
 
     /// <summary>Credentials added to every connection before anything else is sent.</summary>
     public IReadOnlyList<AuthCredentials> Auth { get; init; } = [];

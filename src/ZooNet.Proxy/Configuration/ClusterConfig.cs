@@ -1,3 +1,5 @@
+using ZooNet.Proxy.Transport;
+
 namespace ZooNet.Proxy.Configuration;
 
 /// <summary>One ZooKeeper-compatible ensemble and how to reach it.</summary>
@@ -15,6 +17,9 @@ public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostP
 
     /// <summary>The number (sid) of the proxy's own observer in the ensemble, 1 to 254; null for one chosen at random.</summary>
     public int? Sid { get; init; }
+
+    /// <summary>How its servers are spoken to by TLS, at their secure client port; null for plain TCP.</summary>
+    public UpstreamTls? Tls { get; init; }
 
     /// <summary>True for the region's own cluster.</summary>
     public bool IsHome => Ordinal == 0;

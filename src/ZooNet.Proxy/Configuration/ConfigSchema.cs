@@ -43,13 +43,15 @@ internal sealed class ConfigSchema
 
     private static ConfigSchema Make()
     {
-        var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()));
+        var upstreamTls = Object(("authority", Value()), ("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("verifyHost", Value()));
+        var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()), ("tls", upstreamTls));
         return Object(
             ("region", Value()),
             ("listen", List()),
             ("admin", Value()),
+            ("adminTls", Object(("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()))),
             ("adminTokens", Object(("admin", Value()), ("view", Value()))),
-            ("home", Object(("cluster", Value()), ("servers", List()))),
+            ("home", Object(("cluster", Value()), ("servers", List()), ("tls", upstreamTls))),
             ("remotes", new ConfigSchema { _anyChild = remote }),
             ("consistency", Value()),
             ("barrier", Value()),

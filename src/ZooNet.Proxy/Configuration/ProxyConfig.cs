@@ -110,6 +110,9 @@ public sealed record ProxyConfig
     /// <summary>TLS of the client listener; null for plain TCP.</summary>
     public TlsConfig? Tls { get; init; }
 
+    /// <summary>TLS of the admin endpoint; null for plain HTTP.</summary>
+    public TlsConfig? AdminTls { get; init; }
+
     /// <summary>Where OpenTelemetry metrics are pushed (OTLP over gRPC); null for nowhere.</summary>
     public Uri? Otlp { get; init; }
 
@@ -133,7 +136,7 @@ public sealed record ProxyConfig
     }
 }
 
-/// <summary>Certificate of the client listener.</summary>
+/// <summary>Certificate of a listener.</summary>
 /// <param name="Certificate">PEM file with the certificate and its chain.</param>
 /// <param name="Key">PEM file with the private key.</param>
 public sealed record TlsConfig(string Certificate, string Key)

@@ -23,7 +23,8 @@ public static class ProxyConfigLoader
 
     /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>
     private static readonly FrozenSet<string> CommandVariables =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL", "ZOONET_TOKEN_FILE");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL", "ZOONET_TOKEN_FILE",
+            "ZOONET_ADMIN_AUTHORITY");
 
     /// <summary>Words that ZooKeeper knows, and ours; what the whitelist may name.</summary>
     public static FrozenSet<string> KnownWords { get; } = FrozenSet.Create(
@@ -129,7 +130,10 @@ public static class ProxyConfigLoader
         var region = reader.Name("region", required: true);
         var listen = reader.Addresses("listen", required: true, defaultPort: null, allowPortZero: true);
         var admin = ReadAdmin(reader);
-        var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true));
+        var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true))
+        {
+            Tls = ReadUpstreamTls(reader, "home:tls"),
+        };
         var remotes = ReadRemotes(reader, home);
         CheckNoLoops(reader, listen, admin, home, remotes);
         var hasTokens = reader.Text("adminTokens:admin") is not null || reader.Text("adminTokens:view") is not null;
@@ -165,7 +169,8 @@ public static class ProxyConfigLoader
             FourLetterWords = ReadWords(reader),
             Secret = ReadRequiredSecret(reader, remotes.Count > 0),
             AcceptedSecret = ReadSecret(reader, "acceptedSecret"),
-            Tls = ReadTls(reader),
+            Tls = ReadTls(reader, "tls"),
+            AdminTls = ReadTls(reader, "adminTls"),
             Otlp = ReadOtlp(reader),
             LogLevel = reader.Choice("logLevel", LogLevel.Information),
             ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
@@ -216,7 +221,7 @@ public static class ProxyConfigLoader
                 reader.Fail(key, both.ToString(), Both, null);
             }
             int? sid = reader.Text($"{key}:sid") is null ? null : reader.Number($"{key}:sid", 1, 1, 254);
-            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers) { Quorum = quorum, Sid = sid });
+            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers) { Quorum = quorum, Sid = sid, Tls = ReadUpstreamTls(reader, $"{key}:tls") });
 
             bool IsEmpty(string list) => reader.List($"{key}:{list}") is null or { Count: 0 };
         }
@@ -365,65 +370,108 @@ public static class ProxyConfigLoader
         return secret.Value;
     }
 
-    private static TlsConfig? ReadTls(ConfigReader reader)
+    /// <summary>The certificate of a listener, and whom it takes; null for plain TCP.</summary>
+    private static TlsConfig? ReadTls(ConfigReader reader, string at)
     {
-        var certificate = reader.Text("tls:certificate");
-        var key = reader.Text("tls:key");
+        var certificate = reader.Text($"{at}:certificate");
+        var key = reader.Text($"{at}:key");
         if (certificate is null && key is null)
         {
             return null;
         }
         if (certificate is null || key is null)
         {
-            reader.Fail(certificate is null ? "tls:certificate" : "tls:key", null, "is missing; TLS needs 'certificate' and 'key', both PEM files", null);
+            reader.Fail($"{at}:{(certificate is null ? "certificate" : "key")}", null, "is missing; TLS needs 'certificate' and 'key', both PEM files", null);
             return null;
         }
-        var password = reader.Text("tls:keyPasswordFile");
-        var authority = reader.Text("tls:clientAuthority");
-        foreach (var (name, file) in new[] { ("tls:certificate", certificate), ("tls:key", key), ("tls:keyPasswordFile", password),
-            ("tls:clientAuthority", authority) })
+        if (!FilesExist(reader, at, "certificate", "key", "keyPasswordFile", "clientAuthority"))
         {
-            if (file is { } named && !File.Exists(named.Value))
-            {
-                reader.Fail(name, named.Value, "does not exist; name a PEM file", named.Source);
-                return null;
-            }
+            return null;
         }
+        var authority = reader.Text($"{at}:clientAuthority");
         var tls = new TlsConfig(certificate.Value.Value, key.Value.Value)
         {
-            KeyPasswordFile = password?.Value,
-            Clients = reader.Choice("tls:clients", ClientCertificates.None),
+            KeyPasswordFile = reader.Text($"{at}:keyPasswordFile")?.Value,
+            Clients = reader.Choice($"{at}:clients", ClientCertificates.None),
             ClientAuthority = authority?.Value,
         };
         if ((tls.Clients == ClientCertificates.None) != (authority is null))
         {
-            reader.Fail(authority is null ? "tls:clientAuthority" : "tls:clients", null, "is missing; client certificates need both: "
+            reader.Fail(authority is null ? $"{at}:clientAuthority" : $"{at}:clients", null, "is missing; client certificates need both: "
                 + "'clients' ('accept' or 'require'), and 'clientAuthority', a PEM file with those who sign them", null);
         }
-        CheckCertificate(reader, tls, certificate.Value.Source);
+        CheckCertificate(reader, at, tls.Certificate, tls.Key, tls.KeyPasswordFile, certificate.Value.Source, () => ServerCertificates.EndOf(tls));
         return tls;
     }
 
-    private static void CheckCertificate(ConfigReader reader, TlsConfig tls, string source)
+    /// <summary>How a cluster's servers are spoken to; null for plain TCP.</summary>
+    private static UpstreamTls? ReadUpstreamTls(ConfigReader reader, string at)
+    {
+        var names = new[] { "authority", "certificate", "key", "keyPasswordFile", "verifyHost" };
+        if (Array.TrueForAll(names, n => reader.Text($"{at}:{n}") is null))
+        {
+            return null;
+        }
+        if (reader.Text($"{at}:authority") is not { } authority)
+        {
+            reader.Fail($"{at}:authority", null, "is missing; name a PEM file with those who sign the servers' certificates, or 'system' for "
+                + "those that this host trusts", null);
+            return null;
+        }
+        var (certificate, key) = (reader.Text($"{at}:certificate"), reader.Text($"{at}:key"));
+        if (certificate is null != key is null)
+        {
+            reader.Fail($"{at}:{(certificate is null ? "certificate" : "key")}", null, "is missing; the proxy's own certificate needs 'certificate' "
+                + "and 'key', both PEM files", null);
+            return null;
+        }
+        var usesSystem = authority.Value.Equals("system", StringComparison.OrdinalIgnoreCase);
+        if (!FilesExist(reader, at, usesSystem ? ["certificate", "key", "keyPasswordFile"] : ["authority", "certificate", "key", "keyPasswordFile"]))
+        {
+            return null;
+        }
+        var config = new UpstreamTlsConfig(usesSystem ? null : authority.Value, certificate?.Value, key?.Value, reader.Text($"{at}:keyPasswordFile")?.Value,
+            reader.Text($"{at}:verifyHost") is null || reader.Flag($"{at}:verifyHost"));
+        UpstreamTls? tls = null;
+        CheckCertificate(reader, at, config.Certificate ?? authority.Value, config.Key, config.KeyPasswordFile, authority.Source,
+            () => (tls = new UpstreamTls(config, TimeProvider.System)).End);
+        return tls;
+    }
+
+    private static bool FilesExist(ConfigReader reader, string at, params string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (reader.Text($"{at}:{name}") is { } named && !File.Exists(named.Value))
+            {
+                reader.Fail($"{at}:{name}", named.Value, "does not exist; name a PEM file", named.Source);
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>Loads a certificate to see whether that works, and looks at its end.</summary>
+    private static void CheckCertificate(ConfigReader reader, string at, string file, string? key, string? password, string source, Func<DateTime?> load)
     {
         try
         {
-            var end = ServerCertificates.EndOf(tls);
+            var end = load();
             if (end < DateTime.UtcNow)
             {
-                reader.Fail("tls:certificate", tls.Certificate, $"ended at {end:u}; clients would refuse it", source);
+                reader.Fail($"{at}:certificate", file, $"ended at {end:u}; the other side would refuse it", source);
             }
             else if (end < DateTime.UtcNow.AddDays(14))
             {
-                reader.Warnings.Add($"tls.certificate = '{tls.Certificate}': ends at {end:u}");
+                reader.Warnings.Add($"{ConfigReader.Display(at)}.certificate = '{file}': ends at {end:u}");
             }
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            var encrypted = tls.KeyPasswordFile is null && File.ReadAllText(tls.Key).Contains("ENCRYPTED", StringComparison.Ordinal);
-            reader.Fail("tls", tls.Certificate, encrypted
-                ? $"has an encrypted key, '{tls.Key}'; name a file with its password by 'keyPasswordFile'"
-                : $"can not be loaded with its key{(tls.KeyPasswordFile is null ? "" : " and the password given")}: {e.Message}", source);
+            var encrypted = password is null && key is not null && File.ReadAllText(key).Contains("ENCRYPTED", StringComparison.Ordinal);
+            reader.Fail(at, file, encrypted
+                ? $"has an encrypted key, '{key}'; name a file with its password by 'keyPasswordFile'"
+                : $"can not be loaded{(key is null ? "" : " with its key")}{(password is null ? "" : " and the password given")}: {e.Message}", source);
         }
     }
 

@@ -40,6 +40,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private Task _run = Task.CompletedTask;
     private int _disposed;
     private volatile ZooKeeperClient? _client;
+    private volatile string? _lastLine;
     private ClusterHealth _health;
     private long _answers;
     private long _position;
@@ -213,9 +214,14 @@ public sealed class ClusterControl : IAsyncDisposable
             Servers = Servers,
             SessionTimeout = _config.SessionTimeout,
             AttemptTimeout = _config.ConnectTimeout,
+            Tls = Cluster.Tls is { } tls ? tls.OptionsFor : null,
             Auth = _secret.Credentials,
             TimeProvider = _time,
-            Diagnostics = line => _logger.ControlSession(Cluster.Name, line),
+            Diagnostics = line =>
+            {
+                _lastLine = line;
+                _logger.ControlSession(Cluster.Name, line);
+            },
         });
         client.WatchFired += e => WatchFired?.Invoke(e);
         client.PositionShown += Show;
@@ -359,6 +365,11 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             var state = own.IsServing ? "serving" : own.Problem ?? own.State;
             servers = $"{servers}{(servers.Length == 0 ? "" : ", ")}the proxy's own observer: {state}";
+        }
+        if (Cluster.Tls is not null && _lastLine is { } line)
+        {
+            // An address is easily looked up; why certificates don't fit is not.
+            servers = $"{servers}: {line}";
         }
         return new ClusterUnreachableException($"the cluster '{Cluster.Name}' can't be reached ({servers}); check its servers and the way to them", inner);
     }

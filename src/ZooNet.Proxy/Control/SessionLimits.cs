@@ -112,6 +112,7 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
         Servers = _clusters[ordinal].Servers,
         SessionTimeout = timeout,
         AttemptTimeout = _config.ConnectTimeout,
+        Tls = _clusters[ordinal].Cluster.Tls is { } tls ? tls.OptionsFor : null,
         TimeProvider = _time,
     };
 }

@@ -22,7 +22,7 @@ internal static partial class LogMessages
     [LoggerMessage(1005, LogLevel.Information, "listening for clients on {addresses}")]
     public static partial void Listening(this ILogger logger, string addresses);
 
-    [LoggerMessage(1006, LogLevel.Information, "admin endpoint on http://{address}")]
+    [LoggerMessage(1006, LogLevel.Information, "admin endpoint on {address}")]
     public static partial void AdminListening(this ILogger logger, string address);
 
     [LoggerMessage(1007, LogLevel.Warning, "cluster {cluster} is read through {server} now")]

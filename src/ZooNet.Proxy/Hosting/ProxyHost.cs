@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -130,7 +131,7 @@ public sealed class ProxyHost : IAsyncDisposable
         await _app.StartAsync(cancellationToken);
         _started = true;
         Path.Log.Listening(string.Join(", ", ClientEndPoints));
-        Path.Log.AdminListening(AdminEndPoint.ToString());
+        Path.Log.AdminListening($"{(Config.AdminTls is null ? "http" : "https")}://{AdminEndPoint}");
     }
 
     /// <summary>Runs until SIGTERM, SIGINT or the token; drains before it returns.</summary>
@@ -185,7 +186,17 @@ public sealed class ProxyHost : IAsyncDisposable
             _adminEndpoint = endpoint;
             endpoint.Protocols = HttpProtocols.Http1;
             endpoint.Use(AtMost(MaxAdminConnections));
-            endpoint.Use(HalfOpenConnection.Use);
+            if (Config.AdminTls is { } tls)
+            {
+                // The end of a TLS stream is part of it: there is nothing to be mended.
+                var certificates = new Lazy<ServerCertificates>(() =>
+                    new ServerCertificates(tls, Path.Log, options.ApplicationServices.GetRequiredService<TimeProvider>()));
+                endpoint.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(certificates.Value.Current) });
+            }
+            else
+            {
+                endpoint.Use(HalfOpenConnection.Use);
+            }
         });
     }
 

@@ -96,13 +96,16 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
 
     private ZooKeeperClient Open(UpstreamServer server)
     {
-        var endpoint = servers.EndPointOf(server);
+        var (endpoint, host) = servers.Find(server);
+        var tls = config.Clusters[server.Cluster].Tls;
         return new ZooKeeperClient(new ZooKeeperClientOptions
         {
             Servers = [new ServerAddress(endpoint.Address.ToString(), endpoint.Port)],
             SessionTimeout = config.SessionTimeout,
             AttemptTimeout = config.ConnectTimeout,
             Auth = secret.Credentials,
+            // The address is one of its host's; the certificate is for the host.
+            Tls = tls is null ? null : _ => tls.OptionsFor(host),
             TimeProvider = time,
         });
     }

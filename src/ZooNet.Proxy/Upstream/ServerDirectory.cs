@@ -4,14 +4,25 @@ using ZooNet.Federation.Freshness;
 
 namespace ZooNet.Proxy.Upstream;
 
-/// <summary>Where the servers take connections that the pools have met. Thread-safe.</summary>
+/// <summary>Where the servers take connections that the pools have met, and what their hosts are called. Thread-safe.</summary>
 public sealed class ServerDirectory
 {
-    private readonly ConcurrentDictionary<UpstreamServer, IPEndPoint> _endpoints = new();
+    private readonly ConcurrentDictionary<UpstreamServer, (IPEndPoint EndPoint, string Host)> _entries = new();
 
-    /// <summary>A pool has made a server.</summary>
-    public void Add(UpstreamServer server, IPEndPoint endpoint) => _endpoints[server] = endpoint;
+    /// <summary>A pool has met a server.</summary>
+    /// <param name="server">The server.</param>
+    /// <param name="endpoint">Where it takes connections.</param>
+    /// <param name="host">Its host as it is configured, which its certificate must be for.</param>
+    public void Add(UpstreamServer server, IPEndPoint endpoint, string host) => _entries[server] = (endpoint, host);
 
-    /// <summary>Where a server takes connections; one that no pool has met, where its address says.</summary>
-    public IPEndPoint EndPointOf(UpstreamServer server) => _endpoints.TryGetValue(server, out var endpoint) ? endpoint : IPEndPoint.Parse(server.Address);
+    /// <summary>Where a server takes connections, and its host; one that no pool has met, where its address says.</summary>
+    public (IPEndPoint EndPoint, string Host) Find(UpstreamServer server)
+    {
+        if (_entries.TryGetValue(server, out var entry))
+        {
+            return entry;
+        }
+        var endpoint = IPEndPoint.Parse(server.Address);
+        return (endpoint, endpoint.Address.ToString());
+    }
 }

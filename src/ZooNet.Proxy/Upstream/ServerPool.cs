@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Transport;
@@ -16,6 +18,7 @@ public sealed class ServerPool
 {
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
     private readonly ConcurrentDictionary<IPEndPoint, bool> _near = new();
+    private readonly ConcurrentDictionary<IPEndPoint, string> _hosts = new();
     private readonly Func<IPEndPoint, UpstreamServer> _make;
     private readonly Region _region;
     private readonly ClusterConfig _cluster;
@@ -56,7 +59,7 @@ public sealed class ServerPool
         _make = endpoint =>
         {
             var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
-            directory.Add(server, endpoint);
+            directory.Add(server, endpoint, HostOf(endpoint));
             return server;
         };
     }
@@ -100,17 +103,36 @@ public sealed class ServerPool
         {
             return false;
         }
-        using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(_connectTimeout);
         try
         {
-            await socket.ConnectAsync(endpoint, timeout.Token);
+            await using var stream = await OpenAsync(endpoint, timeout.Token);
             return true;
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
         {
             return false;
+        }
+    }
+
+    /// <summary>Connects to a server for a question that is no session's.</summary>
+    /// <exception cref="SocketException">It can't be reached.</exception>
+    /// <exception cref="AuthenticationException">It can't be trusted, or does not trust the proxy.</exception>
+    /// <exception cref="IOException">It closed the connection.</exception>
+    internal async Task<Stream> OpenAsync(IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(endpoint, cancellationToken);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            return _cluster.Tls is { } tls ? await SecureAsync(stream, tls, endpoint, cancellationToken) : stream;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 
@@ -148,10 +170,9 @@ public sealed class ServerPool
                 using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 timeout.CancelAfter(_connectTimeout);
                 await socket.ConnectAsync(endpoint, timeout.Token);
-                socket.Blocking = false;
-                return (new SocketWire(socket), Reached(endpoint));
+                return (await WireOfAsync(socket, endpoint, timeout.Token), Reached(endpoint));
             }
-            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
             {
                 socket.Dispose();
                 cancellationToken.ThrowIfCancellationRequested();
@@ -160,7 +181,7 @@ public sealed class ServerPool
                     // The next link does not wait for it first.
                     Distrust(failed);
                 }
-                errors.Add($"{endpoint}: {(e is SocketException s ? s.SocketErrorCode.ToString() : $"no answer within {_connectTimeout.TotalSeconds:0.#} s")}");
+                errors.Add($"{endpoint}: {WhyNot(e)}");
             }
         }
         if (_embedded() is { IsServing: false } lost)
@@ -171,6 +192,42 @@ public sealed class ServerPool
         Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);
         throw new UpstreamUnavailableException(_lastError);
     }
+
+    private string WhyNot(Exception error) => error switch
+    {
+        SocketException socket => socket.SocketErrorCode.ToString(),
+        AuthenticationException or IOException =>
+            $"TLS with {_cluster.Name} failed: {error.InnerException?.Message ?? error.Message}{(_cluster.Tls?.Problem is { } also ? $"; {also}" : "")}",
+        _ => $"no answer within {_connectTimeout.TotalSeconds:0.#} s",
+    };
+
+    private async Task<Wire> WireOfAsync(Socket socket, IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        if (_cluster.Tls is not { } tls)
+        {
+            socket.Blocking = false;
+            return new SocketWire(socket);
+        }
+        return new TlsWire(await SecureAsync(new NetworkStream(socket, ownsSocket: true), tls, endpoint, cancellationToken));
+    }
+
+    private async Task<SslStream> SecureAsync(NetworkStream plain, UpstreamTls tls, IPEndPoint endpoint, CancellationToken cancellationToken)
+    {
+        var stream = new SslStream(plain);
+        try
+        {
+            await stream.AuthenticateAsClientAsync(tls.OptionsFor(HostOf(endpoint)), cancellationToken);
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The host whose name led to an address: a certificate is for it.</summary>
+    private string HostOf(IPEndPoint endpoint) => _hosts.GetValueOrDefault(endpoint) ?? endpoint.Address.ToString();
 
     /// <summary>
     /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a better one is back:
@@ -241,6 +298,7 @@ public sealed class ServerPool
             {
                 var endpoint = new IPEndPoint(address, servers[i].Port);
                 endpoints.Add(endpoint);
+                _hosts[endpoint] = servers[i].Host;
                 if (_cluster.IsHome || i < _cluster.Observers.Count)
                 {
                     _near[endpoint] = true;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 
 namespace ZooNet.Proxy.Upstream;
@@ -86,18 +87,17 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
         return line[Prefix.Length..].TrimEnd();
     }
 
-    private static async Task<string?> AskAsync(IPEndPoint server, CancellationToken cancellationToken)
+    private async Task<string?> AskAsync(IPEndPoint server, CancellationToken cancellationToken)
     {
         try
         {
-            using var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(server, cancellationToken);
-            await socket.SendAsync("srvr"u8.ToArray(), cancellationToken);
+            await using var stream = await home.OpenAsync(server, cancellationToken);
+            await stream.WriteAsync("srvr"u8.ToArray(), cancellationToken);
             var answer = new byte[MaxAnswer];
             var length = 0;
             while (length < answer.Length && !answer.AsSpan(0, length).Contains((byte)'\n'))
             {
-                var received = await socket.ReceiveAsync(answer.AsMemory(length), cancellationToken);
+                var received = await stream.ReadAsync(answer.AsMemory(length), cancellationToken);
                 if (received == 0)
                 {
                     break;
@@ -106,7 +106,7 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
             }
             return Parse(answer.AsSpan(0, length));
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
         {
             return null;
         }

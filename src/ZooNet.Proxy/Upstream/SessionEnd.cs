@@ -30,6 +30,7 @@ internal static class SessionEnd
                 SessionPassword = session.Password,
                 SessionTimeout = TimeSpan.FromMilliseconds(session.TimeoutMs),
                 AttemptTimeout = config.ConnectTimeout,
+                Tls = config.Home.Tls is { } tls ? tls.OptionsFor : null,
                 TimeProvider = time,
             });
             try

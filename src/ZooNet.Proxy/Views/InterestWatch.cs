@@ -168,6 +168,7 @@ public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region
             Servers = [.. config.Home.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
             SessionTimeout = config.SessionTimeout,
             AttemptTimeout = config.ConnectTimeout,
+            Tls = config.Home.Tls is { } tls ? tls.OptionsFor : null,
             Auth = secret.Credentials,
             TimeProvider = time,
         });

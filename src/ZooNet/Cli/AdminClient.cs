@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using ZooNet.Proxy.Admin;
 
@@ -16,6 +18,9 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The variable that names a file with the token to show: never a flag, which others on the host can read.</summary>
     private const string TokenFile = "ZOONET_TOKEN_FILE";
 
+    /// <summary>The variable that names a PEM file with those who sign the certificate of an endpoint that speaks TLS.</summary>
+    private const string AuthorityFile = "ZOONET_ADMIN_AUTHORITY";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Uri _url;
@@ -25,7 +30,7 @@ internal sealed class AdminClient : IDisposable
     {
         _url = url;
         // A mount may wait for other regions' acknowledgements; the proxy itself gives up before this.
-        _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient(HandlerFor(url)) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     /// <summary>The option that says which proxy is asked.</summary>
@@ -54,6 +59,27 @@ internal sealed class AdminClient : IDisposable
             client._http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ReadToken(file));
         }
         return client;
+    }
+
+    /// <summary>Trusts whom the host trusts, or those in the file that <see cref="AuthorityFile"/> names.</summary>
+    private static SocketsHttpHandler HandlerFor(Uri url)
+    {
+        var handler = new SocketsHttpHandler();
+        if (url.Scheme != "https" || Environment.GetEnvironmentVariable(AuthorityFile) is not { Length: > 0 } file)
+        {
+            return handler;
+        }
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        try
+        {
+            policy.CustomTrustStore.ImportFromPemFile(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new CommandFailedException($"the file that {AuthorityFile} names can't be read: {e.Message}", ExitCodes.BadUsage);
+        }
+        handler.SslOptions.CertificateChainPolicy = policy;
+        return handler;
     }
 
     private static string ReadToken(string file)

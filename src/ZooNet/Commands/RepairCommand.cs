@@ -94,6 +94,7 @@ public static class RepairCommand
                 Servers = [.. cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
                 Auth = [.. secret.Credentials, .. auth.Select(Credentials)],
                 AttemptTimeout = config.ConnectTimeout,
+                Tls = cluster.Tls is { } tls ? tls.OptionsFor : null,
                 MaxReplyLength = LongestReply,
             }, limit.Token);
         }

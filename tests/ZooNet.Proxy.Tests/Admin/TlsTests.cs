@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Tests.Transport;
 
 namespace ZooNet.Proxy.Tests.Admin;
 
@@ -96,8 +97,8 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task The_whole_chain_is_sent_so_that_a_client_that_knows_only_the_root_can_verify_it()
     {
-        using var root = Authority("CN=root", null);
-        using var intermediate = Authority("CN=intermediate", root);
+        using var root = TestCertificates.Authority("CN=root");
+        using var intermediate = TestCertificates.Authority("CN=intermediate", root);
         var tls = WriteCertificate(intermediate, also: intermediate);
         await using var regions = await TwoRegions.StartAsync();
         var proxy = await regions.StartProxyAsync(c => c with { Tls = tls });
@@ -136,9 +137,9 @@ public sealed class TlsTests : IDisposable
     public async Task Client_certificates_are_demanded_or_accepted_and_must_be_of_the_authority(
         ClientCertificates mode, string? shown, bool served)
     {
-        using var authority = Authority("CN=clients", null);
-        using var foreign = Authority("CN=clients", null);
-        using var certificate = shown is null ? null : Issue("CN=a client", shown == "good" ? authority : foreign);
+        using var authority = TestCertificates.Authority("CN=clients", null);
+        using var foreign = TestCertificates.Authority("CN=clients", null);
+        using var certificate = shown is null ? null : TestCertificates.Issue("CN=a client", shown == "good" ? authority : foreign);
         var file = Path.Combine(_folder, "clients.pem");
         await File.WriteAllTextAsync(file, authority.ExportCertificatePem());
         var tls = WriteCertificate() with { Clients = mode, ClientAuthority = file };
@@ -174,9 +175,31 @@ public sealed class TlsTests : IDisposable
         File.WriteAllText(password, "open\n");
         Assert.Equal(password, Load(tls, password).Config!.Tls!.KeyPasswordFile);
         tls = WriteCertificate(days: -1);
-        Assert.Contains("clients would refuse it", Assert.Single(Load(tls).Errors).Message);
+        Assert.Contains("the other side would refuse it", Assert.Single(Load(tls).Errors).Message);
         tls = WriteCertificate(days: 3);
         Assert.Contains(Load(tls).Warnings, w => w.Contains("ends at", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_admin_endpoint_with_a_certificate_speaks_TLS_only_and_takes_a_new_one_without_a_restart()
+    {
+        var tls = WriteCertificate();
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync(c => c with { AdminTls = tls }, waitReady: false);
+        string? shown = null;
+        using var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero };
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => (shown = certificate!.GetCertHashString()) is not null;
+        using var http = new HttpClient(handler) { BaseAddress = new Uri($"https://{proxy.Host.AdminEndPoint}") };
+
+        Assert.Contains("ok", await http.GetStringAsync("/live"), StringComparison.Ordinal);
+        await Assert.ThrowsAsync<HttpRequestException>(() => proxy.Http.GetStringAsync("/live"));
+        var before = shown;
+        WriteCertificate();
+        await TwoRegions.Eventually(async () =>
+        {
+            await http.GetStringAsync("/live");
+            return shown != before;
+        });
     }
 
     private static ConfigResult Load(TlsConfig tls, string? password = null)
@@ -228,26 +251,6 @@ public sealed class TlsTests : IDisposable
         return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
     }
 
-    private static X509Certificate2 Authority(string name, X509Certificate2? issuer) => Issue(name, issuer, isAuthority: true);
-
-    private static X509Certificate2 Issue(string name, X509Certificate2? issuer, bool isAuthority = false, int days = 30)
-    {
-        using var key = RSA.Create(2048);
-        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(isAuthority, false, 0, true));
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("proxy");
-        request.CertificateExtensions.Add(names.Build());
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-20), DateTimeOffset.UtcNow.AddDays(days));
-        if (issuer is null)
-        {
-            return request.CreateSelfSigned(from, to);
-        }
-        var end = to < issuer.NotAfter ? to : issuer.NotAfter;
-        using var signed = request.Create(issuer, issuer.NotBefore, end, Guid.NewGuid().ToByteArray());
-        return signed.CopyWithPrivateKey(key);
-    }
-
     [Fact]
     public void A_key_that_does_not_belong_to_the_certificate_is_a_configuration_error()
     {
@@ -269,7 +272,7 @@ public sealed class TlsTests : IDisposable
 
     private TlsConfig WriteCertificate(X509Certificate2? issuer = null, X509Certificate2? also = null, int days = 30)
     {
-        using var certificate = Issue("CN=proxy", issuer, days: days);
+        using var certificate = TestCertificates.Issue("CN=proxy", issuer, days: days);
         var tls = new TlsConfig(Path.Combine(_folder, "server.pem"), Path.Combine(_folder, "server.key"));
         File.WriteAllText(tls.Certificate, certificate.ExportCertificatePem() + "\n" + also?.ExportCertificatePem());
         File.WriteAllText(tls.Key, certificate.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());

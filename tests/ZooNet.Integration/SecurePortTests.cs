@@ -1,0 +1,84 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ZooNet.Federation.Freshness;
+using ZooNet.Integration.Fixtures;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Transport;
+
+namespace ZooNet.Integration;
+
+/// <summary>Real ensembles that are reached by their secure client port only, with client certificates, home and mounted.</summary>
+public sealed class SecurePortTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("zoonet-secure-port-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [SkippableFact]
+    public async Task A_proxy_serves_home_and_a_mount_through_the_secure_client_ports_of_real_ensembles()
+    {
+        Jars.Require();
+        using var authority = Issue("CN=authority", null);
+        using var server = Issue("CN=server", authority);
+        using var own = Issue("CN=proxy", authority);
+        await File.WriteAllTextAsync(FileOf("authority.pem"), authority.ExportCertificatePem());
+        // ZooKeeper wants key and certificate in one file.
+        await File.WriteAllTextAsync(FileOf("server.pem"),
+            server.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem() + "\n" + server.ExportCertificatePem());
+        await File.WriteAllTextAsync(FileOf("own.pem"), own.ExportCertificatePem());
+        await File.WriteAllTextAsync(FileOf("own.key"), own.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        var (usPort, euPort) = (FreePorts.Take(), FreePorts.Take());
+        await using var us = await RealEnsemble.StartAsync("us", Secured(usPort));
+        await using var eu = await RealEnsemble.StartAsync("eu", Secured(euPort));
+        var tls = new UpstreamTls(
+            new UpstreamTlsConfig(FileOf("authority.pem"), FileOf("own.pem"), FileOf("own.key"), null, VerifyHost: true), TimeProvider.System);
+        await using var direct = await eu.ConnectAsync();
+        await direct.CreateAsync("/apps");
+
+        await using var proxy = await Proxies.StartAsync(us, eu, c => c with
+        {
+            Consistency = ConsistencyMode.Ordered,
+            Home = new ClusterConfig("us", 0, [], [new HostPort("localhost", usPort)]) { Tls = tls },
+            Remotes = [new ClusterConfig("eu", 1, [], [new HostPort("localhost", euPort)]) { Tls = tls }],
+        });
+        await proxy.MountAsync("eu:/apps", "/mnt/eu");
+        await using var client = await proxy.ConnectAsync();
+        await client.CreateAsync("/mnt/eu/x", new byte[200_000]);
+        await client.CreateAsync("/here", [2]);
+
+        Assert.Equal(200_000, (await client.GetDataAsync("/mnt/eu/x")).Data!.Length);
+        Assert.Equal([2], (await client.GetDataAsync("/here")).Data);
+        Assert.Equal(200_000, (await direct.GetDataAsync("/apps/x")).Data!.Length);
+    }
+
+    private string FileOf(string name) => Path.Combine(_folder, name);
+
+    private RealEnsembleOptions Secured(int port) => new()
+    {
+        Config = [$"secureClientPort={port}"],
+        Jvm =
+        [
+            "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            $"-Dzookeeper.ssl.keyStore.location={FileOf("server.pem")}",
+            $"-Dzookeeper.ssl.trustStore.location={FileOf("authority.pem")}",
+            "-Dzookeeper.ssl.clientAuth=need",
+        ],
+    };
+
+    private static X509Certificate2 Issue(string name, X509Certificate2? issuer)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(issuer is null, false, 0, true));
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        request.CertificateExtensions.Add(names.Build());
+        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        if (issuer is null)
+        {
+            return request.CreateSelfSigned(from, to);
+        }
+        using var signed = request.Create(issuer, issuer.NotBefore, issuer.NotAfter, Guid.NewGuid().ToByteArray());
+        return signed.CopyWithPrivateKey(key);
+    }
+}
