@@ -46,6 +46,9 @@ public interface ISessionHost : IBarrierWaiter
     /// <summary>Milliseconds of a clock that never goes back.</summary>
     long NowMs { get; }
 
+    /// <summary>What the client may do where; null if only the clusters' ACLs say so. The same for the life of the session.</summary>
+    PathRules? Rules => null;
+
     /// <summary>Queues whole frames for the client; they leave when the event is handled.</summary>
     void SendToClient(ReadOnlySpan<byte> frames);
 

@@ -51,6 +51,7 @@ internal interface IDispatchOwner
 internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links, IDispatchOwner owner)
 {
     private readonly SessionLink _home = links[0];
+    private readonly PathRules? _rules = host.Rules;
     private int _lastCluster = -1;
     private HashSet<string>? _recursive;
 
@@ -109,7 +110,11 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         }
         FollowMounts();
         bool done;
-        if (!request.Op.StartsWithPath() || request.Op == OpCode.Check)
+        if (_rules is not null && !request.IsPart && !_rules.Allow(request.Op, request.Frame, out var refused))
+        {
+            done = RefuseByRule(request, refused);
+        }
+        else if (!request.Op.StartsWithPath() || request.Op == OpCode.Check)
         {
             done = DispatchOther(request);
         }
@@ -198,6 +203,15 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         }
         owner.Answer(request, ErrorCode.Unimplemented);
         owner.Forbid(request.Op);
+        return true;
+    }
+
+    /// <summary>The proxy's rules forbid it: answered in its turn as servers answer what an ACL forbids.</summary>
+    private bool RefuseByRule(in ClientRequest request, int refused)
+    {
+        var isMulti = request.Op is OpCode.Multi or OpCode.MultiRead;
+        FailedMulti? results = isMulti ? new FailedMulti(RequestRewriter.OperationsOf(request.Frame).Count, refused, ErrorCode.NoAuth) : null;
+        owner.Answer(request, isMulti ? ErrorCode.Ok : ErrorCode.NoAuth, results);
         return true;
     }
 

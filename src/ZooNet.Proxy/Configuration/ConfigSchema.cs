@@ -61,6 +61,8 @@ internal sealed class ConfigSchema
             ("timeouts", Object(("drain", Value()), ("connect", Value()), ("session", Value()))),
             ("limits", Object(("connections", Value()), ("connectionsPerAddress", Value()), ("watches", Value()), ("credentials", Value()),
                 ("credentialBytes", Value()), ("replyParts", Value()))),
+            ("proxyProtocol", List()),
+            ("rules", new ConfigSchema { _anyChild = Object(("path", Value()), ("allow", Value()), ("clients", List())) }),
             ("fourLetterWords", List()),
             ("secret", Value()),
             ("secretFile", Value()),

@@ -107,6 +107,12 @@ public sealed record ProxyConfig
     /// <summary>True when the secret is one that everybody knows: any client can forge mounts and take over others' sessions.</summary>
     public bool IsInsecure => Insecure && Secret == DefaultSecret && Remotes.Count > 0;
 
+    /// <summary>What clients may do where, besides the clusters' ACLs.</summary>
+    public IReadOnlyList<ClientRule> Rules { get; init; } = [];
+
+    /// <summary>Load balancers whose connections begin with a PROXY header, which says who the client is.</summary>
+    public IReadOnlyList<System.Net.IPNetwork> ProxyProtocol { get; init; } = [];
+
     /// <summary>TLS of the client listener; null for plain TCP.</summary>
     public TlsConfig? Tls { get; init; }
 

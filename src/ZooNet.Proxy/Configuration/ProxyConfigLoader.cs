@@ -1,10 +1,13 @@
 using System.Collections;
 using System.Collections.Frozen;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Sessions;
+using ZooNet.Protocol;
 using ZooNet.Proxy.Transport;
 
 namespace ZooNet.Proxy.Configuration;
@@ -169,6 +172,8 @@ public static class ProxyConfigLoader
             FourLetterWords = ReadWords(reader),
             Secret = ReadRequiredSecret(reader, remotes.Count > 0),
             AcceptedSecret = ReadSecret(reader, "acceptedSecret"),
+            Rules = ReadRules(reader),
+            ProxyProtocol = [.. (reader.List("proxyProtocol") ?? []).Select(i => ReadNetwork(reader, i.Key, i.Value, i.Source)).OfType<IPNetwork>()],
             Tls = ReadTls(reader, "tls"),
             AdminTls = ReadTls(reader, "adminTls"),
             Otlp = ReadOtlp(reader),
@@ -368,6 +373,55 @@ public static class ProxyConfigLoader
             }
         }
         return secret.Value;
+    }
+
+    private static List<ClientRule> ReadRules(ConfigReader reader)
+    {
+        const string Name = "cn:";
+        var rules = new List<ClientRule>();
+        foreach (var name in reader.Names("rules"))
+        {
+            var path = reader.Text($"rules:{name}:path");
+            if (path is null || ZnodePath.Validate(path.Value.Value) is not null)
+            {
+                reader.Fail($"rules:{name}:path", path?.Value, path is null ? "is missing; name the path that the rule is for, '/' for all"
+                    : $"is no path: {ZnodePath.Validate(path.Value.Value)}", path?.Source);
+                continue;
+            }
+            if (reader.Text($"rules:{name}:allow") is null)
+            {
+                reader.Fail($"rules:{name}:allow", null, "is missing; allowed are none, read, write", null);
+            }
+            var (networks, names) = (new List<IPNetwork>(), new List<string>());
+            foreach (var (key, client, source) in reader.List($"rules:{name}:clients") ?? [])
+            {
+                if (client.StartsWith(Name, StringComparison.Ordinal) && client.Length > Name.Length)
+                {
+                    names.Add(client[Name.Length..]);
+                }
+                else if (ReadNetwork(reader, key, client, source) is { } network)
+                {
+                    networks.Add(network);
+                }
+            }
+            rules.Add(new ClientRule(path.Value.Value, reader.Choice($"rules:{name}:allow", PathAccess.None), networks, names));
+        }
+        return rules;
+    }
+
+    private static IPNetwork? ReadNetwork(ConfigReader reader, string key, string value, string source)
+    {
+        if (IPAddress.TryParse(value, out var address))
+        {
+            return new IPNetwork(address, address.GetAddressBytes().Length * 8);
+        }
+        if (IPNetwork.TryParse(value, out var network))
+        {
+            return network;
+        }
+        reader.Fail(key, value, "is no address and no network; write '10.1.2.3' or '10.1.0.0/16'"
+            + (key.StartsWith("rules", StringComparison.Ordinal) ? ", or 'cn:NAME' for the common name of a client's certificate" : ""), source);
+        return null;
     }
 
     /// <summary>The certificate of a listener, and whom it takes; null for plain TCP.</summary>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Connections;
 using ZooNet.Proxy.Transport;
 
@@ -18,26 +19,68 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
     /// <inheritdoc/>
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
-        var from = (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
-        if (!path.Admits(from))
+        var peer = connection.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.None, 0);
+        var address = Plain(peer.Address);
+        var isBalancer = path.IsBalancer(address);
+        var counted = isBalancer ? null : address;
+        if (!path.Admits(address, path.Limits.TryEnter(counted)))
         {
             connection.Abort();
             return;
         }
+        var isCounted = true;
         try
         {
-            await ServeAsync(connection);
+            var socket = ((RawConnection)connection).TakeSocket();
+            if (isBalancer)
+            {
+                if (await ReadHeaderAsync(socket, peer) is not { } client)
+                {
+                    socket.Dispose();
+                    return;
+                }
+                peer = client;
+                address = Plain(client.Address);
+                if (!path.Admits(address, path.Limits.TryName(address)))
+                {
+                    isCounted = false;
+                    socket.Dispose();
+                    return;
+                }
+                counted = address;
+            }
+            await ServeAsync(socket, peer);
         }
         finally
         {
-            path.Limits.Leave(from);
+            if (isCounted)
+            {
+                path.Limits.Leave(counted);
+            }
         }
     }
 
-    private async Task ServeAsync(ConnectionContext connection)
+    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    /// <summary>Whose connection a balancer passes on; null if it does not say so properly.</summary>
+    private async Task<IPEndPoint?> ReadHeaderAsync(Socket socket, IPEndPoint peer)
     {
-        var socket = ((RawConnection)connection).TakeSocket();
+        try
+        {
+            using var limit = new CancellationTokenSource(HandshakeLimit);
+            return await ProxyHeader.ReadAsync(socket, limit.Token) ?? peer;
+        }
+        catch (Exception e) when (e is InvalidDataException or SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            path.LogNoProxyHeader(peer.Address, e is InvalidDataException ? e.Message : "its PROXY header did not come");
+            return null;
+        }
+    }
+
+    private async Task ServeAsync(Socket socket, IPEndPoint from)
+    {
         Wire wire;
+        string? name = null;
         if (certificates is null)
         {
             wire = new SocketWire(socket);
@@ -45,12 +88,13 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         else if (await GreetAsync(socket) is { } stream)
         {
             wire = new TlsWire(stream);
+            name = (stream.RemoteCertificate as X509Certificate2)?.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
         }
         else
         {
             return;
         }
-        var client = new DownstreamConnection(connection.RemoteEndPoint is { } remote ? $"/{remote}" : "/unknown", path);
+        var client = new DownstreamConnection($"/{from}", path, path.RulesOf(Plain(from.Address), name));
         if (!path.Add(client))
         {
             wire.Close();

@@ -53,14 +53,22 @@ internal sealed class ConnectionLimits
     public long RefusedOfAddress => Interlocked.Read(ref _refusedOfAddress);
 
     /// <summary>Counts a connection.</summary>
+    /// <param name="address">Where it comes from; null if that will be known later, by <see cref="TryName"/>.</param>
     /// <returns>Null, or which limit refuses it; it is not counted then.</returns>
-    public string? TryEnter(IPAddress address)
+    public string? TryEnter(IPAddress? address)
     {
         if (!TryTakeSlot())
         {
             Interlocked.Increment(ref _refusedInAll);
             return $"there are {Total} client connections (limits.connections)";
         }
+        return address is null ? null : TryName(address);
+    }
+
+    /// <summary>A connection that was counted comes from an address, it turns out.</summary>
+    /// <returns>Null, or which limit refuses it; it is not counted any more then.</returns>
+    public string? TryName(IPAddress address)
+    {
         if (_perAddress.AddOrUpdate(address, 1, static (_, count) => count + 1) > PerAddress)
         {
             Leave(address);
@@ -87,10 +95,11 @@ internal sealed class ConnectionLimits
     }
 
     /// <summary>A connection that <see cref="TryEnter"/> has counted is closed.</summary>
-    public void Leave(IPAddress address)
+    /// <param name="address">The address that it was counted for; null if there was none yet.</param>
+    public void Leave(IPAddress? address)
     {
         Interlocked.Decrement(ref _open);
-        while (_perAddress.TryGetValue(address, out var count))
+        while (address is not null && _perAddress.TryGetValue(address, out var count))
         {
             if (count <= 1 ? _perAddress.TryRemove(KeyValuePair.Create(address, count)) : _perAddress.TryUpdate(address, count - 1, count))
             {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
@@ -52,7 +53,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
             config.Clusters.Count);
         _logLimit = new LogLimit(_closes.Length, time);
-        _refusals = new LogLimit(3, time, burst: 1);
+        _refusals = new LogLimit(4, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)
         {
             logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
@@ -113,6 +114,14 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
     }
 
+    internal void LogNoProxyHeader(IPAddress address, string why)
+    {
+        if (_refusals.Allows(3, out var leftOut))
+        {
+            Log.NoProxyHeader(address.ToString(), why, leftOut);
+        }
+    }
+
     internal void LogHandshakeFailed(string why)
     {
         if (_refusals.Allows(1, out var leftOut))
@@ -121,16 +130,24 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
     }
 
-    /// <summary>Whether one more connection is allowed from an address; if so, <see cref="ConnectionLimits.Leave"/> must follow.</summary>
-    internal bool Admits(System.Net.IPAddress address)
+    /// <summary>Whether a connection from an address must begin with a PROXY header.</summary>
+    internal bool IsBalancer(IPAddress address) => _config.ProxyProtocol.Any(n => n.Contains(address));
+
+    /// <summary>What a client may do where.</summary>
+    /// <param name="address">Where it comes from; null if that is not known.</param>
+    /// <param name="name">The common name of its certificate; null for none.</param>
+    internal PathRules? RulesOf(IPAddress? address, string? name) => ClientRule.Of(_config.Rules, address, name);
+
+    /// <summary>Whether a limit lets a connection in; what refuses it is logged.</summary>
+    internal bool Admits(IPAddress address, string? refusal)
     {
-        if (Limits.TryEnter(address) is not { } why)
+        if (refusal is null)
         {
             return true;
         }
         if (_refusals.Allows(0, out var leftOut))
         {
-            Log.ConnectionRefused(address.ToString(), why, leftOut);
+            Log.ConnectionRefused(address.ToString(), refusal, leftOut);
         }
         return false;
     }

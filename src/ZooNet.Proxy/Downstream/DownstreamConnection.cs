@@ -51,8 +51,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private bool _isClosed;
     private bool _draining;
 
-    public DownstreamConnection(string address, DataPath path)
+    public DownstreamConnection(string address, DataPath path, PathRules? rules)
     {
+        Rules = rules;
         _path = path;
         Address = address;
         Gate = new Lock();
@@ -66,6 +67,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     public Lock Gate { get; }
 
     public FederatedSession Session { get; }
+
+    /// <inheritdoc/>
+    public PathRules? Rules { get; }
 
     /// <summary>The session that home has let this client into; 0 before. It stays when the session ends.</summary>
     public long HeldSession { get; private set; }

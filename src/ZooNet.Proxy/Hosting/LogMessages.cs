@@ -61,6 +61,10 @@ internal static partial class LogMessages
         "client {client}: a reply of {length} bytes is an error for it, {allowed} are allowed (maxReply); {leftOut} more since the last such line")]
     public static partial void ReplyTooLong(this ILogger logger, string client, int length, int allowed, long leftOut);
 
+    [LoggerMessage(1018, LogLevel.Warning,
+        "a connection from {address}, which 'proxyProtocol' names, is closed: {why}; since the last such line {leftOut} more were")]
+    public static partial void NoProxyHeader(this ILogger logger, string address, string why, long leftOut);
+
     /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
     public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
         or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);
