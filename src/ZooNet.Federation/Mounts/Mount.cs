@@ -41,8 +41,8 @@ public sealed class Mount
     /// <param name="clusterName">Name of the remote cluster.</param>
     /// <param name="remotePath">Path there; "/" is legal.</param>
     /// <param name="options">Its options.</param>
-    /// <param name="held">Whether requests for it wait.</param>
-    public Mount(string path, int cluster, string clusterName, string remotePath, MountOptions options, bool held = false)
+    /// <param name="suspended">Whether requests for it wait.</param>
+    public Mount(string path, int cluster, string clusterName, string remotePath, MountOptions options, bool suspended = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(cluster, 1);
         if (ZnodePath.Validate(path) is { } why || path.Length == 1)
@@ -58,7 +58,7 @@ public sealed class Mount
         ClusterName = clusterName;
         RemotePath = remotePath;
         Options = options;
-        IsHeld = held;
+        IsSuspended = suspended;
         PathUtf8 = Encoding.UTF8.GetBytes(path);
         RemoteUtf8 = Encoding.UTF8.GetBytes(remotePath);
     }
@@ -75,7 +75,7 @@ public sealed class Mount
     public MountOptions Options { get; }
 
     /// <summary>True while the mount may not be used yet and its mount point must not show either: requests for it wait.</summary>
-    public bool IsHeld { get; }
+    public bool IsSuspended { get; }
 
     /// <summary>
     /// What happened to its requests. A mount that did not change keeps its object, and so its counters, from table to table.

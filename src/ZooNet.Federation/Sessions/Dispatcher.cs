@@ -266,7 +266,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     /// <summary>
     /// Keeps what a read asks for until it is answered: only for clients that use more than one cluster, for which it may save a barrier.
     /// </summary>
-    private void Keep(SessionLink link, ref PendingRequest pending, ReadOnlySpan<byte> frame)
+    private void Keep(SessionLink link, ref SentRequest pending, ReadOnlySpan<byte> frame)
     {
         if (links.Count > 1)
         {
@@ -336,7 +336,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         return true;
     }
 
-    private void SendRemote(SessionLink link, ref PendingRequest pending, ReadOnlySpan<byte> frame, bool write)
+    private void SendRemote(SessionLink link, ref SentRequest pending, ReadOnlySpan<byte> frame, bool write)
     {
         _lastCluster = link.Cluster;
         if (pending.Strict)
@@ -358,7 +358,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     private bool TryPrepare(Mount mount, bool strict, out SessionLink link)
     {
         link = links.To(mount.Cluster);
-        if (mount.IsHeld || host.NowMs > region.MountsUsableUntilMs)
+        if (mount.IsSuspended || host.NowMs > region.MountsUsableUntilMs)
         {
             // As for a cluster that can't be reached: the next tick tries again, and after 2/3 of the timeout it fails.
             Head.WaitFor(link);

@@ -358,7 +358,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         Pump();
     }
 
-    private void OnReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame,
+    private void OnReply(SessionLink link, in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame,
         ReadOnlySpan<byte> body)
     {
         if (pending.Covers is { } ticket)
@@ -399,7 +399,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     }
 
     /// <summary>Step 5 at home: the bytes go on as they came.</summary>
-    private void OnHomeReply(in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
+    private void OnHomeReply(in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
     {
         if (header.Xid == pending.Xid && (pending.Kind == PendingKind.Forward || header.Error != ErrorCode.Ok))
         {
@@ -422,7 +422,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     }
 
     /// <summary>Step 5 in a mount: rewritten to the client's terms.</summary>
-    private void OnRemoteReply(SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
+    private void OnRemoteReply(SessionLink link, in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
         link.Book.Answered(pending, header.Error, body, _dispatcher.Mounts, link.Pending);
         if (pending.Effect is not null)

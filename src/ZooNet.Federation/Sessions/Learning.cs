@@ -14,7 +14,7 @@ internal static class Learning
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows the header.</param>
     /// <param name="interest">The watermark of home that is in use; null for none.</param>
-    public static void From(Frontier frontier, SessionLink link, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body,
+    public static void From(Frontier frontier, SessionLink link, in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body,
         IInterestWatermark? interest)
     {
         // By the same watermark still: what others can see may have become more meanwhile.

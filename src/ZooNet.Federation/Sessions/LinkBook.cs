@@ -55,7 +55,7 @@ internal struct LinkBook
     /// <param name="body">What follows the reply's header.</param>
     /// <param name="mounts">The mounts in use.</param>
     /// <param name="others">What is still unanswered on the link.</param>
-    public void Answered(in PendingRequest pending, ErrorCode error, ReadOnlySpan<byte> body, MountTable mounts, Ring<PendingRequest> others)
+    public void Answered(in SentRequest pending, ErrorCode error, ReadOnlySpan<byte> body, MountTable mounts, Ring<SentRequest> others)
     {
         if (pending.Effect is not { } effect)
         {
@@ -80,7 +80,7 @@ internal struct LinkBook
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="mounts">The mounts in use.</param>
     /// <param name="others">What is unanswered on the link.</param>
-    public void Complete(IEnumerable<string> remote, int cluster, MountTable mounts, Ring<PendingRequest> others)
+    public void Complete(IEnumerable<string> remote, int cluster, MountTable mounts, Ring<SentRequest> others)
     {
         IsIncomplete = false;
         var there = mounts.Mounts.Where(m => m.Cluster == cluster).ToList();
@@ -106,7 +106,7 @@ internal struct LinkBook
     /// <returns>The paths that were watched in it, of which the client must learn that nothing is there any more.</returns>
     public readonly IReadOnlyList<string> Unmounted(string path) => _watches?.RemoveUnder(path) ?? [];
 
-    private void Weigh(MountTable mounts, Ring<PendingRequest> others) =>
+    private void Weigh(MountTable mounts, Ring<SentRequest> others) =>
         OwnsStrict = _ephemerals?.Any(path => mounts.Find(path) is not { Options.Order: MountOrder.Relaxed }) == true
             || others.Any(static (ref p) => p.Strict && p.Effect is { MakesEphemerals: true });
 }

@@ -15,7 +15,7 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
     /// <param name="shownZxid">The home zxid that the client is shown.</param>
     /// <param name="error">The outcome.</param>
     /// <param name="body">The remote body.</param>
-    public readonly void Write(in PendingRequest pending, long shownZxid, ErrorCode error, ReadOnlySpan<byte> body)
+    public readonly void Write(in SentRequest pending, long shownZxid, ErrorCode error, ReadOnlySpan<byte> body)
     {
         IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts : [];
         Write(pending.Xid, shownZxid, pending.Op, error, body, pending.Mount, pending.Kind == PendingKind.StripStat, mounts);
@@ -50,7 +50,7 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
     /// <param name="header">The reply's header.</param>
     /// <param name="body">What follows it.</param>
     /// <param name="config">What <c>/zookeeper/config</c> reads as.</param>
-    public static void WriteHome(JuteWriter writer, in PendingRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body,
+    public static void WriteHome(JuteWriter writer, in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body,
         ReadOnlySpan<byte> config)
     {
         var mark = writer.BeginFrame();

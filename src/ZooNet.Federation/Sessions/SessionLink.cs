@@ -52,7 +52,7 @@ public sealed class SessionLink
 
     internal byte[] Password { get; set; } = [];
     internal ILinkConnection? Connection { get; set; }
-    internal Ring<PendingRequest> Pending { get; } = new();
+    internal Ring<SentRequest> Pending { get; } = new();
 
     /// <summary>What reads under way ask for; null where none of them is kept.</summary>
     internal AskedPaths? Asked { get; set; }
@@ -210,7 +210,7 @@ public sealed class SessionLink
     /// <param name="xid">The client's xid.</param>
     /// <param name="op">The operation, as it is sent.</param>
     /// <param name="kind">How its reply is treated.</param>
-    internal ref PendingRequest Enqueue(long place, int xid, OpCode op, PendingKind kind)
+    internal ref SentRequest Enqueue(long place, int xid, OpCode op, PendingKind kind)
     {
         ref var pending = ref Pending.Enqueue();
         pending.Seq = place;
@@ -222,7 +222,7 @@ public sealed class SessionLink
     }
 
     /// <summary>Keeps what a read asks for until it is answered.</summary>
-    internal void Keep(ref PendingRequest pending, ReadOnlySpan<byte> frame)
+    internal void Keep(ref SentRequest pending, ReadOnlySpan<byte> frame)
     {
         if (AskedPaths.TryCut(pending.Op, ref frame))
         {
@@ -320,7 +320,7 @@ public sealed class SessionLink
     /// The connection is lost: takes the next request of the client out of what was unanswered. The proxy's own that come before it are
     /// told so.
     /// </summary>
-    internal bool TryTakeLost(out PendingRequest pending)
+    internal bool TryTakeLost(out SentRequest pending)
     {
         Asked = null;
         while (Pending.Count > 0)

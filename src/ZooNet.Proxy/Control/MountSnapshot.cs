@@ -22,7 +22,7 @@ public sealed record MountEntry(string Name, int Version, string Path, MountReco
     /// join anew.
     /// Otherwise the znode at the mount point shows.
     /// </summary>
-    public bool IsHeld { get; init; }
+    public bool IsSuspended { get; init; }
 }
 
 /// <summary>The mount table as one reading found it. Immutable.</summary>

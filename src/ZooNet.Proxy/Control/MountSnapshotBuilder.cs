@@ -68,11 +68,11 @@ internal static class MountSnapshotBuilder
             ? known
             : new Mount(path, cluster.Ordinal, cluster.Name, record.RemotePath!, options);
         var isSigned = record.IsSigned(raw.Name, secret);
-        var wasInUse = before.At(path) is { Mount: not null } old && (old.State == MountState.Active || old.IsHeld);
+        var wasInUse = before.At(path) is { Mount: not null } old && (old.State == MountState.Active || old.IsSuspended);
         return new MountEntry(raw.Name, raw.Stat.Version, path, record, mount, null)
         {
             IsSigned = isSigned,
-            IsHeld = isSigned ? record is { Held: true, State: MountState.Joining } : wasInUse,
+            IsSuspended = isSigned ? record is { Held: true, State: MountState.Joining } : wasInUse,
         };
     }
 

@@ -95,7 +95,7 @@ public sealed class MountWriter
         {
             State = MountState.Joining,
             Placeholder = ops.Count > 0 || (entry.Record.Placeholder && await IsPlaceholderAsync(entry.Path, cancellationToken)),
-            Held = entry.IsHeld,
+            Held = entry.IsSuspended,
         };
         // Made anew, for its ACL: from now on the record is as one that the command has made.
         ops.Add(MultiOp.Delete($"{ZooNetTree.Mounts}/{entry.Name}", entry.Version));

@@ -132,8 +132,8 @@ internal sealed class RouteFollower(
         var usable = active.Where(m => !m.Options.Barriers || directive.Usable.Contains((m.ClusterName, m.RemotePath)));
         // Those that are not usable only because this proxy is not admitted wait for the lease; the others by themselves.
         var blocked = active.Where(m => m.Options.Barriers && directive.Blocked.Contains((m.ClusterName, m.RemotePath)))
-            .Select(m => activation.IsAdmitted ? HeldOf(m) : m);
-        return usable.Concat(blocked).Concat(table.Entries.Where(e => e is { IsHeld: true, Mount: not null }).Select(e => HeldOf(e.Mount!)));
+            .Select(m => activation.IsAdmitted ? SuspendedOf(m) : m);
+        return usable.Concat(blocked).Concat(table.Entries.Where(e => e is { IsSuspended: true, Mount: not null }).Select(e => SuspendedOf(e.Mount!)));
     }
 
     /// <summary>Swaps the mounts; if some are gone, returns when every request that was routed by them is answered.</summary>
@@ -152,12 +152,12 @@ internal sealed class RouteFollower(
         Interlocked.Exchange(ref _routed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 
-    private Mount HeldOf(Mount mount)
+    private Mount SuspendedOf(Mount mount)
     {
-        if (region.Mounts.At(mount.Path) is { IsHeld: true } held && held.IsSameAs(mount))
+        if (region.Mounts.At(mount.Path) is { IsSuspended: true } suspended && suspended.IsSameAs(mount))
         {
-            return held;
+            return suspended;
         }
-        return new Mount(mount.Path, mount.Cluster, mount.ClusterName, mount.RemotePath, mount.Options, held: true);
+        return new Mount(mount.Path, mount.Cluster, mount.ClusterName, mount.RemotePath, mount.Options, suspended: true);
     }
 }

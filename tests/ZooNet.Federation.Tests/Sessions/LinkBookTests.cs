@@ -4,14 +4,16 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Tests.Sessions;
 
-/// <summary>What a client has in a remote cluster, by what its replies say. Cluster 1 is mounted strictly on /mnt and loosely on /loose.</summary>
+/// <summary>
+/// What a client has in a remote cluster, by what its replies say. Cluster 1 is mounted strictly on /mnt and loosely on /loose.
+/// </summary>
 public sealed class LinkBookTests
 {
     private static readonly Mount Strict = new("/mnt", 1, "eu", "/apps", MountOptions.Default);
     private static readonly Mount Loose = new("/loose", 1, "eu", "/loose", new() { Order = MountOrder.Relaxed });
     private static readonly MountTable Mounts = new([Strict, Loose]);
 
-    private readonly Ring<PendingRequest> _pending = new();
+    private readonly Ring<SentRequest> _pending = new();
     private LinkBook _book;
 
     [Theory]
@@ -142,6 +144,6 @@ public sealed class LinkBookTests
     {
         var writer = new JuteWriter();
         body?.Invoke(writer);
-        _book.Answered(new PendingRequest { Effect = effect, Mount = mount ?? Strict }, error, writer.Written, Mounts, _pending);
+        _book.Answered(new SentRequest { Effect = effect, Mount = mount ?? Strict }, error, writer.Written, Mounts, _pending);
     }
 }

@@ -155,7 +155,7 @@ public sealed class LostHistoryTests : IAsyncLifetime
         await TwoRegions.Eventually(async () => (await proxy.MountAsync(source, path)).Status is 201 or 202
             || (await proxy.MountsAsync()).Any(m => m.Path == path));
         await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Single(m => m.Path == path).State == "active"
-            && proxy.Host.Path.Region.Mounts.At(path) is { IsHeld: false });
+            && proxy.Host.Path.Region.Mounts.At(path) is { IsSuspended: false });
     }
 
     private static async Task<bool> IsReadyAsync(RunningProxy proxy) =>

@@ -232,7 +232,7 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         // One after the other takes the new one for what it writes, and reads both.
         var second = await _regions.StartProxyAsync(c => c with { Secret = next, AcceptedSecret = Secret });
         Assert.Equal(201, (await MountAsync(second, "/mnt/two")).Status);
-        await TwoRegions.Eventually(() => Task.FromResult(first.Host.Path.Region.Mounts.At("/mnt/two") is { IsHeld: false }));
+        await TwoRegions.Eventually(() => Task.FromResult(first.Host.Path.Region.Mounts.At("/mnt/two") is { IsSuspended: false }));
         Assert.True((await client.ExistsAsync("/mnt/two/lock")).Exists);
         await first.Host.StopAsync();
         Assert.NotEmpty(await RepairAsync(dryRun: false, change: c => c with { Secret = next, AcceptedSecret = Secret }));
@@ -359,7 +359,7 @@ public sealed class ProxyTreeTests : IAsyncLifetime
     private static async Task<(int Status, string Message)> MountAsync(RunningProxy proxy, string path)
     {
         var reply = await proxy.MountAsync("eu:/apps", path);
-        await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.Mounts.At(path) is { IsHeld: false }));
+        await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.Mounts.At(path) is { IsSuspended: false }));
         return reply;
     }
 }

@@ -63,7 +63,7 @@ public sealed class RouteFollowerTests : ISessionFence, IAsyncDisposable
         var directive = await _follower.FollowAsync(Table(1, Active("/m")), isRegistered: true);
 
         Assert.Equal(CouplingKind.Free, directive.Kind);
-        Assert.False(_region.Mounts.At("/m")!.IsHeld);
+        Assert.False(_region.Mounts.At("/m")!.IsSuspended);
         Assert.False(_lease.IsHeld);
     }
 
@@ -73,7 +73,7 @@ public sealed class RouteFollowerTests : ISessionFence, IAsyncDisposable
         Learn(Published with { Mounts = [] });
         await _follower.FollowAsync(Table(1, Active("/m")), isRegistered: true);
 
-        Assert.True(_region.Mounts.At("/m")!.IsHeld);
+        Assert.True(_region.Mounts.At("/m")!.IsSuspended);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class RouteFollowerTests : ISessionFence, IAsyncDisposable
     {
         await _follower.FollowAsync(Table(1, Active("/m", MountOptions.Default with { Barriers = false })), isRegistered: true);
 
-        Assert.False(_region.Mounts.At("/m")!.IsHeld);
+        Assert.False(_region.Mounts.At("/m")!.IsSuspended);
         Assert.True(_region.Coupling.CoupledTo(1).IsEmpty);
     }
 

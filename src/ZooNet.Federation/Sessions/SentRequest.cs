@@ -5,7 +5,7 @@ using ZooNet.Protocol;
 namespace ZooNet.Federation.Sessions;
 
 /// <summary>What is remembered of a request until its reply comes on its link.</summary>
-internal struct PendingRequest
+internal struct SentRequest
 {
     /// <summary>Place in the order of the client's replies; -1 for a request of the proxy's own.</summary>
     public long Seq;
@@ -39,10 +39,10 @@ internal enum PendingKind : byte
     StripStat,
     /// <summary>getData of /zookeeper/config: what the proxy advertises instead.</summary>
     Config,
-    /// <summary>A request of the proxy's own: the reply goes to <see cref="PendingRequest.Then"/>.</summary>
+    /// <summary>A request of the proxy's own: the reply goes to <see cref="SentRequest.Then"/>.</summary>
     Own,
     /// <summary>
-    /// One part of a request that is carried out in several clusters: the reply goes to <see cref="PendingRequest.Then"/>.
+    /// One part of a request that is carried out in several clusters: the reply goes to <see cref="SentRequest.Then"/>.
     /// </summary>
     Part,
     /// <summary>closeSession at home: the connection ends after the reply.</summary>
