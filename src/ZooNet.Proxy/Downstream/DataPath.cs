@@ -24,7 +24,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
 
     private readonly ProxyConfig _config;
     private readonly ConcurrentDictionary<DownstreamConnection, byte> _clients = new();
-    private readonly ConcurrentDictionary<long, DownstreamConnection> _holders = new();
+    private readonly ConcurrentDictionary<long, DownstreamConnection> _claims = new();
     private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
     private readonly LogLimit _logLimit;
     private readonly LogLimit _refusals;
@@ -165,15 +165,15 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     }
 
     /// <summary>
-    /// Home has let this client into a session. Whoever held it here before loses its connection, as it would on a server: else two
+    /// Home has let this client into a session. Whoever claimed it here before loses its connection, as it would on a server: else two
     /// connections would share the session, and the older one's client would never notice.
     /// </summary>
-    internal void Hold(DownstreamConnection client)
+    internal void Claim(DownstreamConnection client)
     {
         DownstreamConnection? before = null;
-        _holders.AddOrUpdate(client.HeldSession, client, (_, holder) =>
+        _claims.AddOrUpdate(client.ClaimedSession, client, (_, other) =>
         {
-            before = holder;
+            before = other;
             return client;
         });
         if (before is not null)
@@ -185,7 +185,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
 
     internal void Remove(DownstreamConnection client)
     {
-        _holders.TryRemove(KeyValuePair.Create(client.HeldSession, client));
+        _claims.TryRemove(KeyValuePair.Create(client.ClaimedSession, client));
         if (_clients.TryRemove(client, out _))
         {
             Traffic.ConnectionClosed(client.WasDropped, client.Sums);

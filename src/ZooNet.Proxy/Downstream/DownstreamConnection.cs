@@ -72,7 +72,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     public PathRules? Rules { get; }
 
     /// <summary>The session that home has let this client into; 0 before. It stays when the session ends.</summary>
-    public long HeldSession { get; private set; }
+    public long ClaimedSession { get; private set; }
 
     public DateTimeOffset Established { get; }
 
@@ -384,7 +384,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         }
     }
 
-    /// <summary>Closes, because the session is held by another connection now.</summary>
+    /// <summary>Closes, because another connection claims the session now.</summary>
     public void Displace()
     {
         lock (Gate)
@@ -660,10 +660,10 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         {
             EndClient(why);
         }
-        if (HeldSession == 0 && Session.SessionId != 0 && !_isClosed)
+        if (ClaimedSession == 0 && Session.SessionId != 0 && !_isClosed)
         {
-            HeldSession = Session.SessionId;
-            _path.Hold(this);
+            ClaimedSession = Session.SessionId;
+            _path.Claim(this);
         }
         if (_timedRequest >= 0 && Session.Answered >= _timedRequest)
         {
