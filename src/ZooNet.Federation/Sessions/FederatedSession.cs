@@ -22,8 +22,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>Requests of the client that may be unanswered before the host must stop reading.</summary>
     public const int MaxOutstanding = 16 * 1024;
 
-    /// <summary>A seq for parts of a fan-out: their replies are collected, not sent.</summary>
-    private const long Captured = -2;
+    /// <summary>The place of every part of a solo request: its reply is collected and not sent.</summary>
+    private const long Collected = -2;
 
     private readonly Region _region;
     private readonly ISessionHost _host;
@@ -207,7 +207,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             return false;
         }
-        solo.Seq = _order.Take();
+        solo.Place = _order.Take();
         _solo = solo;
         solo.Begin(this);
         return true;
@@ -236,7 +236,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)solo.Op}");
             return;
         }
-        Emit(null, solo.Seq, reply);
+        Emit(null, solo.Place, reply);
     }
 
     /// <summary>Watches in mounts are kept here, to be armed again: closes the connection of a client that has too many.</summary>
@@ -403,19 +403,19 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     {
         if (header.Xid == pending.Xid && (pending.Kind == PendingKind.Forward || header.Error != ErrorCode.Ok))
         {
-            Emit(_home, pending.Seq, frame);
+            Emit(_home, pending.Place, frame);
         }
         else
         {
             var writer = ScratchWriter.Empty();
             ReplyRewriter.WriteHome(writer, pending, header, body, _region.AdvertisedConfig);
-            Emit(_home, pending.Seq, writer.Written);
+            Emit(_home, pending.Place, writer.Written);
         }
         if (pending.Kind == PendingKind.Close)
         {
-            if (pending.Seq == Captured && _solo is { Replies.Count: > 0 } solo)
+            if (pending.Place == Collected && _solo is { Replies.Count: > 0 } solo)
             {
-                Emit(null, solo.Seq, solo.Replies[0]);
+                Emit(null, solo.Place, solo.Replies[0]);
             }
             Close(CloseReason.SessionClosed, "closed by the client");
         }
@@ -431,7 +431,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         var writer = ScratchWriter.Empty();
         new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, ShownZxid, header.Error, body);
-        Emit(link, pending.Seq, writer.Written);
+        Emit(link, pending.Place, writer.Written);
     }
 
     private void OnEvent(SessionLink link, in ReplyHeader header, ReadOnlySpan<byte> frame, ReadOnlySpan<byte> body)
@@ -485,9 +485,9 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// Step 5a, the order of replies: sends a reply or event to the client, or queues it. Replies leave in request order, whatever
     /// cluster they come from, and nothing of a link overtakes what is queued of it.
     /// </summary>
-    private void Emit(SessionLink? link, long seq, ReadOnlySpan<byte> frame)
+    private void Emit(SessionLink? link, long place, ReadOnlySpan<byte> frame)
     {
-        if (seq == Captured)
+        if (place == Collected)
         {
             if (_solo is { } solo)
             {
@@ -496,7 +496,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             }
             return;
         }
-        if (link is null ? _order.Offer(ref _order.Local, seq, frame) : _order.Offer(ref link.Queued, seq, frame))
+        if (link is null ? _order.Offer(ref _order.Local, place, frame) : _order.Offer(ref link.Queued, place, frame))
         {
             ToClient(frame);
             if (_order.IsQueueing)
@@ -772,7 +772,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         while (link.TryTakeLost(out var pending))
         {
-            Emit(link, pending.Seq, ScratchWriter.Reply(pending.Xid, ShownZxid, ErrorCode.ConnectionLoss));
+            Emit(link, pending.Place, ScratchWriter.Reply(pending.Xid, ShownZxid, ErrorCode.ConnectionLoss));
         }
         return true;
     }
@@ -935,7 +935,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             return _order.Take();
         }
         _solo!.Waiting++;
-        return Captured;
+        return Collected;
     }
 
     private void ToClient(ReadOnlySpan<byte> frame)

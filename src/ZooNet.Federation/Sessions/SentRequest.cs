@@ -8,7 +8,7 @@ namespace ZooNet.Federation.Sessions;
 internal struct SentRequest
 {
     /// <summary>Place in the order of the client's replies; -1 for a request of the proxy's own.</summary>
-    public long Seq;
+    public long Place;
     public int Xid;
     /// <summary>The operation as it was sent upstream.</summary>
     public OpCode Op;

@@ -213,7 +213,7 @@ public sealed class SessionLink
     internal ref SentRequest Enqueue(long place, int xid, OpCode op, PendingKind kind)
     {
         ref var pending = ref Pending.Enqueue();
-        pending.Seq = place;
+        pending.Place = place;
         pending.Xid = xid;
         pending.Op = op;
         pending.Kind = kind;
@@ -270,7 +270,7 @@ public sealed class SessionLink
         body(writer);
         writer.EndFrame(mark);
         ref var pending = ref Pending.Enqueue();
-        pending.Seq = ReplyOrder.Unasked;
+        pending.Place = ReplyOrder.Unasked;
         pending.Xid = xid;
         pending.Op = op;
         pending.Kind = kind;

@@ -41,7 +41,7 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         var frame = Request(OpCode.SetData, "/x");
         Assert.True(Dispatch(frame));
         Assert.Equal(frame, Assert.Single(_atHome.Sent));
-        Assert.Equal((1, 0L), (_home.Outstanding, _home.Pending.Peek().Seq));
+        Assert.Equal((1, 0L), (_home.Outstanding, _home.Pending.Peek().Place));
     }
 
     [Fact]

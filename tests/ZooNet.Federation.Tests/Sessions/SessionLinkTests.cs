@@ -54,7 +54,7 @@ public sealed class SessionLinkTests : IBarrierTransport
         _link.Ask(1000, 0, OpCode.Exists, PendingKind.Own, new PathWatchRequest("/apps", false).Write, (header, _) => told.Add(header.Error));
         _link.Enqueue(4, xid: 9, OpCode.SetData, PendingKind.Forward);
         Assert.True(_link.TryTakeLost(out var lost));
-        Assert.Equal((4L, 9), (lost.Seq, lost.Xid));
+        Assert.Equal((4L, 9), (lost.Place, lost.Xid));
         Assert.Equal([ErrorCode.ConnectionLoss], told);
         Assert.False(_link.TryTakeLost(out _));
         Assert.Equal((0, 0), (_link.Outstanding, _link.Pending.Count));

@@ -68,7 +68,7 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
     public byte[] Frame { get; } = frame.ToArray();
 
     /// <summary>Place in the order of the client's replies.</summary>
-    public long Seq { get; set; }
+    public long Place { get; set; }
 
     /// <summary>What is still to be run, in the client's terms.</summary>
     public Queue<byte[]> Steps { get; } = new();
