@@ -35,7 +35,7 @@ public sealed class TwoProxiesTests
         async Task ReadThroughAsync(RealServer observer)
         {
             var address = $"{observer.Address.Host}:{observer.Address.Port}";
-            await Eventually.Async(() => proxies.All(p => p.Path.Region.Coupling is Coupling { Kind: CouplingKind.Free } && p.Path.Region.AgreedServer(1) == address),
+            await Eventually.Async(() => proxies.All(p => p.Path.Region.Coupling is Coupling { Kind: CouplingKind.Free } && p.Path.Region.Copies.Agreed(1) == address),
                 $"both proxies read through {address}", TimeSpan.FromSeconds(60));
             // The first reads after a change of the rules are fresh.
             await RoundAsync(ann);

@@ -33,7 +33,7 @@ internal sealed class Frontier(Region region)
         _touched = _touched.With(cluster);
         if (!watchable && cluster == 0)
         {
-            region.LearnUnwatchable(zxid);
+            region.Positions.LearnUnwatchable(zxid);
         }
         if (zxid > _newest[cluster])
         {
@@ -64,7 +64,7 @@ internal sealed class Frontier(Region region)
                 Learned(cluster, 0);
                 if (!evidence.Watchable && cluster == 0)
                 {
-                    region.LearnUnwatchable(evidence.Zxid);
+                    region.Positions.LearnUnwatchable(evidence.Zxid);
                 }
                 Remember(cluster, evidence, path);
                 break;
@@ -132,7 +132,7 @@ internal sealed class Frontier(Region region)
     {
         _touched = _touched.With(cluster);
         _unknown = _unknown.With(cluster);
-        _unknownSince[cluster] = region.Epoch;
+        _unknownSince[cluster] = region.Positions.Epoch;
     }
 
     /// <summary>
@@ -152,7 +152,7 @@ internal sealed class Frontier(Region region)
     /// <summary>The session leaves a server of a remote cluster that has shown it more than it is known to have seen.</summary>
     public void MovedIn(int cluster)
     {
-        _movedSince = region.Epoch;
+        _movedSince = region.Positions.Epoch;
         _moved = _moved.With(cluster);
     }
 
@@ -255,7 +255,7 @@ internal sealed class Frontier(Region region)
     private Judgement JudgePrivate(IInterestWatermark interest, long newest, long covered, bool mayAsk)
     {
         // Of the region and not of the session: who learned of a changed ACL may tell the others by a private change.
-        if (region.IsUnwatchableAbove(covered))
+        if (region.Positions.IsUnwatchableAbove(covered))
         {
             return new(BarrierVerdict.Needed);
         }

@@ -43,7 +43,7 @@ public sealed class UpstreamServer
     private readonly long[] _covered;
     private readonly Stack<BarrierTicket> _spare = new();
     private long _coveredEpoch = -1;
-    private long _demanded = Region.NothingDemanded;
+    private RefreshDemand _demand = new();
     private long _seen;
     private int _incarnation;
     private BarrierTicket? _inFlight;
@@ -88,7 +88,7 @@ public sealed class UpstreamServer
     public long BarriersFailed { get; private set; }
 
     /// <summary>Takes note of a zxid in a reply header of this server.</summary>
-    public void Show(long zxid) => Region.RaiseTo(ref _seen, zxid);
+    public void Show(long zxid) => Positions.RaiseTo(ref _seen, zxid);
 
     /// <summary>
     /// Forgets how fresh the server is: it may not be the one it was, or have lost its state. Barriers under way count for nothing.
@@ -117,10 +117,10 @@ public sealed class UpstreamServer
     public bool IsCoveredSince(long epoch) => Volatile.Read(ref _coveredEpoch) > epoch;
 
     /// <summary>The next read here needs a barrier that begins from now on, whatever the reader has learned.</summary>
-    public void DemandFresh() => Volatile.Write(ref _demanded, _region.Epoch);
+    public void DemandFresh() => _demand.BeginsAfter(_region.Positions.Epoch);
 
     /// <summary>No barrier is enough until <see cref="DemandFresh"/>, which follows at once, says which is.</summary>
-    internal void RefuseUntilDemanded() => Volatile.Write(ref _demanded, long.MaxValue);
+    internal void RefuseUntilDemanded() => _demand.Refuse();
 
     /// <summary>True while a barrier that was demanded of this server, or of all servers of the region, has not been made.</summary>
     public bool IsFreshDemanded
@@ -128,7 +128,7 @@ public sealed class UpstreamServer
         get
         {
             var covered = Volatile.Read(ref _coveredEpoch);
-            return covered <= Volatile.Read(ref _demanded) || covered <= _region.Demanded;
+            return _demand.IsUnmetBy(covered) || _region.Positions.IsFreshDemanded(covered);
         }
     }
 
@@ -230,7 +230,7 @@ public sealed class UpstreamServer
     {
         for (var i = 0; i < _covered.Length; i++)
         {
-            if (i != Cluster && _region.Known(i) > Volatile.Read(ref _covered[i]))
+            if (i != Cluster && _region.Positions.Known(i) > Volatile.Read(ref _covered[i]))
             {
                 return true;
             }
@@ -241,8 +241,8 @@ public sealed class UpstreamServer
     private void Begin(BarrierTicket ticket)
     {
         ticket.Incarnation = _incarnation;
-        ticket.Epoch = _region.NextEpoch();
-        _region.CopyKnown(ticket.Known);
+        ticket.Epoch = _region.Positions.NextEpoch();
+        _region.Positions.CopyKnown(ticket.Known);
     }
 
     private void Cover(BarrierTicket ticket)

@@ -224,7 +224,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         }
         if (op is OpCode.SetAcl or OpCode.Reconfig)
         {
-            region.UnwatchableWrite(begins: true);
+            region.Positions.UnwatchableWrite(begins: true);
         }
         if (Frontier is null)
         {
@@ -377,7 +377,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             }
             return false;
         }
-        if (link.Phase == LinkPhase.Ready && region.IsSuperseded(link.Server!))
+        if (link.Phase == LinkPhase.Ready && region.Copies.IsSuperseded(link.Server!))
         {
             owner.DropSuperseded(link);
             return false;

@@ -316,7 +316,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             return;
         }
-        if (_region.IsSuperseded(link.Server!))
+        if (_region.Copies.IsSuperseded(link.Server!))
         {
             DropSuperseded(link);
             return;
@@ -376,7 +376,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         if (link.IsHome && pending.Op is OpCode.SetAcl or OpCode.Reconfig)
         {
-            _region.UnwatchableWrite(begins: false);
+            _region.Positions.UnwatchableWrite(begins: false);
         }
         if (pending.Kind is PendingKind.Own or PendingKind.Part)
         {
@@ -543,7 +543,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         link.Server = server;
         link.Phase = LinkPhase.Handshaking;
-        if (!link.IsHome && !_region.ReadThrough(server))
+        if (!link.IsHome && !_region.Copies.ReadThrough(server))
         {
             // Until the region's other proxies know of it, what waits goes on waiting, as for a cluster that can't be reached.
             link.Lost();

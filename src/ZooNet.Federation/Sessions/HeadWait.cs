@@ -249,7 +249,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     private bool Join(UpstreamServer server)
     {
         _server = server;
-        _joinedAt = region.Epoch;
+        _joinedAt = region.Positions.Epoch;
         return server.JoinBarrier(waiter);
     }
 

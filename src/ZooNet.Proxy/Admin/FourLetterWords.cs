@@ -154,7 +154,7 @@ public sealed class FourLetterWords(
             Sent: {traffic.Sums.PacketsSent}
             Connections: {traffic.Connections}
             Outstanding: {traffic.Sums.Outstanding}
-            Zxid: 0x{region.Known(0):x}
+            Zxid: 0x{region.Positions.Known(0):x}
             Mode: follower
 
             """);
@@ -258,7 +258,7 @@ public sealed class FourLetterWords(
             ["server_state"] = "follower",
             ["outstanding_requests"] = traffic.Sums.Outstanding,
             ["num_alive_client_connections"] = traffic.Connections,
-            ["last_processed_zxid"] = region.Known(0),
+            ["last_processed_zxid"] = region.Positions.Known(0),
             ["uptime"] = (long)status.Uptime.TotalMilliseconds,
         };
     }

@@ -41,7 +41,7 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
             var why = region.Coupling is Coupling { Kind: CouplingKind.Free } ? ": no cycle of views and clusters runs through this region" : "";
             return new(false, $"no other cluster is coupled to {region.ClusterNames[cluster]}{why}");
         }
-        if (coupled.TrueForAll(c => region.Known(c) == 0))
+        if (coupled.TrueForAll(c => region.Positions.Known(c) == 0))
         {
             return new(false, $"nothing has been seen of {string.Join(", ", coupled.Select(c => region.ClusterNames[c]))} yet");
         }
@@ -52,7 +52,7 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
         var reason = $"{server.Address} covers all that is known of {string.Join(", ", coupled.Select(c => region.ClusterNames[c]))}";
         foreach (var other in coupled)
         {
-            var (known, covered) = (region.Known(other), server.Covered(other));
+            var (known, covered) = (region.Positions.Known(other), server.Covered(other));
             if (known <= covered)
             {
                 continue;

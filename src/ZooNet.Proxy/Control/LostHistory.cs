@@ -121,7 +121,7 @@ public sealed class LostHistory : IHostedService, IAsyncDisposable
     {
         var ordinal = control.Cluster.Ordinal;
         // In this order: what was known before a vote was committed before it.
-        var known = Math.Max(_region.Known(ordinal), control.Position);
+        var known = Math.Max(_region.Positions.Known(ordinal), control.Position);
         var position = await control.CallAsync(c => PositionAsync(c, cancellationToken), cancellationToken);
         await control.Tree.LookAsync(cancellationToken);
         var isAnother = control.Tree.Replacements != _replacements[ordinal];

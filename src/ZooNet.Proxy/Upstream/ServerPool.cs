@@ -237,7 +237,7 @@ public sealed class ServerPool
     private void Order(List<IPEndPoint> endpoints)
     {
         var now = _time.GetTimestamp();
-        if (_region.AgreedServer(_cluster.Ordinal) is { Length: > 0 } agreed)
+        if (_region.Copies.Agreed(_cluster.Ordinal) is { Length: > 0 } agreed)
         {
             Move(endpoints, e => e.ToString() == agreed, toFront: true);
         }
@@ -268,7 +268,7 @@ public sealed class ServerPool
 
     private void Use(UpstreamServer server)
     {
-        if (_region.AgreedServer(_cluster.Ordinal) is { } agreed && agreed != server.Address)
+        if (_region.Copies.Agreed(_cluster.Ordinal) is { } agreed && agreed != server.Address)
         {
             // The link will be refused: the region's other proxies have to know first.
             return;

@@ -88,7 +88,7 @@ internal sealed class RouteFollower(
         interest?.Follow(coupling.AllowsWatermark ? InterestSet.Of(activation.Known, config.Home.Name, config.Region) : []);
         // No server is heard that the region's proxies have not agreed on, and only then may the rules rely on that.
         _choosesServers = directive.Servers is null;
-        region.ReadOnlyThrough(directive.Servers is { } agreed ? [.. region.ClusterNames.Select(agreed.GetValueOrDefault)] : null);
+        region.Copies.Agree(directive.Servers is { } agreed ? [.. region.ClusterNames.Select(agreed.GetValueOrDefault)] : null);
         if (before is null || directive.Fresh || !coupling.SameAs(before))
         {
             region.Follow(coupling, directive.Fresh || before?.NeedsSingleCopy != coupling.NeedsSingleCopy);

@@ -71,7 +71,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         if (servers is not null)
         {
             _preferred = new PreferredServers(region.ClusterCount, servers, time, _loop.Ring, _stop.Token);
-            region.ServerWanted += _preferred.Reached;
+            region.Copies.Wanted += _preferred.Reached;
         }
         _folders = [.. clusters.All.Select(c => new ViewFolder(c, secret, logger))];
         _registration = new Registration(clusters.Home, config, secret);

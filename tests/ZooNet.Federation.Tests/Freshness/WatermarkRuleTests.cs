@@ -19,7 +19,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
         _remote = new UpstreamServer(_region, 1, "b1", this);
         _frontier = new Frontier(_region);
         // The remote's server covers home up to 10, which is where the watermark begins.
-        _region.Learn(0, 10);
+        _region.Positions.Learn(0, 10);
         _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
         _watermark.Shown(10);
     }
@@ -75,7 +75,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     {
         new Frontier(_region).Learned(0, 15, watchable: false);
         _frontier.Learned(0, 16);
-        _region.Learn(0, 16);
+        _region.Positions.Learn(0, 16);
         _watermark.Shown(20);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
         // Once a barrier covers it, what follows may be private again.
@@ -87,11 +87,11 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     [Fact]
     public void While_an_ACL_is_being_changed_nothing_counts_as_private()
     {
-        _region.UnwatchableWrite(begins: true);
+        _region.Positions.UnwatchableWrite(begins: true);
         _frontier.Learned(0, 16);
         _watermark.Shown(20);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
-        _region.UnwatchableWrite(begins: false);
+        _region.Positions.UnwatchableWrite(begins: false);
         Assert.Equal(new Judgement(BarrierVerdict.NoInterestChange), _frontier.Judge(_remote, mayAsk: true));
     }
 
@@ -130,12 +130,12 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     public void What_a_copy_shows_that_was_left_does_not_count_as_known()
     {
         var other = new UpstreamServer(_region, 1, "b2", this);
-        _region.ReadThrough(_remote);
-        _region.ReadThrough(other);
+        _region.Copies.ReadThrough(_remote);
+        _region.Copies.ReadThrough(other);
         _region.Learn(_remote, 30);
-        Assert.Equal(0, _region.Known(1));
+        Assert.Equal(0, _region.Positions.Known(1));
         _region.Learn(other, 20);
-        Assert.Equal(20, _region.Known(1));
+        Assert.Equal(20, _region.Positions.Known(1));
     }
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)

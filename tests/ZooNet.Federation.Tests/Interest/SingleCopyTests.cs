@@ -21,9 +21,9 @@ public sealed class SingleCopyTests
     [Fact]
     public void A_standby_is_refreshed_before_its_first_read_whatever_the_session_learned()
     {
-        _region.ReadThrough(_first);
+        _region.Copies.ReadThrough(_first);
         Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_first));
-        _region.ReadThrough(_standby);
+        _region.Copies.ReadThrough(_standby);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), new Frontier(_region).Judge(_standby));
         _standby.JoinBarrier(new Waiter());
         Assert.True(_standby.IsFreshDemanded);
@@ -34,21 +34,21 @@ public sealed class SingleCopyTests
     [Fact]
     public void The_server_that_was_left_is_superseded_and_must_be_refreshed_when_it_is_taken_again()
     {
-        _region.ReadThrough(_first);
-        _region.ReadThrough(_standby);
-        Assert.True(_region.IsSuperseded(_first));
-        Assert.False(_region.IsSuperseded(_standby));
-        _region.ReadThrough(_first);
-        Assert.False(_region.IsSuperseded(_first));
+        _region.Copies.ReadThrough(_first);
+        _region.Copies.ReadThrough(_standby);
+        Assert.True(_region.Copies.IsSuperseded(_first));
+        Assert.False(_region.Copies.IsSuperseded(_standby));
+        _region.Copies.ReadThrough(_first);
+        Assert.False(_region.Copies.IsSuperseded(_first));
         Assert.True(_first.IsFreshDemanded);
     }
 
     [Fact]
     public void A_barrier_that_began_before_the_switch_does_not_count()
     {
-        _region.ReadThrough(_first);
+        _region.Copies.ReadThrough(_first);
         _standby.JoinBarrier(new Waiter());
-        _region.ReadThrough(_standby);
+        _region.Copies.ReadThrough(_standby);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.True(_standby.IsFreshDemanded);
     }
@@ -57,9 +57,9 @@ public sealed class SingleCopyTests
     public void Where_everything_is_coupled_each_session_stands_for_itself()
     {
         _region.Coupling = Coupling.Ordered(["A", "B"]);
-        _region.ReadThrough(_first);
-        _region.ReadThrough(_standby);
-        Assert.False(_region.IsSuperseded(_first));
+        _region.Copies.ReadThrough(_first);
+        _region.Copies.ReadThrough(_standby);
+        Assert.False(_region.Copies.IsSuperseded(_first));
         Assert.False(_standby.IsFreshDemanded);
     }
 
@@ -67,7 +67,7 @@ public sealed class SingleCopyTests
     public void After_a_change_of_the_rules_every_server_is_refreshed_once()
     {
         var home = new UpstreamServer(_region, 0, "a1", _transport);
-        _region.DemandFresh();
+        _region.Positions.DemandFresh();
         foreach (var server in new[] { home, _first })
         {
             Assert.True(server.IsFreshDemanded);

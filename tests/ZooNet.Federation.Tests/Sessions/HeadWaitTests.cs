@@ -133,7 +133,7 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
     [Fact]
     public void Dates_are_asked_once_near_by_and_let_the_read_go_if_they_are_old()
     {
-        _region.Learn(0, 10);
+        _region.Positions.Learn(0, 10);
         Remote.Server!.EndWrite(Remote.Server.BeginWrite()!, succeeded: true);
         See("/gone", 20);
         Assert.Equal(HeadStep.Ask, Decide());
@@ -206,7 +206,7 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
 
     private void Learn(long zxid)
     {
-        _region.Learn(0, zxid);
+        _region.Positions.Learn(0, zxid);
         _frontier.Learned(0, zxid);
     }
 

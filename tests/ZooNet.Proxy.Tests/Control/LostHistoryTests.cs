@@ -45,7 +45,7 @@ public sealed class LostHistoryTests : IAsyncLifetime
         await TwoRegions.Eventually(async () => await TryAsync(() => fresh.CreateAsync("/mnt/eu/after")));
         Assert.True((await direct.ExistsAsync("/apps/after")).Exists);
         Assert.True((await direct.ExistsAsync(ZooNetTree.ViewOf("us"))).Exists);
-        Assert.True(proxy.Host.Path.Region.Known(1) >> 32 == epoch, "what was known before stands for what is there");
+        Assert.True(proxy.Host.Path.Region.Positions.Known(1) >> 32 == epoch, "what was known before stands for what is there");
     }
 
     [Theory]

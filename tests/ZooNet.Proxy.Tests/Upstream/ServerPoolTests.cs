@@ -20,7 +20,7 @@ public sealed class ServerPoolTests : IBarrierTransport
         using var second = Listen();
         var pool = Pool(first, second);
         // The region's proxies have agreed on the first one, so it is the one to try whenever it may answer.
-        _region.ReadOnlyThrough([null, AddressOf(first)]);
+        _region.Copies.Agree([null, AddressOf(first)]);
         Assert.Equal(AddressOf(first), await ConnectAsync(pool));
 
         var address = (IPEndPoint)first.LocalEndpoint;

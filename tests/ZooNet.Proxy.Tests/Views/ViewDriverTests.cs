@@ -126,12 +126,12 @@ public sealed class ViewDriverTests : IAsyncLifetime
         await Until(_us, CouplingKind.Free);
         await Until(second, CouplingKind.Free);
         var server = $"127.0.0.1:{_regions.Eu.Address.Port}";
-        Assert.All([_us, second], proxy => Assert.Equal(server, proxy.Host.Path.Region.AgreedServer(1)));
+        Assert.All([_us, second], proxy => Assert.Equal(server, proxy.Host.Path.Region.Copies.Agreed(1)));
 
         await second.Host.StopAsync();
         await TwoRegions.Eventually(async () => (await GraphAsync(_us)).Views.Single().Proxies.Count == 1);
         await Until(_us, CouplingKind.Free);
-        Assert.Null(_us.Host.Path.Region.AgreedServer(1));
+        Assert.Null(_us.Host.Path.Region.Copies.Agreed(1));
     }
 
     [Fact]

@@ -54,7 +54,7 @@ internal sealed class SimControl
         _home = world.Cluster(proxy.Place.Home);
         _activation = new MountActivation(_view, _home.Name, "", world.Scenario.Policy == Policy.Ordered);
         _activation.Copies.Omissions = proxy.Region.Omissions;
-        proxy.Region.ServerWanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
+        proxy.Region.Copies.Wanted += (cluster, address) => _wanted[proxy.Region.ClusterNames[cluster]] = address;
         _driver = Drive().GetEnumerator();
         _keeper = Keep().GetEnumerator();
         _driver.MoveNext();
@@ -233,7 +233,7 @@ internal sealed class SimControl
     private List<(SimHost Host, long Submitted)> Follow(Directive directive)
     {
         var region = _proxy.Region;
-        region.ReadOnlyThrough(directive.Servers is { } servers ? [.. region.ClusterNames.Select(c => servers.GetValueOrDefault(c))] : null);
+        region.Copies.Agree(directive.Servers is { } servers ? [.. region.ClusterNames.Select(c => servers.GetValueOrDefault(c))] : null);
         region.Follow(CouplingOf(directive), directive.Fresh);
         _world.AgreedCopies += directive is { Kind: CouplingKind.Free, IsOnlyProxy: false } && !_world.IsPreparing ? 1 : 0;
         _blocked = directive.Blocked.Count > 0;

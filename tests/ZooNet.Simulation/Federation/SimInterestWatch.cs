@@ -128,14 +128,14 @@ internal sealed class SimInterestWatch : IBarrierTransport
         {
             get
             {
-                inner.Shown(region.Known(0));
+                inner.Shown(region.Positions.Known(0));
                 return inner.SeenUpTo;
             }
         }
 
         public long LastInterestingChange(long homeZxid)
         {
-            inner.Shown(region.Known(0));
+            inner.Shown(region.Positions.Known(0));
             return inner.LastInterestingChange(homeZxid);
         }
     }

@@ -1,0 +1,96 @@
+namespace ZooNet.Federation.Freshness;
+
+/// <summary>
+/// What all sessions of a region have seen of each cluster, and the order of its barriers. Thread-safe and lock-free; nothing here goes
+/// back but by <see cref="Forget"/>.
+/// </summary>
+public sealed class Positions
+{
+    private readonly long[] _known;
+    private long _unwatchable;
+    private int _unwatchableWrites;
+    private long _epoch;
+    private RefreshDemand _demand = new();
+
+    internal Positions(int clusters) => _known = new long[clusters];
+
+    /// <summary>The largest zxid of a cluster seen in any reply header, on any link; 0 before the first.</summary>
+    /// <param name="cluster">The cluster's ordinal.</param>
+    public long Known(int cluster) => Volatile.Read(ref _known[cluster]);
+
+    /// <summary>Takes note of a zxid seen in a reply header.</summary>
+    /// <param name="cluster">The cluster's ordinal.</param>
+    /// <param name="zxid">The zxid.</param>
+    public void Learn(int cluster, long zxid) => RaiseTo(ref _known[cluster], zxid);
+
+    /// <summary>
+    /// From now on every server needs a barrier that begins after this moment before its next read, whatever the reader has
+    /// learned: the rules have changed, and what was read by the old ones must not be missed by the new ones.
+    /// </summary>
+    public void DemandFresh() => _demand.BeginsAfter(Epoch);
+
+    /// <summary>No barrier of any server is enough until <see cref="DemandFresh"/>, which follows at once, says which is.</summary>
+    internal void RefuseUntilDemanded() => _demand.Refuse();
+
+    /// <summary>Whether a server whose last barrier began at an epoch has not been refreshed since that was demanded of all.</summary>
+    internal bool IsFreshDemanded(long coveredEpoch) => _demand.IsUnmetBy(coveredEpoch);
+
+    /// <summary>
+    /// A cluster has been made anew, and its zxids begin from below: what was known of it must not stand for what is there.
+    /// </summary>
+    internal void Forget(int cluster)
+    {
+        Volatile.Write(ref _known[cluster], 0);
+        if (cluster == 0)
+        {
+            Volatile.Write(ref _unwatchable, 0);
+        }
+    }
+
+    /// <summary>
+    /// A session learned of a change at home, at or below a zxid, that fires no watch: an ACL's. The watermark does not tell of it, so
+    /// until a barrier covers that zxid nothing newer counts as private, for any session of the region.
+    /// </summary>
+    internal void LearnUnwatchable(long zxid) => RaiseTo(ref _unwatchable, zxid);
+
+    /// <summary>
+    /// A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). One whose reply never comes
+    /// keeps the watermark out of use.
+    /// </summary>
+    internal void UnwatchableWrite(bool begins) => Interlocked.Add(ref _unwatchableWrites, begins ? 1 : -1);
+
+    /// <summary>Whether somebody may know of a change at home that fires no watch and that is not covered.</summary>
+    internal bool IsUnwatchableAbove(long covered) => Volatile.Read(ref _unwatchable) > covered || Volatile.Read(ref _unwatchableWrites) > 0;
+
+    /// <summary>The number of the latest barrier or covering write that began; later ones have larger numbers.</summary>
+    internal long Epoch => Volatile.Read(ref _epoch);
+
+    /// <summary>A barrier, or a covering write, begins.</summary>
+    /// <returns>Its number.</returns>
+    internal long NextEpoch() => Interlocked.Increment(ref _epoch);
+
+    /// <summary>What is known of each cluster.</summary>
+    /// <param name="target">By ordinal.</param>
+    internal void CopyKnown(Span<long> target)
+    {
+        for (var i = 0; i < _known.Length; i++)
+        {
+            target[i] = Volatile.Read(ref _known[i]);
+        }
+    }
+
+    /// <summary>Raises a position that several threads raise; it never goes back.</summary>
+    internal static void RaiseTo(ref long slot, long zxid)
+    {
+        var seen = Volatile.Read(ref slot);
+        while (zxid > seen)
+        {
+            var before = Interlocked.CompareExchange(ref slot, zxid, seen);
+            if (before == seen)
+            {
+                return;
+            }
+            seen = before;
+        }
+    }
+}
