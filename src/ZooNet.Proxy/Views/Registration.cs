@@ -61,8 +61,8 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
 
     /// <summary>Writes nothing, by a vote in home, with the session that holds the registration: home has not ended it then.</summary>
     /// <returns>The session's timeout.</returns>
-    /// <exception cref="KeeperException">The session is another one by now, or the write was refused.</exception>
-    /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    /// <exception cref="ClusterUnreachableException">Home does not answer, or the session is another one by now.</exception>
+    /// <exception cref="KeeperException">Home refused it.</exception>
     public Task<TimeSpan> WriteAsync(CancellationToken cancellationToken) => home.CallAsync(async client =>
     {
         if (_session == 0 || client.SessionId != _session)

@@ -16,9 +16,11 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     public const long HomeSession = 0x51;
     public const long RemoteSession = 0x52;
 
-    public ScriptedHost()
+    /// <param name="options">The mount's; null for the defaults.</param>
+    public ScriptedHost(MountOptions? options = null)
     {
-        Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]) };
+        var mount = new Mount("/mnt", 1, "eu", "/apps", options ?? MountOptions.Default);
+        Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([mount]) };
         Session = new FederatedSession(Region, this);
     }
 
@@ -39,6 +41,9 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
 
     /// <summary>The records that the home cluster holds of this session.</summary>
     public List<RemoteSessionRecord> Records { get; } = [];
+
+    /// <summary>The records that home was asked to hold; the test says when one is written.</summary>
+    public List<RemoteSessionRecord> ToRecord { get; } = [];
 
     /// <summary>The barriers that were asked for; the test says when one is done.</summary>
     public List<(UpstreamServer Server, BarrierTicket Ticket)> Barriers { get; } = [];
@@ -108,10 +113,7 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
         // The test says when they are found.
     }
 
-    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record)
-    {
-        // The test says when it is written.
-    }
+    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => ToRecord.Add(record);
 
     void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
 
