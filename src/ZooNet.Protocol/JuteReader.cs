@@ -98,18 +98,30 @@ public ref struct JuteReader(ReadOnlySpan<byte> source)
         return count;
     }
 
-    /// <summary>Reads a vector of strings; a null vector reads as empty.</summary>
+    /// <summary>Reads a vector of strings; a null vector reads as empty, and a null string, too.</summary>
     public string[] ReadStrings()
     {
+        var strings = ReadNullableStrings() ?? [];
+        for (var i = 0; i < strings.Length; i++)
+        {
+            strings[i] ??= "";
+        }
+        return strings!;
+    }
+
+    /// <summary>Reads a vector of strings, any of which may be null; null for a null vector, and for one that is cut off.</summary>
+    public string?[]? ReadNullableStrings()
+    {
+        var isNull = Remaining >= 4 && BinaryPrimitives.ReadInt32BigEndian(_source[_position..]) == -1;
         var count = ReadCount(4);
         if (count == 0)
         {
-            return [];
+            return isNull || Failed ? null : [];
         }
-        var strings = new string[count];
+        var strings = new string?[count];
         for (var i = 0; i < count; i++)
         {
-            strings[i] = ReadString() ?? "";
+            strings[i] = ReadString();
         }
         return strings;
     }

@@ -139,9 +139,31 @@ public sealed record AuthRequest(int Type, string? Scheme, byte[]? Credentials)
 /// <param name="PersistentRecursive">Paths with a persistent-recursive watch.</param>
 public sealed record SetWatchesRequest(long RelativeZxid, string[] Data, string[] Exist, string[] Child, string[] Persistent, string[] PersistentRecursive)
 {
+    /// <summary>
+    /// True when a list, or a path that a server looks up, was null. ZooKeeper sets the watches before it, in the order of the lists, and then
+    /// answers MARSHALLINGERROR; what comes after it is left out here.
+    /// </summary>
+    public bool EndsInNull { get; init; }
+
     /// <summary>Reads the body of <paramref name="op"/>.</summary>
-    public static SetWatchesRequest Read(ref JuteReader reader, OpCode op) => new(reader.ReadLong(), reader.ReadStrings(), reader.ReadStrings(),
-        reader.ReadStrings(), op == OpCode.SetWatches2 ? reader.ReadStrings() : [], op == OpCode.SetWatches2 ? reader.ReadStrings() : []);
+    public static SetWatchesRequest Read(ref JuteReader reader, OpCode op)
+    {
+        var zxid = reader.ReadLong();
+        string[][] lists = [[], [], [], [], []];
+        var endsInNull = false;
+        for (var kind = 0; kind < (op == OpCode.SetWatches2 ? lists.Length : 3); kind++)
+        {
+            var read = reader.ReadNullableStrings();
+            if (!endsInNull)
+            {
+                // A persistent watch on no path is kept by a server, and never fires.
+                var paths = kind == 3 && read is not null ? [.. read.Where(path => path is not null)] : read;
+                lists[kind] = [.. (paths ?? []).TakeWhile(path => path is not null).OfType<string>()];
+                endsInNull = paths is null || lists[kind].Length < paths.Length;
+            }
+        }
+        return new SetWatchesRequest(zxid, lists[0], lists[1], lists[2], lists[3], lists[4]) { EndsInNull = endsInNull };
+    }
 
     /// <summary>Splits it, in order, so that each part holds at most about so many bytes of paths; at least one part.</summary>
     /// <param name="pathBytes">Bytes of paths, length prefixes included; one longer path makes a part of its own.</param>

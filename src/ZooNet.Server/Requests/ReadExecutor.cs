@@ -212,7 +212,7 @@ internal sealed class ReadExecutor(DataTree tree)
             return;
         }
         WatchRestorer.Restore(tree, connection, request);
-        connection.Reply(header.Xid, tree.LastZxid, ErrorCode.Ok);
+        connection.Reply(header.Xid, tree.LastZxid, request.EndsInNull ? ErrorCode.MarshallingError : ErrorCode.Ok);
     }
 
     private void AddWatch(ServerConnection connection, int xid, ref JuteReader reader)

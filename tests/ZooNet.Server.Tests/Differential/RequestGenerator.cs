@@ -269,9 +269,18 @@ internal sealed class RequestGenerator(Random random)
     {
         var op = random.Next(2) == 0 ? OpCode.SetWatches : OpCode.SetWatches2;
         var relative = Math.Max(0, lastZxid - random.Next(30));
-        var lists = Enumerable.Range(0, 5).Select(_ => Enumerable.Range(0, random.Next(3)).Select(_ => Path(20) ?? "/a").ToArray()).ToArray();
-        return new Request(op, $"{op} since +{relative} {string.Join(" | ", lists.Select(l => string.Join(' ', l)))}",
-            (w, start) => new SetWatchesRequest(start + relative, lists[0], lists[1], lists[2], lists[3], lists[4]).Write(w, op));
+        // A persistent watch on a null path stops 3.8.0 when its connection ends.
+        var lists = Enumerable.Range(0, op == OpCode.SetWatches2 ? 5 : 3).Select(kind => random.Next(20) == 0 ? null
+            : Enumerable.Range(0, random.Next(3)).Select(_ => kind < 3 && random.Next(20) == 0 ? null : Path(20) ?? "/a").ToArray()).ToArray();
+        return new Request(op, $"{op} since +{relative} {string.Join(" | ", lists.Select(l => l is null ? "null" : string.Join(' ', l)))}", (w, start) =>
+        {
+            w.WriteLong(start + relative);
+            foreach (var list in lists)
+            {
+                w.WriteInt(list?.Length ?? -1);
+                Array.ForEach(list ?? [], w.WriteString);
+            }
+        });
     }
 
     private Request AddWatch()

@@ -15,6 +15,11 @@ internal sealed class SoloSetWatches(int xid, OpCode op, ReadOnlySpan<byte> fram
             base.Begin(session);
             return;
         }
+        if (request.EndsInNull)
+        {
+            // Home is sent what comes before the null, and can't see it.
+            Error = ErrorCode.MarshallingError;
+        }
         var mounts = session.Mounts;
         var recursive = request.PersistentRecursive.Where(p => mounts.Find(p) is null).ToList();
         if (recursive.Count > 0)
