@@ -25,7 +25,15 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
         await using var ensemble = await RealEnsemble.StartAsync("us", new RealEnsembleOptions { Voters = options.Voters, Jvm = RunningFast.Jvm });
         await using var haProxy = await HaProxy.StartAsync(ensemble.Addresses);
         await using var zooNet = await ProxyProcess.StartAsync(ProxyCluster.Home(ensemble), []);
-        Way[] ways = [new("direct", ensemble.Addresses[0], null), new("haproxy", haProxy.Address, haProxy.ProcessId), new("zoonet", zooNet.Address, zooNet.ProcessId)];
+        await using var other = options.Beside is { } program ? await ProxyProcess.StartAsync(ProxyCluster.Home(ensemble), [], program: program) : null;
+        List<Way> ways =
+        [
+            new("direct", ensemble.Addresses[0], null), new("haproxy", haProxy.Address, haProxy.ProcessId), new("zoonet", zooNet.Address, zooNet.ProcessId),
+        ];
+        if (other is not null)
+        {
+            ways.Add(new Way("beside", other.Address, other.ProcessId));
+        }
         Cell[] cells = [.. from window in options.Windows from read in options.Reads select new Cell(window, read / 100.0)];
         var machine = Machine.Describe();
 
@@ -38,9 +46,9 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
         {
             foreach (var cell in cells)
             {
-                for (var i = 0; i < ways.Length; i++)
+                for (var i = 0; i < ways.Count; i++)
                 {
-                    var way = ways[(i + round + ways.Length) % ways.Length];
+                    var way = ways[(i + round + ways.Count) % ways.Count];
                     var report = await MeasureAsync(way, cell, cancellationToken);
                     await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
                         $"round {round + 1}/{options.Rounds}: {cell.Name}: {way.Name}: {report.PerSecond:0}/s{(report.Cpu.Count > 0 ? $", {report.Cpu[0].MicrosecondsPerRequest:0.0} µs CPU per request" : "")}{(report.HasErrors ? ", ERRORS" : "")}"));
@@ -69,9 +77,9 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
         {
             foreach (var way in ways)
             {
-                var isZooNet = way.Name == "zoonet";
+                var isZooNet = way.Name is "zoonet" or "beside";
                 table.AppendLine($"| {cell.Name} | {way.Name} | {rates[cell][way.Name].ToString("#,0")} | {p50[cell][way.Name].ToString("0.00")} | {p99[cell][way.Name].ToString("0.00")} | {cpu[cell][way.Name].ToString("0.0")} "
-                    + $"| {(isZooNet ? rates[cell]["zoonet"].Over(rates[cell]["haproxy"]).ToString("0.00") : "")} | {(isZooNet ? cpu[cell]["zoonet"].Over(cpu[cell]["haproxy"]).ToString("0.00") : "")} |");
+                    + $"| {(isZooNet ? rates[cell][way.Name].Over(rates[cell]["haproxy"]).ToString("0.00") : "")} | {(isZooNet ? cpu[cell][way.Name].Over(cpu[cell]["haproxy"]).ToString("0.00") : "")} |");
             }
         }
         await log.WriteLineAsync($"\n{table}");
@@ -82,7 +90,7 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
         await WriteAsync("home-throughput.svg", new SvgPlot { Title = "All at home: throughput", XTitle = "", YTitle = "requests per second", XNames = names }
             .Bars(Series(rates, ways.Select(way => way.Name))));
         await WriteAsync("home-cpu.svg", new SvgPlot { Title = "All at home: CPU of the proxy", XTitle = "", YTitle = "µs per request", XNames = names }
-            .Bars(Series(cpu, ["haproxy", "zoonet"])));
+            .Bars(Series(cpu, ways.Select(way => way.Name).Where(name => name != "direct"))));
         await WriteAsync("home.json", JsonSerializer.Serialize(cells.ToDictionary(cell => cell.Name, cell => ways.ToDictionary(way => way.Name,
             way => new { perSecond = rates[cell][way.Name].Values, p50Ms = p50[cell][way.Name].Values, p99Ms = p99[cell][way.Name].Values, cpuUs = cpu[cell][way.Name].Values })),
             new JsonSerializerOptions { WriteIndented = true }));
@@ -108,4 +116,5 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
 }
 
 /// <summary>What the home experiment varies.</summary>
-internal sealed record HomeOptions(int Voters, int Clients, IReadOnlyList<int> Windows, IReadOnlyList<int> Reads, int Rounds, double Seconds, DirectoryInfo Out);
+internal sealed record HomeOptions(int Voters, int Clients, IReadOnlyList<int> Windows, IReadOnlyList<int> Reads, int Rounds, double Seconds, DirectoryInfo Out,
+    string? Beside);

@@ -10,9 +10,13 @@ var clients = new Option<int>("--clients") { Description = "Clients (per region)
 
 var windows = Numbers("--windows", "Outstanding requests per client.", "1,16");
 var homeReads = Numbers("--reads", "Shares of reads, in percent.", "100,0");
-var home = new Command("home", "All at home: direct, through HAProxy in TCP mode, through ZooNet.") { voters, clients, windows, homeReads, rounds, seconds, output };
+var beside = new Option<string?>("--beside") { Description = "Another build's zoonet.dll, measured in the same rounds." };
+var home = new Command("home", "All at home: direct, through HAProxy in TCP mode, through ZooNet.")
+{
+    voters, clients, windows, homeReads, rounds, seconds, output, beside,
+};
 home.SetAction((parsed, cancellationToken) => new HomeExperiment(new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!,
-    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!, parsed.GetValue(beside)), Console.Out).RunAsync(cancellationToken));
 
 var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
 {

@@ -61,7 +61,9 @@ public sealed class ProxyProcess : IAsyncDisposable
     /// <param name="remotes">Clusters that can be mounted.</param>
     /// <param name="settings">Further keys of the configuration file, such as consistency.</param>
     /// <param name="launcher">What to start it with, such as taskset and its arguments.</param>
-    public static async Task<ProxyProcess> StartAsync(ProxyCluster home, IReadOnlyList<ProxyCluster> remotes, JsonObject? settings = null, IReadOnlyList<string>? launcher = null)
+    /// <param name="program">Another build's zoonet.dll; null for the one that was built with this.</param>
+    public static async Task<ProxyProcess> StartAsync(ProxyCluster home, IReadOnlyList<ProxyCluster> remotes, JsonObject? settings = null,
+        IReadOnlyList<string>? launcher = null, string? program = null)
     {
         var folder = OwnedFolder.Create("proxy");
         var address = new ServerAddress("127.0.0.1", FreePorts.Take());
@@ -71,18 +73,21 @@ public sealed class ProxyProcess : IAsyncDisposable
             ["region"] = home.Name,
             ["listen"] = address.ToString(),
             ["admin"] = admin.ToString(),
-            ["insecure"] = true,
             ["home"] = new JsonObject { ["cluster"] = home.Name, ["servers"] = List(home.Servers) },
             ["remotes"] = new JsonObject(remotes.Select(remote => KeyValuePair.Create(remote.Name,
                 (JsonNode?)new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) }))),
         };
+        if (remotes.Count > 0)
+        {
+            config["insecure"] = true;
+        }
         foreach (var (key, value) in settings ?? [])
         {
             config[key] = value?.DeepClone();
         }
         var file = Path.Combine(folder, "zoonet.json");
         await File.WriteAllTextAsync(file, config.ToJsonString());
-        IReadOnlyList<string> command = [.. launcher ?? [], "dotnet", "exec", Program, "proxy", "--config", file];
+        IReadOnlyList<string> command = [.. launcher ?? [], "dotnet", "exec", program ?? Program, "proxy", "--config", file];
         var proxy = new ProxyProcess(command, folder, address, new Uri($"http://{admin}/"));
         try
         {
