@@ -367,11 +367,22 @@ internal sealed class ClientConnection : IDisposable
         PendingRequest? request;
         lock (_gate)
         {
-            if (!_inFlight.TryPeek(out request) || request.Xid != header.Xid)
+            if (_inFlight.TryPeek(out request) && request.Xid == header.Xid)
+            {
+                _inFlight.Dequeue();
+            }
+            else if (header.Error == ErrorCode.Unimplemented && _inFlight.FirstOrDefault(r => r.Xid == header.Xid) is { } unknown)
+            {
+                // Servers before 3.6 say at once, before what came first, that they don't know an operation, and close (UnimplementedRequestProcessor).
+                var others = _inFlight.Where(r => r != unknown).ToArray();
+                _inFlight.Clear();
+                Array.ForEach(others, _inFlight.Enqueue);
+                request = unknown;
+            }
+            else
             {
                 throw new IOException($"the server answered out of order: xid {header.Xid} where {request?.Xid.ToString() ?? "nothing"} was due");
             }
-            _inFlight.Dequeue();
         }
         _session.OnReply(header.Zxid);
         request.Replied?.Invoke(header.Error);

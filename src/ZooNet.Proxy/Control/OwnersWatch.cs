@@ -20,15 +20,20 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
+    /// <summary>A server that does not know the watch closes the control session's connection when asked for it: not often.</summary>
+    private static readonly TimeSpan WithoutWatches = TimeSpan.FromMinutes(10);
+
     private readonly ClusterControl _home;
     private readonly ProxyConfig _config;
     private readonly ProxySecret _secret;
     private readonly Region _region;
+    private readonly TimeProvider _time;
     private readonly Loop _loop;
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (int Cluster, long RemoteSession)> _records = new(StringComparer.Ordinal);
     private HashSet<string> _changed = new(StringComparer.Ordinal);
     private bool _isBlind;
+    private long? _unknownSince;
 
     /// <summary>Makes it; it begins when home is reached.</summary>
     public OwnersWatch(ClusterControls clusters, ProxyConfig config, ProxySecret secret, Region region, TimeProvider time, ILogger<OwnersWatch> logger)
@@ -37,6 +42,7 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
         _config = config;
         _secret = secret;
         _region = region;
+        _time = time;
         _loop = new Loop(FollowAsync, Report, RetryPause, LongestPause, time);
         _home.Connected += OnConnected;
         _home.WatchFired += OnWatchFired;
@@ -100,6 +106,10 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
 
     private async Task<TimeSpan> FollowAsync(CancellationToken cancellationToken)
     {
+        if (_unknownSince is { } since && _time.GetElapsedTime(since) < WithoutWatches)
+        {
+            return WithoutWatches - _time.GetElapsedTime(since);
+        }
         HashSet<string> changed;
         bool isBlind;
         lock (_lock)
@@ -120,7 +130,10 @@ public sealed class OwnersWatch : IHostedService, IAsyncDisposable
         }
         catch (KeeperException e) when (e.Code == ErrorCode.Unimplemented)
         {
-            // A server before 3.6.
+            // A server before 3.6. It may be replaced by a newer one.
+            _unknownSince = _time.GetTimestamp();
+            LookAgain();
+            return WithoutWatches;
         }
         catch
         {
