@@ -117,4 +117,4 @@ internal sealed class HomeExperiment(HomeOptions options, TextWriter log)
 
 /// <summary>What the home experiment varies.</summary>
 internal sealed record HomeOptions(int Voters, int Clients, IReadOnlyList<int> Windows, IReadOnlyList<int> Reads, int Rounds, double Seconds, DirectoryInfo Out,
-    string? Beside);
+    string? Beside = null);

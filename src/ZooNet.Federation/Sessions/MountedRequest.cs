@@ -23,7 +23,7 @@ internal readonly record struct FailedMulti(int Count, int Offender, ErrorCode E
 
 /// <summary>
 /// A request for one mounted cluster, be it for one znode or a multi: what must be known of it on its way there. All of them go the
-/// same way (step 3 of the session); here is what differs. Pure, and a view of the request's frame.
+/// same way (step 3 of the dispatcher); here is what differs. Pure, and a view of the request's frame.
 /// </summary>
 internal readonly ref struct MountedRequest
 {
