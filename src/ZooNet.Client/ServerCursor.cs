@@ -23,7 +23,14 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
     {
         while (true)
         {
-            var (host, port) = servers[_server];
+            // Taken whole: the list may be another one at the next attempt.
+            var known = servers.ToArray();
+            if (known.Length == 0)
+            {
+                throw new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.HostNotFound);
+            }
+            _server %= known.Length;
+            var (host, port) = known[_server];
             IPAddress[] addresses;
             try
             {
@@ -31,7 +38,7 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
             }
             catch
             {
-                Skip();
+                Skip(known.Length);
                 throw;
             }
             // Resolvers rotate their answers; a fixed order gives every address its turn.
@@ -42,12 +49,12 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
                 _address++;
                 if (_address == addresses.Length)
                 {
-                    Skip();
+                    Skip(known.Length);
                 }
                 return (endpoint, host);
             }
             var empty = addresses.Length == 0;
-            Skip();
+            Skip(known.Length);
             if (empty)
             {
                 throw new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.HostNotFound);
@@ -55,11 +62,11 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
         }
     }
 
-    private void Skip()
+    private void Skip(int count)
     {
         _address = 0;
         _server++;
-        if (_server == servers.Count)
+        if (_server >= count)
         {
             _server = 0;
             Rounds++;

@@ -13,7 +13,8 @@ public sealed record ZooKeeperClientOptions
 {
     /// <summary>
     /// The servers, tried in this order; at least one. With one element the client is pinned to that server. A name is resolved again
-    /// at every attempt, and several addresses behind one name are several servers.
+    /// at every attempt, and several addresses behind one name are several servers. The list is
+    /// enumerated at each attempt: one whose contents change is followed.
     /// </summary>
     public required IReadOnlyList<ServerAddress> Servers { get; init; }
 

@@ -11,6 +11,8 @@ return await CommandLine.RunAsync(
     MountsCommand.Create(),
     ResolveCommand.Create(),
     StatusCommand.Create(),
+    ClustersCommand.Create(),
+    ConfigCommand.Create(),
     RepairCommand.Create(),
     TopCommand.Create(),
     EventsCommand.Create(),

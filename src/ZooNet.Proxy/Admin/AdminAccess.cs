@@ -13,16 +13,12 @@ namespace ZooNet.Proxy.Admin;
 /// </summary>
 /// <param name="config">The tokens.</param>
 /// <param name="audit">Where refusals are told.</param>
-public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
+public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
 {
     private const string Viewer = "view";
     private const string Administrator = "admin";
 
-    private readonly (byte[] Hash, string Role)[] _tokens =
-    [
-        .. config.AdminTokens.Select(t => (Hash(t), Administrator)),
-        .. config.ViewTokens.Select(t => (Hash(t), Viewer)),
-    ];
+    private Tokens _tokens = new(config.Current);
 
     /// <summary>Whether what a probe asks is to be answered without what only those may know who may look at everything.</summary>
     public static bool IsStranger(HttpContext context) => !context.Items.ContainsKey(typeof(AdminAccess));
@@ -41,7 +37,7 @@ public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
         if (refusal is null && role is null && !isProbe)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
-            refusal = (StatusCodes.Status401Unauthorized, _tokens.Length == 0
+            refusal = (StatusCodes.Status401Unauthorized, Known().Length == 0
                 ? "from other hosts the admin endpoint needs a token, and none is configured: "
                     + "ask on the proxy's own host, or configure 'adminTokens'"
                 : "from other hosts the admin endpoint needs a token: give one of those in the files that 'adminTokens' names, as "
@@ -82,7 +78,7 @@ public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
                 ? (role, null)
                 : (null, (StatusCodes.Status401Unauthorized, "the token is none of those that are configured"));
         }
-        if (config.Insecure)
+        if (config.Current.Insecure)
         {
             return (Administrator, null);
         }
@@ -109,7 +105,7 @@ public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
         }
         var hash = Hash(authorization[Scheme.Length..].Trim());
         string? found = null;
-        foreach (var (known, role) in _tokens)
+        foreach (var (known, role) in Known())
         {
             if (CryptographicOperations.FixedTimeEquals(hash, known))
             {
@@ -119,5 +115,27 @@ public sealed class AdminAccess(ProxyConfig config, AuditLog audit)
         return found;
     }
 
+    /// <summary>The tokens as they are configured now.</summary>
+    private (byte[] Hash, string Role)[] Known()
+    {
+        var tokens = Volatile.Read(ref _tokens);
+        if (!ReferenceEquals(tokens.Config, config.Current))
+        {
+            Volatile.Write(ref _tokens, tokens = new Tokens(config.Current));
+        }
+        return tokens.Hashes;
+    }
+
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+
+    private sealed class Tokens(ProxyConfig config)
+    {
+        public ProxyConfig Config => config;
+
+        public (byte[] Hash, string Role)[] Hashes { get; } =
+        [
+            .. config.AdminTokens.Select(t => (Hash(t), Administrator)),
+            .. config.ViewTokens.Select(t => (Hash(t), Viewer)),
+        ];
+    }
 }

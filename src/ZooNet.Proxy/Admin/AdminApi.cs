@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Hosting;
@@ -59,6 +60,8 @@ public static class AdminApi
         api.MapGet("/resolve", Resolve);
         api.MapConsoleApi();
         api.MapGet("/status", (StatusReporter status) => status.Status());
+        api.MapGet("/config", (ConfigInForce config) => config.Current.Values);
+        api.MapGet("/clusters", (StatusReporter status, CancellationToken token) => status.ClustersAsync(token));
         api.MapGet("/graph", (StatusReporter status) =>
             status.Graph is { } graph ? Results.Ok(graph) : Problem(StatusCodes.Status404NotFound, "this proxy keeps no interest graph: its consistency mode does not need one"));
 

@@ -139,3 +139,20 @@ public sealed record StatusReply(
 /// <param name="Status"><c>ok</c> or <c>not ready</c>.</param>
 /// <param name="Details">What is checked, each with how it is.</param>
 public sealed record HealthReply(string Status, IReadOnlyDictionary<string, string> Details);
+
+/// <summary>A cluster's servers, as this proxy knows them.</summary>
+/// <param name="Name">The cluster.</param>
+/// <param name="Home">True for the region's own.</param>
+/// <param name="Source">Where they were learned: <c>configuration</c>, <c>/zookeeper/config</c>, or <c>SRV</c> and a name.</param>
+/// <param name="Servers">Observers of this region first.</param>
+public sealed record ClusterServersInfo(string Name, bool Home, string Source, IReadOnlyList<ServerInfo> Servers);
+
+/// <summary>One server.</summary>
+/// <param name="Name">As it was written or learned.</param>
+/// <param name="Address">What that stands for; null if the name can't be resolved.</param>
+/// <param name="Mode"><c>leader</c>, <c>follower</c>, <c>observer</c> or <c>standalone</c>, as it says; null if it does not.</param>
+/// <param name="Version">Its version, as it says; null if it does not.</param>
+/// <param name="RttMs">How long it took to take a connection, in milliseconds; null if it took none.</param>
+/// <param name="Links">Clients' links that go there.</param>
+/// <param name="Error">What is wrong with it; null for nothing.</param>
+public sealed record ServerInfo(string Name, string? Address, string? Mode, string? Version, double? RttMs, int Links, string? Error);

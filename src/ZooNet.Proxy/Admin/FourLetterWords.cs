@@ -15,6 +15,8 @@ namespace ZooNet.Proxy.Admin;
 /// </summary>
 public sealed class FourLetterWords(
     ProxyConfig config,
+    ConfigInForce inForce,
+    ClusterDirectory directory,
     Region region,
     StatusReporter status,
     IProxyStatus proxy,
@@ -54,7 +56,7 @@ public sealed class FourLetterWords(
     /// <returns>The text to send before the connection is closed.</returns>
     public async Task<string> AnswerAsync(string word)
     {
-        if (!config.FourLetterWords.Contains(word))
+        if (!inForce.Current.FourLetterWords.Contains(word))
         {
             return $"{word} is not executed because it is not in the whitelist.\n";
         }
@@ -213,10 +215,10 @@ public sealed class FourLetterWords(
         yield return new("maxCnxns", Text(proxy.ConnectionLimits.InAll));
         yield return new("zoonet.region", config.Region);
         yield return new("zoonet.proxyId", config.ProxyId);
-        yield return new("zoonet.home", $"{config.Home.Name}={string.Join(',', config.Home.Servers)}");
+        yield return new("zoonet.home", $"{config.Home.Name}={string.Join(',', directory[0].Servers)}");
         foreach (var remote in config.Remotes)
         {
-            yield return new($"zoonet.remote.{remote.Name}", string.Join(',', remote.InOrder));
+            yield return new($"zoonet.remote.{remote.Name}", string.Join(',', directory[remote.Ordinal].InOrder));
         }
         yield return new("zoonet.consistency", config.Consistency.ToString().ToLowerInvariant());
         yield return new("zoonet.barrier", config.Barrier.ToString().ToLowerInvariant());

@@ -32,6 +32,10 @@ internal sealed partial class ConfigReader(IReadOnlyList<ConfigLayer> layers)
         return null;
     }
 
+    /// <summary>What was written for a key, be it a value or a list, and where; null where no layer has it.</summary>
+    public (string Text, string Source)? Written(string key) =>
+        List(key) is [var first, ..] items ? (string.Join(", ", items.Select(i => i.Value)), first.Source) : null;
+
     /// <summary>Where a key was written with nothing in it, which <see cref="Text"/> takes for not written; null if it was not.</summary>
     public string? EmptyAt(string key)
     {

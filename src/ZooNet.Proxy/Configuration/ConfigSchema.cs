@@ -41,18 +41,34 @@ internal sealed class ConfigSchema
         return null;
     }
 
+    /// <summary>Every key that can have a value, as a configuration key.</summary>
+    /// <param name="namesBelow">The names that are in use below a key under which any name may stand.</param>
+    /// <param name="key">The key of this node; empty for the root.</param>
+    public IEnumerable<string> Leaves(Func<string, IReadOnlyList<string>> namesBelow, string key = "")
+    {
+        if (_children.Count == 0 && _anyChild is null)
+        {
+            return [key];
+        }
+        var prefix = key.Length == 0 ? "" : $"{key}:";
+        var free = _anyChild is null ? [] : namesBelow(key).SelectMany(name => _anyChild.Leaves(namesBelow, prefix + name));
+        return _children.SelectMany(c => c.Value.Leaves(namesBelow, prefix + c.Key)).Concat(free);
+    }
+
     private static ConfigSchema Make()
     {
         var upstreamTls = Object(("authority", Value()), ("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("verifyHost", Value()));
-        var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()), ("tls", upstreamTls));
+        var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()), ("srv", Value()),
+            ("follow", Value()), ("tls", upstreamTls));
         return Object(
             ("region", Value()),
             ("listen", List()),
             ("admin", Value()),
             ("adminTls", Object(("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()))),
             ("adminTokens", Object(("admin", Value()), ("view", Value()))),
-            ("home", Object(("cluster", Value()), ("servers", List()), ("tls", upstreamTls))),
+            ("home", Object(("cluster", Value()), ("servers", List()), ("follow", Value()), ("tls", upstreamTls))),
             ("remotes", new ConfigSchema { _anyChild = remote }),
+            ("dns", Value()),
             ("consistency", Value()),
             ("barrier", Value()),
             ("advertise", List()),
@@ -73,6 +89,7 @@ internal sealed class ConfigSchema
                 ("clientAuthority", Value()))),
             ("otlp", Value()),
             ("logLevel", Value()),
+            ("logFormat", Value()),
             ("proxyId", Value()));
     }
 

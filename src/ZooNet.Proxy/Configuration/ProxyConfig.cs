@@ -53,6 +53,9 @@ public sealed record ProxyConfig
     /// <summary>The clusters that can be mounted, in the order of their names, so that the one at index i has ordinal i + 1.</summary>
     public IReadOnlyList<ClusterConfig> Remotes { get; init; } = [];
 
+    /// <summary>The name server that is asked for service records; null for those of the system.</summary>
+    public HostPort? Dns { get; init; }
+
     /// <summary>What holds across clusters.</summary>
     public ConsistencyMode Consistency { get; init; } = ConsistencyMode.Sequential;
 
@@ -124,6 +127,12 @@ public sealed record ProxyConfig
 
     /// <summary>Least severe level that is logged.</summary>
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>How the log is written.</summary>
+    public LogFormat LogFormat { get; init; }
+
+    /// <summary>Every key with its value and where it was written; empty for a configuration that was not loaded.</summary>
+    public IReadOnlyList<ConfigValue> Values { get; init; } = [];
 
     /// <summary>Names this proxy among those of its region.</summary>
     public string ProxyId { get; init; } = NewProxyId();

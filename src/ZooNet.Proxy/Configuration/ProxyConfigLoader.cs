@@ -95,6 +95,7 @@ public static class ProxyConfigLoader
         }
         ReportUnknownKeys(root, reader, file);
         var config = Read(reader);
+        config = config with { Values = ConfigListing.Of(config, reader) };
         return new(reader.Errors.Count == 0 ? config : null, reader.Errors, reader.Warnings);
     }
 
@@ -136,6 +137,7 @@ public static class ProxyConfigLoader
         var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true))
         {
             Tls = ReadUpstreamTls(reader, "home:tls"),
+            Follow = reader.Flag("home:follow"),
         };
         var remotes = ReadRemotes(reader, home);
         CheckNoLoops(reader, listen, admin, home, remotes);
@@ -155,6 +157,7 @@ public static class ProxyConfigLoader
             Insecure = reader.Flag("insecure"),
             Home = home,
             Remotes = remotes,
+            Dns = reader.Text("dns") is { } dns ? reader.Address("dns", dns.Value, dns.Source, defaultPort: 53, allowPortZero: false) : null,
             Consistency = reader.Choice("consistency", ConsistencyMode.Sequential),
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
             Advertise = reader.Addresses("advertise", required: false),
@@ -178,8 +181,26 @@ public static class ProxyConfigLoader
             AdminTls = ReadTls(reader, "adminTls"),
             Otlp = ReadOtlp(reader),
             LogLevel = reader.Choice("logLevel", LogLevel.Information),
+            LogFormat = reader.Choice("logFormat", LogFormat.Text),
             ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
         };
+    }
+
+    /// <summary>The name of a service record: labels of at most 63 characters, 253 in all; the first two begin with an underscore.</summary>
+    private static string? ReadSrv(ConfigReader reader, string key)
+    {
+        if (reader.Text(key) is not { } found)
+        {
+            return null;
+        }
+        var labels = found.Value.TrimEnd('.').Split('.');
+        if (found.Value.Length <= 253 && labels.Length > 2 && labels[0].StartsWith('_') && labels[1].StartsWith('_')
+            && labels.All(l => l.Length is > 0 and <= 63 && l.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_')))
+        {
+            return string.Join('.', labels).ToLowerInvariant();
+        }
+        reader.Fail(key, found.Value, "is no name of a service record; write one like '_zookeeper._tcp.eu.example'", found.Source);
+        return null;
     }
 
     private static HostPort ReadAdmin(ConfigReader reader)
@@ -211,9 +232,19 @@ public static class ProxyConfigLoader
             var observers = reader.Addresses($"{key}:observers", required: false);
             var servers = reader.Addresses($"{key}:servers", required: false);
             var quorum = reader.Addresses($"{key}:quorum", required: false);
-            if (IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum"))
+            var follow = reader.Flag($"{key}:follow");
+            var srv = ReadSrv(reader, $"{key}:srv");
+            if (srv is not null && (servers.Count > 0 || follow))
             {
-                const string Ways = "'observers' (in this region), 'servers' (its own), or 'quorum' (its voters' quorum ports)";
+                reader.Fail($"{key}:srv", srv, "says which servers there are, and so does 'servers' or 'follow'; give one of them", null);
+            }
+            if (follow && servers.Count + observers.Count == 0)
+            {
+                reader.Fail($"{key}:follow", "true", "needs 'servers' to ask first", null);
+            }
+            if (IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum") && reader.Text($"{key}:srv") is null)
+            {
+                const string Ways = "'observers' (in this region), 'servers' or 'srv' (its own), or 'quorum' (its voters' quorum ports)";
                 reader.Fail(key, null, $"has no address; give {Ways}", null);
             }
             foreach (var both in observers.Intersect(servers))
@@ -226,7 +257,14 @@ public static class ProxyConfigLoader
                 reader.Fail(key, both.ToString(), Both, null);
             }
             int? sid = reader.Text($"{key}:sid") is null ? null : reader.Number($"{key}:sid", 1, 1, 254);
-            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers) { Quorum = quorum, Sid = sid, Tls = ReadUpstreamTls(reader, $"{key}:tls") });
+            remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers)
+            {
+                Quorum = quorum,
+                Sid = sid,
+                Srv = srv,
+                Follow = follow,
+                Tls = ReadUpstreamTls(reader, $"{key}:tls"),
+            });
 
             bool IsEmpty(string list) => reader.List($"{key}:{list}") is null or { Count: 0 };
         }

@@ -35,6 +35,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private readonly ResiliencePipeline _calls;
     private readonly ResiliencePipeline _reconnect;
     private readonly Func<EmbeddedObserver?> _embedded;
+    private readonly ClusterServers _addresses;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private Task _run = Task.CompletedTask;
@@ -47,8 +48,9 @@ public sealed class ClusterControl : IAsyncDisposable
 
     /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
     public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
-        Func<EmbeddedObserver?>? embedded = null)
+        Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null)
     {
+        _addresses = addresses ?? new ClusterServers(cluster);
         _embedded = embedded ?? (static () => null);
         Cluster = cluster;
         Tree = new ProxyTree(this, secret, time);
@@ -96,8 +98,11 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>Raised for each watch event, on the client's read loop: handlers do not block.</summary>
     public event Action<WatchNotification>? WatchFired;
 
-    /// <summary>The cluster.</summary>
+    /// <summary>The cluster, as it was configured at the start.</summary>
     public ClusterConfig Cluster { get; }
+
+    /// <summary>Its addresses as they are known now.</summary>
+    public ClusterServers Addresses => _addresses;
 
     /// <summary>The newest position that the cluster has shown to the proxy's own sessions: a zxid, 0 for none.</summary>
     public long Position
@@ -127,7 +132,7 @@ public sealed class ClusterControl : IAsyncDisposable
     public IReadOnlyList<ServerAddress> Servers =>
     [
         .. _embedded() is { } own ? [new ServerAddress(own.EndPoint.Address.ToString(), own.EndPoint.Port)] : (ServerAddress[])[],
-        .. Cluster.InOrder.Select(a => new ServerAddress(a.Host, a.Port)),
+        .. _addresses.InOrder.Select(a => new ServerAddress(a.Host, a.Port)),
     ];
 
     /// <summary>How the cluster looks now.</summary>
@@ -209,9 +214,15 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>Makes one session and probes it until it is lost; returns where it had been up, throws where it never was.</summary>
     private async Task ServeSessionAsync(CancellationToken cancellationToken)
     {
+        if (Servers.Count == 0)
+        {
+            var nowhere = Unreachable(null);
+            TurnDown(nowhere.Message);
+            throw nowhere;
+        }
         var client = new ZooKeeperClient(new ZooKeeperClientOptions
         {
-            Servers = Servers,
+            Servers = new LiveAddresses(() => Servers),
             SessionTimeout = _config.SessionTimeout,
             AttemptTimeout = _config.ConnectTimeout,
             Tls = Cluster.Tls is { } tls ? tls.OptionsFor : null,
@@ -339,7 +350,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private bool IsObserver(ZooKeeperClient client)
     {
         // Names are resolved by the client; where an observer is configured by name only its port can be compared.
-        return client.Server is { } server && (server.Equals(_embedded()?.EndPoint) || Cluster.Observers.Any(o =>
+        return client.Server is { } server && (server.Equals(_embedded()?.EndPoint) || _addresses.Observers.Any(o =>
             o.Port == server.Port && (!System.Net.IPAddress.TryParse(o.Host, out var address) || address.Equals(server.Address))));
     }
 
@@ -360,7 +371,7 @@ public sealed class ClusterControl : IAsyncDisposable
 
     private ClusterUnreachableException Unreachable(Exception? inner)
     {
-        var servers = string.Join(", ", Cluster.InOrder);
+        var servers = string.Join(", ", _addresses.InOrder);
         if (_embedded() is { } own)
         {
             var state = own.IsServing ? "serving" : own.Problem ?? own.State;

@@ -11,9 +11,9 @@ public sealed class ClusterControls : IAsyncDisposable
 
     /// <summary>Makes the controls; none connects before it is started.</summary>
     public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
-        EmbeddedObservers? observers = null) =>
+        EmbeddedObservers? observers = null, ClusterDirectory? directory = null) =>
         _byOrdinal = [.. config.Clusters.Select(c =>
-            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal)))];
+            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal), directory?[c.Ordinal]))];
 
     /// <summary>The home cluster's.</summary>
     public ClusterControl Home => _byOrdinal[0];

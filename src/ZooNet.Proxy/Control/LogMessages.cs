@@ -73,4 +73,12 @@ internal static partial class LogMessages
     [LoggerMessage(EventId = 2209, EventName = "StepsFailed", Level = LogLevel.Error,
         Message = "Mounts that are on their way are not seen through for now: {Error}")]
     public static partial void StepsFailed(this ILogger logger, string error);
+
+    [LoggerMessage(EventId = 2012, EventName = "ConfigNotFollowed", Level = LogLevel.Warning,
+        Message = "The servers of {Cluster} can't be learned from its /zookeeper/config for now: {Error}")]
+    public static partial void ConfigNotFollowed(this ILogger logger, string cluster, string error);
+
+    [LoggerMessage(EventId = 2013, EventName = "ServiceNotFound", Level = LogLevel.Warning,
+        Message = "The service records {Name} of {Cluster} can't be had for now: {Error}")]
+    public static partial void ServiceNotFound(this ILogger logger, string name, string cluster, string error);
 }

@@ -30,15 +30,14 @@ internal sealed class ConnectionLimits
     {
         var allowed = fileLimit is { } limit ? (limit - filesOpen - Reserve) / (1 + clusters) : Unknown;
         FilesAllow = (int)Math.Clamp(allowed, 1, int.MaxValue);
-        Total = total == 0 ? FilesAllow : total;
-        PerAddress = Math.Min(perAddress == 0 ? Math.Max(1, Total / 2) : perAddress, Total);
+        Change(total, perAddress);
     }
 
     /// <summary>The most connections in all.</summary>
-    public int Total { get; }
+    public int Total { get; private set => Volatile.Write(ref field, value); }
 
     /// <summary>The most connections from one address.</summary>
-    public int PerAddress { get; }
+    public int PerAddress { get; private set => Volatile.Write(ref field, value); }
 
     /// <summary>How many connections, each with a link to every cluster, the file limit allows.</summary>
     public int FilesAllow { get; }
@@ -51,6 +50,15 @@ internal sealed class ConnectionLimits
 
     /// <summary>Connections that were refused because their address had <see cref="PerAddress"/>.</summary>
     public long RefusedOfAddress => Interlocked.Read(ref _refusedOfAddress);
+
+    /// <summary>Other limits, for connections that come from now on; those that are open stay.</summary>
+    /// <param name="total">The most connections in all; 0 for what the file limit allows.</param>
+    /// <param name="perAddress">The most from one address; 0 for half of all.</param>
+    public void Change(int total, int perAddress)
+    {
+        Total = total == 0 ? FilesAllow : total;
+        PerAddress = Math.Min(perAddress == 0 ? Math.Max(1, Total / 2) : perAddress, Total);
+    }
 
     /// <summary>Counts a connection.</summary>
     /// <param name="address">Where it comes from; null if that will be known later, by <see cref="TryName"/>.</param>

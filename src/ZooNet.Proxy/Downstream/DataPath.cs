@@ -34,7 +34,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
 
     /// <summary>Makes the data path of a configuration.</summary>
     public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, ServerDirectory directory, RecordStore records,
-        TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late)
+        TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late, ConfigInForce inForce, ClusterDirectory clusters)
     {
         _config = config;
         Region = region;
@@ -44,14 +44,20 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Log = logger;
         Late = late;
         Pools = [.. config.Clusters.Select(c =>
-            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal)))];
+            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal), clusters[c.Ordinal]))];
         observers.WentBack += cluster => Pools[cluster].Forget();
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;
         }
+        foreach (var cluster in clusters.All)
+        {
+            var ordinal = cluster.Cluster.Ordinal;
+            cluster.Changed += () => _ = Task.Run(() => LeaveGoneAsync(ordinal, cluster));
+        }
         Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
             config.Clusters.Count);
+        inForce.Changed += now => Limits.Change(now.MaxConnections, now.MaxConnectionsPerAddress);
         _logLimit = new LogLimit(_closes.Length, time);
         _refusals = new LogLimit(4, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)
@@ -317,6 +323,22 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
                 client.LeaveOthers(current.Cluster, current);
             }
         });
+    }
+
+    /// <summary>The servers of a cluster are other ones than before: clients leave those that are none of them any more.</summary>
+    private async Task LeaveGoneAsync(int cluster, ClusterServers servers)
+    {
+        Log.ServersChanged(Region.ClusterNames[cluster], string.Join(", ", servers.InOrder), servers.Source);
+        var addresses = (await Pools[cluster].AddressesAsync(CancellationToken.None)).ToHashSet(StringComparer.Ordinal);
+        if (addresses.Count == 0)
+        {
+            // Names that nobody knows: those that are connected are better off where they are.
+            return;
+        }
+        foreach (var client in _clients.Keys)
+        {
+            client.LeaveGone(cluster, addresses);
+        }
     }
 
     private void Tick()

@@ -556,6 +556,32 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         }
     }
 
+    /// <summary>
+    /// Moves off a server of a cluster that is none any more. In a mount the link is made anew; at home the client's connection ends as soon
+    /// as it waits for nothing, and the client comes back with its session.
+    /// </summary>
+    /// <param name="cluster">Its ordinal.</param>
+    /// <param name="addresses">The cluster's servers.</param>
+    public void LeaveGone(int cluster, IReadOnlySet<string> addresses)
+    {
+        lock (Gate)
+        {
+            _now = _path.NowMs;
+            var gone = Session.Links.Select(l => l.Cluster == cluster ? l.Transport as UpstreamConnection : null)
+                .FirstOrDefault(c => c?.Server is { } server && !addresses.Contains(server.Address));
+            if (gone is not null && cluster == 0)
+            {
+                _draining = true;
+            }
+            else if (gone is not null)
+            {
+                Guarded(gone, static (session, left) => session.LinkDown(left, "the server is none of its cluster's any more"));
+                gone.Close();
+            }
+            FlushAll();
+        }
+    }
+
     /// <inheritdoc/>
     public void BarrierDone(UpstreamServer server, bool succeeded)
     {

@@ -7,6 +7,7 @@ using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Upstream;
 using ZooNet.Proxy.Views;
 
 namespace ZooNet.Proxy.Hosting;
@@ -56,6 +57,8 @@ public static class ControlPlaneServices
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(config);
+        services.TryAddSingleton(new ConfigInForce(config));
+        services.TryAddSingleton<ClusterDirectory>();
         services.TryAddSingleton(new Region([.. config.Clusters.Select(c => c.Name)], config.Consistency)
         {
             AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
@@ -94,6 +97,8 @@ public static class ControlPlaneServices
         }
         services.AddHostedService<SessionLimits>();
         services.AddHostedService<OwnersWatch>();
+        services.AddHostedService<EnsembleFollower>();
+        services.AddHostedService<ServiceRecords>();
         services.TryAddSingleton<LostHistory>();
         services.AddHostedService(s => s.GetRequiredService<LostHistory>());
         return services;

@@ -65,6 +65,18 @@ internal static partial class LogMessages
         "a connection from {address}, which 'proxyProtocol' names, is closed: {why}; since the last such line {leftOut} more were")]
     public static partial void NoProxyHeader(this ILogger logger, string address, string why, long leftOut);
 
+    [LoggerMessage(1030, LogLevel.Information, "the servers of cluster {cluster} are now {servers} (learned from: {source})")]
+    public static partial void ServersChanged(this ILogger logger, string cluster, string servers, string source);
+
+    [LoggerMessage(1031, LogLevel.Information, "the configuration was read again, and changed: {keys}")]
+    public static partial void ConfigurationChanged(this ILogger logger, string keys);
+
+    [LoggerMessage(1032, LogLevel.Error, "the configuration was read again, and nothing of it is taken over: {why}")]
+    public static partial void ConfigurationRefused(this ILogger logger, string why);
+
+    [LoggerMessage(1033, LogLevel.Information, "the configuration was read again, and nothing in it is different")]
+    public static partial void ConfigurationSame(this ILogger logger);
+
     /// <summary>Whether an operator wants to know of connections that were closed for a reason.</summary>
     public static bool IsLoud(CloseReason reason) => reason is not (CloseReason.SessionClosed or CloseReason.DownstreamClosed
         or CloseReason.Draining or CloseReason.SessionRefused or CloseReason.SessionMoved);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -9,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
@@ -32,6 +34,7 @@ public sealed class ProxyHost : IAsyncDisposable
     private const int MaxAdminConnections = 100;
 
     private readonly WebApplication _app;
+    private readonly ConfigInForce _inForce;
     private readonly List<ListenOptions> _clientEndpoints = [];
     private ListenOptions? _adminEndpoint;
     private volatile bool _started;
@@ -43,14 +46,17 @@ public sealed class ProxyHost : IAsyncDisposable
     public ProxyHost(ProxyConfig config, Action<ILoggingBuilder>? configureLogging = null, Action<IServiceCollection>? configureServices = null)
     {
         Config = config;
+        _inForce = new ConfigInForce(config);
         // Else the host watches every file below the working directory, in case an appsettings.json changes: each write there is a wake-up.
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.Logging.ClearProviders();
-        builder.Logging.SetMinimumLevel(config.LogLevel);
+        builder.Services.Configure<LoggerFilterOptions>(o => o.MinLevel = _inForce.Current.LogLevel);
+        builder.Services.AddSingleton<IOptionsChangeTokenSource<LoggerFilterOptions>>(new LogLevelChanges(_inForce));
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         // A body that is no JSON is its sender's error, and no stack of ours; what is ours is logged by AdminApi.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
-        (configureLogging ?? LogToStandardError)(builder.Logging);
+        (configureLogging ?? (logging => LogToStandardError(logging, config.LogFormat)))(builder.Logging);
+        builder.Services.AddSingleton(_inForce);
         builder.Services.AddSingleton<ServerDirectory>();
         builder.Services.AddSingleton<BarrierChannels>();
         builder.Services.AddSingleton(s => new EmbeddedObservers(
@@ -103,7 +109,7 @@ public sealed class ProxyHost : IAsyncDisposable
         };
     }
 
-    /// <summary>What it was made of.</summary>
+    /// <summary>What it was made of; what is in force now is in <see cref="ConfigInForce"/>.</summary>
     public ProxyConfig Config { get; }
 
     /// <summary>The services, for tests and the admin endpoint.</summary>
@@ -152,14 +158,47 @@ public sealed class ProxyHost : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private static void LogToStandardError(ILoggingBuilder logging)
+    /// <summary>Takes over a configuration that was read again, if all that is different in it can be changed while the proxy runs; logs it.</summary>
+    /// <param name="read">What loading it came to.</param>
+    public ConfigChange Reload(ConfigResult read)
     {
-        logging.AddSimpleConsole(o =>
+        var change = _inForce.Apply(read);
+        if (change.Refusals.Count > 0)
         {
-            o.SingleLine = true;
-            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            o.UseUtcTimestamp = true;
-        });
+            Path.Log.ConfigurationRefused(string.Join("; ", change.Refusals));
+        }
+        else if (change.Changed.Count > 0)
+        {
+            Path.Log.ConfigurationChanged(string.Join(", ", change.Changed));
+        }
+        else
+        {
+            Path.Log.ConfigurationSame();
+        }
+        return change;
+    }
+
+    private static void LogToStandardError(ILoggingBuilder logging, LogFormat format)
+    {
+        const string Time = "yyyy-MM-ddTHH:mm:ss.fffZ";
+        if (format == LogFormat.Json)
+        {
+            logging.AddJsonConsole(o =>
+            {
+                o.TimestampFormat = Time;
+                o.UseUtcTimestamp = true;
+                o.JsonWriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+            });
+        }
+        else
+        {
+            logging.AddSimpleConsole(o =>
+            {
+                o.SingleLine = true;
+                o.TimestampFormat = $"{Time} ";
+                o.UseUtcTimestamp = true;
+            });
+        }
         logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 

@@ -302,7 +302,7 @@ public sealed class RecordStore : IAsyncDisposable
         // From here on no proxy lets the client in.
         var ending = (record with { IsEnding = true }).Seal(_secret, _config);
         var marked = await _home.CallAsync(client => client.SetDataAsync(path, ending, found.Stat.Version, cancellationToken), cancellationToken);
-        await SessionEnd.EnsureAsync(_config, record.Home, _time, cancellationToken);
+        await SessionEnd.EnsureAsync(_config, _home.Addresses, record.Home, _time, cancellationToken);
         return marked.Stat.Version;
     }
 

@@ -22,6 +22,7 @@ public sealed class ServerPool
     private readonly Func<IPEndPoint, UpstreamServer> _make;
     private readonly Region _region;
     private readonly ClusterConfig _cluster;
+    private readonly ClusterServers _addresses;
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _time;
     private readonly HostNames _names;
@@ -47,9 +48,11 @@ public sealed class ServerPool
     /// <param name="connectTimeout">How long a server may take to take a connection.</param>
     /// <param name="time">The clock.</param>
     /// <param name="embedded">The proxy's own observer of it, once there is one.</param>
+    /// <param name="addresses">Its addresses as they are known; null for those that are configured.</param>
     public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, ServerDirectory directory, TimeSpan connectTimeout,
-        TimeProvider time, Func<EmbeddedObserver?>? embedded = null)
+        TimeProvider time, Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null)
     {
+        _addresses = addresses ?? new ClusterServers(cluster);
         _embedded = embedded ?? (static () => null);
         _region = region;
         _cluster = cluster;
@@ -283,7 +286,8 @@ public sealed class ServerPool
 
     private async Task<List<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
     {
-        var servers = _cluster.InOrder.ToList();
+        var observers = _addresses.Observers;
+        var servers = _addresses.InOrder;
         // All at once: one name that the resolver is slow about delays no other.
         var found = await Task.WhenAll(servers.Select(server => _names.ResolveAsync(server.Host, cancellationToken)));
         var endpoints = new List<IPEndPoint>();
@@ -299,7 +303,7 @@ public sealed class ServerPool
                 var endpoint = new IPEndPoint(address, servers[i].Port);
                 endpoints.Add(endpoint);
                 _hosts[endpoint] = servers[i].Host;
-                if (_cluster.IsHome || i < _cluster.Observers.Count)
+                if (_cluster.IsHome || i < observers.Count)
                 {
                     _near[endpoint] = true;
                 }

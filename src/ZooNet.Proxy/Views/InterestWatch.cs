@@ -6,6 +6,7 @@ using ZooNet.Federation.Interest;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Views;
 
@@ -19,7 +20,7 @@ namespace ZooNet.Proxy.Views;
 /// whether the server tells also of znodes that this session may not read (servers from 3.8.4 and 3.9.2 on do not, unless the session is
 /// the super user's): if it does not, a change could be missed, and the watch is off. Servers before 3.6 have no such watches.
 /// </remarks>
-public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region region, TimeProvider time,
+public sealed class InterestWatch(ProxyConfig config, ClusterDirectory directory, ProxySecret secret, Region region, TimeProvider time,
     ILogger<InterestWatch> logger) : IBarrierTransport, IAsyncDisposable
 {
     /// <summary>How long a read waits at most to learn whether it needs a barrier. A home server that is slower is given up.</summary>
@@ -165,7 +166,7 @@ public sealed class InterestWatch(ProxyConfig config, ProxySecret secret, Region
         following.State = "connecting";
         var client = new ZooKeeperClient(new ZooKeeperClientOptions
         {
-            Servers = [.. config.Home.InOrder.Select(a => new ServerAddress(a.Host, a.Port))],
+            Servers = LiveAddresses.Of(directory[0]),
             SessionTimeout = config.SessionTimeout,
             AttemptTimeout = config.ConnectTimeout,
             Tls = config.Home.Tls is { } tls ? tls.OptionsFor : null,

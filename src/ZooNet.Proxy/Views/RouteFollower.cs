@@ -27,8 +27,9 @@ internal sealed class RouteFollower(
     ProxyConfig config, Region region, MountActivation activation, HomeLease lease, ISessionFence? sessions, InterestWatch? interest,
     PreferredServers? preferred, ILogger logger, CancellationToken stop)
 {
-    private readonly bool _homeHasSeveralServers =
-        config.Home.Servers.Count > 1 || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));
+    // One server does not become several while the proxy runs, unless its ensemble says so (ConfigInForce).
+    private readonly bool _homeHasSeveralServers = config.Home.Follow || config.Home.Servers.Count > 1
+        || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));
 
     private TaskCompletionSource _routed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _routedVersion = -1;

@@ -63,7 +63,8 @@ public static class ProxyCommand
         });
         return command.WithExamples("""
             Every key of the file can be overridden by a variable (ZOONET_CONSISTENCY, ZOONET_HOME__SERVERS) and by --set; flags win
-            over variables, variables over the file. SIGTERM drains: outstanding requests are finished first.
+            over variables, variables over the file. SIGHUP, or a changed file, has it read again: what can be changed while the proxy runs
+            is taken over, see docs/configuration.md. SIGTERM drains: outstanding requests are finished first.
 
             Examples:
               zoonet proxy --config us.json
@@ -107,6 +108,7 @@ public static class ProxyCommand
             // For whoever started us with port 0: the addresses, one line each.
             Console.WriteLine($"clients: {string.Join(',', proxy.ClientEndPoints)}");
             Console.WriteLine($"admin: http://{proxy.AdminEndPoint}");
+            await using var watch = new ConfigWatch(proxy, file, flags, TimeProvider.System);
             await using var manager = ServiceManager.Ready();
             await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             manager.Stopping();

@@ -4,6 +4,7 @@ using ZooNet.Client;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Upstream;
 using ZooNet.Proxy.Views;
 using ZooNet.Server;
 
@@ -116,14 +117,18 @@ public sealed class InterestWatchTests : IAsyncLifetime
         }
     }
 
-    private InterestWatch Watch(string secret) => new(new ProxyConfig
+    private InterestWatch Watch(string secret)
     {
-        Region = "us",
-        Listen = [new HostPort("127.0.0.1", 0)],
-        Home = new ClusterConfig("us", 0, [], [new HostPort("127.0.0.1", _home.Address.Port)]),
-        SessionTimeout = TimeSpan.FromSeconds(2),
-        Secret = secret,
-    }, new ProxySecret(secret), _region, TimeProvider.System, NullLogger<InterestWatch>.Instance);
+        var config = new ProxyConfig
+        {
+            Region = "us",
+            Listen = [new HostPort("127.0.0.1", 0)],
+            Home = new ClusterConfig("us", 0, [], [new HostPort("127.0.0.1", _home.Address.Port)]),
+            SessionTimeout = TimeSpan.FromSeconds(2),
+            Secret = secret,
+        };
+        return new(config, new ClusterDirectory(new ConfigInForce(config)), new ProxySecret(secret), _region, TimeProvider.System, NullLogger<InterestWatch>.Instance);
+    }
 
     private async Task<long> SetAsync(string path) => (await _client.SetDataAsync(path, [1])).Zxid;
 
