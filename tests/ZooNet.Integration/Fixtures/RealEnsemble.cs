@@ -23,6 +23,9 @@ public sealed record RealEnsembleOptions
     /// <summary>The tick in milliseconds. Sessions last at least two, and expire in steps of one.</summary>
     public int TickTimeMs { get; init; } = 500;
 
+    /// <summary>True for an ensemble whose servers can be exchanged while it runs: <c>RealEnsemble.JoinAsync</c>.</summary>
+    public bool Reconfigurable { get; init; }
+
     /// <summary>Further lines for zoo.cfg.</summary>
     public IReadOnlyList<string> Config { get; init; } = [];
 
@@ -40,23 +43,28 @@ public sealed record RealEnsembleOptions
 /// A real ZooKeeper 3.8.0 ensemble from Debian's jars, on free ports of 127.0.0.1 and in a temporary folder. Nothing stays behind:
 /// the processes die with this one, and the folder is removed on disposal.
 /// </summary>
-public sealed class RealEnsemble : IAsyncDisposable
+public sealed partial class RealEnsemble : IAsyncDisposable
 {
     private const int FirstObserverId = 101;
     private readonly string _folder;
+    private readonly RealEnsembleOptions _options;
+    private readonly Dictionary<int, string> _lines;
+    private readonly List<RealServer> _servers;
 
-    private RealEnsemble(string name, string folder, IReadOnlyList<RealServer> servers)
+    private RealEnsemble(string name, string folder, RealEnsembleOptions options, List<RealServer> servers, Dictionary<int, string> lines)
     {
         Name = name;
         _folder = folder;
-        Servers = servers;
+        _options = options;
+        _servers = servers;
+        _lines = lines;
     }
 
     /// <summary>The cluster's name.</summary>
     public string Name { get; }
 
     /// <summary>Every server, voters first, then observers of the voters' region, then remote ones.</summary>
-    public IReadOnlyList<RealServer> Servers { get; }
+    public IReadOnlyList<RealServer> Servers => _servers;
 
     /// <summary>The voting servers.</summary>
     public IEnumerable<RealServer> Voters => Servers.Where(server => !server.IsObserver);
@@ -127,6 +135,9 @@ public sealed class RealEnsemble : IAsyncDisposable
         return null;
     }
 
+    private static string LineOf(int id, int quorum, int election, int client) =>
+        $"server.{id}=127.0.0.1:{quorum}:{election}:participant;127.0.0.1:{client}";
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -159,11 +170,9 @@ public sealed class RealEnsemble : IAsyncDisposable
                 FreePorts.Take(), FreePorts.Take(), FreePorts.Take()));
         }
         var servers = new List<RealServer>();
+        var known = new Dictionary<int, string>();
         foreach (var member in members)
         {
-            var home = Directory.CreateDirectory(Path.Combine(folder, member.Id.ToString())).FullName;
-            Directory.CreateDirectory(Path.Combine(home, "data"));
-            File.WriteAllText(Path.Combine(home, "data", "myid"), $"{member.Id}\n");
             var relays = new List<WanRelay>();
             var lines = new StringBuilder();
             foreach (var peer in members)
@@ -171,29 +180,43 @@ public sealed class RealEnsemble : IAsyncDisposable
                 var (quorum, election) = member.Remote && !peer.Observer
                     ? (Relay(relays, peer.Quorum, options.Wan), Relay(relays, peer.Election, options.Wan))
                     : (peer.Quorum, peer.Election);
-                lines.Append($"server.{peer.Id}=127.0.0.1:{quorum}:{election}{(peer.Observer ? ":observer" : "")}\n");
+                var line = options.Reconfigurable ? LineOf(peer.Id, quorum, election, peer.Client)
+                    : $"server.{peer.Id}=127.0.0.1:{quorum}:{election}{(peer.Observer ? ":observer" : "")}";
+                lines.Append(line).Append('\n');
+                known[peer.Id] = line;
             }
-            File.WriteAllText(Path.Combine(home, "zoo.cfg"), $"""
-                tickTime={options.TickTimeMs}
-                initLimit=40
-                syncLimit=20
-                dataDir={home}/data
-                clientPortAddress=127.0.0.1
-                clientPort={member.Client}
-                maxClientCnxns=0
-                maxSessionTimeout=120000
-                standaloneEnabled=false
-                reconfigEnabled=false
-                admin.enableServer=false
-                4lw.commands.whitelist=*
-                {(member.Observer ? "peerType=observer" : "")}
-                {string.Join('\n', options.Config)}
-                {lines}
-                """);
+            var home = WriteFolder(folder, member.Id, member.Client, member.Observer, options, lines.ToString());
             var launcher = member.Remote ? options.RemoteLauncher : options.Launcher;
             servers.Add(new RealServer(member.Id, member.Observer, member.Client, member.Quorum, home, launcher, options.Jvm, relays));
         }
-        return new RealEnsemble(name, folder, servers);
+        return new RealEnsemble(name, folder, options, servers, known);
+    }
+
+    private static string WriteFolder(string folder, int id, int client, bool isObserver, RealEnsembleOptions options, string lines)
+    {
+        var home = Directory.CreateDirectory(Path.Combine(folder, id.ToString())).FullName;
+        Directory.CreateDirectory(Path.Combine(home, "data"));
+        File.WriteAllText(Path.Combine(home, "data", "myid"), $"{id}\n");
+        // A reconfigurable server has its client's address in its line, and nobody needs a password to change that.
+        var address = options.Reconfigurable ? "" : $"clientPortAddress=127.0.0.1\nclientPort={client}";
+        File.WriteAllText(Path.Combine(home, "zoo.cfg"), $"""
+            tickTime={options.TickTimeMs}
+            initLimit=40
+            syncLimit=20
+            dataDir={home}/data
+            {address}
+            maxClientCnxns=0
+            maxSessionTimeout=120000
+            standaloneEnabled=false
+            reconfigEnabled={(options.Reconfigurable ? "true" : "false")}
+            {(options.Reconfigurable ? "skipACL=yes" : "")}
+            admin.enableServer=false
+            4lw.commands.whitelist=*
+            {(isObserver ? "peerType=observer" : "")}
+            {string.Join('\n', options.Config)}
+            {lines}
+            """);
+        return home;
     }
 
     private static int Relay(List<WanRelay> relays, int to, WanOptions wan)
