@@ -10,9 +10,19 @@ namespace ZooNet.Roaming.Moves;
 /// <param name="Ballot">The ballot: where the entries before this epoch's are.</param>
 internal sealed record Location(string Zone, long Epoch, int Version, Ballot Ballot)
 {
+    /// <summary>
+    /// True where entries may be appended. A zone that has promised a later epoch is still the place to read this one's entries, but the
+    /// version
+    /// that was read with the promise is no fence any more.
+    /// </summary>
+    public bool IsOpen => Ballot.IsOpen && Ballot.Installed == Epoch;
+
     /// <summary>The multi that appends an entry; it fails with BADVERSION once the object has been promised to somebody else.</summary>
-    public Ask Append(Layout layout, string name, byte[] entry) =>
-        Ask.Write(Zone, ZnodeWrite.Check(layout.Ballot(name), Version), ZnodeWrite.CreateSequential(layout.NewEntry(name, Epoch), entry));
+    /// <exception cref="InvalidOperationException">The zone had promised a later epoch when it was looked at: <see
+    /// cref="IsOpen"/>.</exception>
+    public Ask Append(Layout layout, string name, byte[] entry) => IsOpen
+        ? Ask.Write(Zone, ZnodeWrite.Check(layout.Ballot(name), Version), ZnodeWrite.CreateSequential(layout.NewEntry(name, Epoch), entry))
+        : throw new InvalidOperationException($"{Zone} takes no entries of epoch {Epoch} any more");
 }
 
 /// <summary>Finds out who owns an object. Done with no location: a move is under way, which anybody may finish (<see
@@ -63,7 +73,7 @@ internal sealed class Locator(Layout layout, string arbiter, string name) : Proc
 /// nothing
 /// to anybody else. Done without an index: it has; the object must be located anew, and the barrier begun anew.
 /// </summary>
-internal sealed class Barrier(Layout layout, string name, Location at) : Procedure
+internal sealed class ObjectBarrier(Layout layout, string name, Location at) : Procedure
 {
     /// <summary>The index; null where the object has gone on.</summary>
     public long? Index { get; private set; }

@@ -65,7 +65,7 @@ internal sealed class Mover(Layout layout, string arbiter, string name, string? 
             }
             if (finish.End is not End.Overtaken)
             {
-                (End, Reason, Record) = (finish.End, finish.Reason, record.Activated);
+                (End, Reason, Record) = (finish.End, finish.Reason, record.Activate());
                 yield break;
             }
         }
@@ -224,7 +224,7 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
     {
         while (true)
         {
-            var activate = Ask.Write(arbiter, ZnodeWrite.Set(layout.Record(name), record.Activated.ToBytes(), version));
+            var activate = Ask.Write(arbiter, ZnodeWrite.Set(layout.Record(name), record.Activate().ToBytes(), version));
             yield return activate;
             if (activate.Error == ErrorCode.Ok)
             {

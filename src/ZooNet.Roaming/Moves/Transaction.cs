@@ -34,6 +34,11 @@ internal sealed class Transaction(Layout layout, IReadOnlyList<TransactionPart> 
                 : "the objects of a transaction have several owners: move them to one first");
             yield break;
         }
+        if (!parts.All(p => p.At.IsOpen))
+        {
+            End = End.Overtaken;
+            yield break;
+        }
         // A number below a log's end that was trimmed would be free again: the log's version tells that nothing was trimmed since.
         var writes = new List<ZnodeWrite>();
         foreach (var part in parts)

@@ -71,6 +71,10 @@ internal sealed class Sender(string zone, long proxy, long since)
         return new Entry(zone, Proxy, Since, first, timeMs, commands);
     }
 
+    /// <summary>The tag of a command that has not been applied yet.</summary>
+    /// <param name="number">Its running number.</param>
+    public object? TagOf(long number) => _queue.ElementAtOrDefault((int)(number - _applied - 1)).Tag;
+
     /// <summary>An entry was refused, or its reply was lost: all that has not been applied is sent again, in order.</summary>
     public void SendAgain() => _sent = 0;
 
@@ -101,12 +105,19 @@ internal sealed class Sender(string zone, long proxy, long since)
     /// <returns>The tags of the commands whose results nobody can tell.</returns>
     public IReadOnlyList<object?> Jumped(ObjectCopy copy)
     {
-        var forgotten = _applied > 0 && copy.AppliedOf(Proxy) == 0;
-        var until = copy.AppliedOf(Proxy);
+        // Of a proxy that was forgotten meanwhile nobody can tell how far it had come.
+        var forgotten = !copy.Takes(Proxy, Since);
         var lost = new List<object?>();
-        while (_queue.Count > 0 && (forgotten || _applied < until))
+        if (forgotten)
         {
-            _applied++;
+            // Ends can be told again; nothing else can be done again.
+            var ends = _queue.Where(q => q.Command.Kind is CommandKind.EndProxy or CommandKind.EndSession).ToList();
+            lost.AddRange(_queue.Where(q => !ends.Contains(q)).Select(q => q.Tag));
+            _queue.Clear();
+            ends.ForEach(_queue.Enqueue);
+        }
+        for (var until = copy.AppliedOf(Proxy); _queue.Count > 0 && _applied < until; _applied++)
+        {
             lost.Add(_queue.Dequeue().Tag);
         }
         SendAgain();

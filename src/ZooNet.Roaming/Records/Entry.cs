@@ -69,7 +69,7 @@ internal sealed record Entry(string Zone, long Proxy, long Since, long First, lo
         }
         var (zone, proxy, since, first, time) = (reader.ReadString() ?? "", reader.ReadLong(), reader.ReadLong(), reader.ReadLong(),
             reader.ReadLong());
-        var commands = new Command[reader.ReadCount(40)];
+        var commands = new Command[reader.ReadCount(36)];
         for (var i = 0; i < commands.Length; i++)
         {
             commands[i] = Command.Read(ref reader, path);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace ZooNet.Roaming.Records;
 
@@ -22,8 +21,7 @@ internal sealed record OwnerRecord(long Epoch, string Owner, bool IsActive, Seal
     public OwnerRecord MovedTo(string owner) => new(Epoch + 1, owner, false, IsActive ? new SealPlace(Epoch, Owner) : Seal);
 
     /// <summary>What follows when all steps of the move have been taken.</summary>
-    [JsonIgnore]
-    public OwnerRecord Activated => new(Epoch, Owner, true, null);
+    public OwnerRecord Activate() => new(Epoch, Owner, true, null);
 
     /// <summary>The content of the znode.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, RecordJson.Default.OwnerRecord);

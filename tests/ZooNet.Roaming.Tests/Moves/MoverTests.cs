@@ -219,6 +219,18 @@ public sealed class MoverTests
     }
 
     [Fact]
+    public void Where_the_zone_has_promised_the_object_to_somebody_nothing_is_appended_whatever_version_was_read()
+    {
+        // The record names y, and x has promised; y is not active yet.
+        _tree.Do(new Mover(_tree.Layout, "x", SmallTree.Name, "y"), 4);
+        var late = new Location("x", 1, 2, _tree.BallotOf("x"));
+        Assert.Equal((2, 1), (late.Ballot.Promised, late.Ballot.Installed));
+        Assert.Throws<InvalidOperationException>(() => late.Append(_tree.Layout, SmallTree.Name, []));
+        var part = new TransactionPart(SmallTree.Name, late, new Place(1, 0), SmallTree.EntryOf(1, 1, Command.Nothing));
+        Assert.Equal(End.Overtaken, _tree.Do(new Transaction(_tree.Layout, [part])).End);
+    }
+
+    [Fact]
     public void Objects_of_several_owners_are_no_transaction()
     {
         _tree.Do(new Creator(_tree.Layout, "x", SmallTree.Zones, "p", "y"));

@@ -46,7 +46,8 @@ public sealed class RecordTests
     [Theory]
     [InlineData("""{"promised":1,"installed":2,"runs":[]}""")]
     [InlineData("""{"promised":2,"installed":2}""")]
-    [InlineData("""{"promised":3,"installed":3,"runs":[{"epoch":1,"zone":"u","start":0,"count":7},{"epoch":2,"zone":"e","start":8,"count":7}]}""")]
+    [InlineData("""{"promised":3,"installed":3"""
+        + ""","runs":[{"epoch":1,"zone":"u","start":0,"count":7},{"epoch":2,"zone":"e","start":8,"count":1}]}""")]
     [InlineData("""{"promised":2,"installed":2,"runs":[{"epoch":2,"zone":"us","start":0,"count":7}]}""")]
     public void A_ballot_that_contradicts_itself_is_refused(string content) =>
         Assert.Throws<RoamingDataException>(() => Ballot.Read("/objects/a", Encoding.UTF8.GetBytes(content)));
@@ -60,6 +61,17 @@ public sealed class RecordTests
             + "73000000000000001000000002000000020102000000010000000269700000000831302E302E302E310000000000000000000000030000"
             + "000000000000000000000000000000000000000000000000000000000004E5E02BA5", Convert.ToHexString(entry.ToBytes()));
         Assert.Equal(entry.ToBytes(), Entry.Read("e", entry.ToBytes()).ToBytes());
+    }
+
+    [Fact]
+    public void Every_kind_of_command_is_read_as_it_was_written()
+    {
+        foreach (var command in (Command[])[Command.Nothing, Command.EndProxy(1), Command.EndSession(new SessionName("x", 1)),
+            Command.Reap("/"), SmallTree.Set("/a", "")])
+        {
+            var bytes = SmallTree.EntryOf(1, 1, command).ToBytes();
+            Assert.Equal(bytes, Entry.Read("e", bytes).ToBytes());
+        }
     }
 
     [Fact]
