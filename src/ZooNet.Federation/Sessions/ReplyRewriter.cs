@@ -55,7 +55,8 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
     {
         var mark = writer.BeginFrame();
         (header with { Xid = pending.Xid }).Write(writer);
-        switch (header.Error == ErrorCode.Ok ? pending.Kind : PendingKind.Forward)
+        // What a server sends that can't be understood is passed on as it came: its client judges it, as it would without us.
+        switch (header.Error == ErrorCode.Ok && body.Length >= Stat.WireLength ? pending.Kind : PendingKind.Forward)
         {
             case PendingKind.StripStat:
                 writer.WriteRaw(body[..^Stat.WireLength]);

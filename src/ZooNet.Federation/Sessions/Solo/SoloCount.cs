@@ -26,9 +26,13 @@ internal sealed class SoloCount(int xid, ReadOnlySpan<byte> frame, IEnumerable<M
 
     public override bool TryWrite(JuteWriter writer)
     {
-        writer.WriteInt(Replies.Sum(r => ErrorOf(r) == ErrorCode.Ok ? BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(BodyOffset)) : 0));
+        var sum = Replies.Sum(r => ErrorOf(r) == ErrorCode.Ok ? (long)BinaryPrimitives.ReadInt32BigEndian(r.AsSpan(BodyOffset)) : 0);
+        writer.WriteInt((int)Math.Clamp(sum, int.MinValue, int.MaxValue));
         return true;
     }
+
+    /// <summary>The number.</summary>
+    protected override int LeastBody => sizeof(int);
 
     /// <summary>A mount whose root has gone has nothing below it.</summary>
     protected override bool IsPartial(int part, ErrorCode error) => part > 0 && error == ErrorCode.NoNode;

@@ -32,6 +32,9 @@ internal sealed class SoloMultiRead(int xid, ReadOnlySpan<byte> frame, List<byte
         return true;
     }
 
+    /// <summary>The header that ends the results.</summary>
+    protected override int LeastBody => MultiHeader.WireLength;
+
     /// <summary>Reads of a relaxed mount that can't be reached fail alone.</summary>
     protected override bool IsPartial(int part, ErrorCode error) => error == ErrorCode.ConnectionLoss;
 }

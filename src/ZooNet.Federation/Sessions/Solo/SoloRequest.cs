@@ -120,6 +120,9 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
     /// <summary>What comes after the header of the request.</summary>
     protected JuteReader Body => new(Frame.AsSpan(Framing.PrefixLength + RequestHeader.WireLength));
 
+    /// <summary>Bytes that the reply of a part has at least after its header, unless it is an error.</summary>
+    protected virtual int LeastBody => 0;
+
     /// <summary>Whether it may begin: nothing else of the client is outstanding.</summary>
     public bool MayBegin(IReadOnlyList<SessionLink> links)
     {
@@ -207,9 +210,10 @@ internal abstract class SoloRequest(int xid, OpCode op, ReadOnlySpan<byte> frame
         }
         for (var i = 0; i < Replies.Count; i++)
         {
-            if (ErrorOf(Replies[i]) is not ErrorCode.Ok and var error && !IsPartial(i, error))
+            var error = ErrorOf(Replies[i]);
+            if (error == ErrorCode.Ok ? Replies[i].Length < BodyOffset + LeastBody : !IsPartial(i, error))
             {
-                return error;
+                return error == ErrorCode.Ok ? ErrorCode.MarshallingError : error;
             }
         }
         return ErrorCode.Ok;
