@@ -135,6 +135,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.ListingsIgnored))]
     [InlineData(nameof(Mutation.MovedSessionsTrusted))]
     [InlineData(nameof(Mutation.BarrierElsewhere))]
+    [InlineData(nameof(Mutation.EarlierBarrierJoined))]
     [InlineData(nameof(Mutation.WatermarkIgnoresLag))]
     [InlineData(nameof(Mutation.WatermarkOnManyCopies))]
     [InlineData(nameof(Mutation.PairsCoupled))]

@@ -26,6 +26,8 @@ internal enum Mutation
     MovedSessionsTrusted,
     /// <summary>The barrier goes to another server than the read.</summary>
     BarrierElsewhere,
+    /// <summary>A read joins the last barrier that is under way, though it began before the reader's news was known.</summary>
+    EarlierBarrierJoined,
     /// <summary>The watermark is taken to have seen whatever is known of home, not what its own link has shown.</summary>
     WatermarkIgnoresLag,
     /// <summary>The watermark is used though the region reads the remote now through one observer, now through another.</summary>

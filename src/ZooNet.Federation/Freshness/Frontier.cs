@@ -238,6 +238,31 @@ internal sealed class Frontier(Region region)
     }
 
     /// <summary>
+    /// Whether all that the session has learned was known when a barrier began that is under way: once it is done, the rule asks for
+    /// no other.
+    /// </summary>
+    /// <param name="ticket">The barrier's.</param>
+    /// <param name="server">The server that it is on, and that would be read.</param>
+    public bool IsKnownTo(BarrierTicket ticket, UpstreamServer server)
+    {
+        // The coupling first, as in Judge.
+        var coupled = _touched.Without(server.Cluster).And(region.Coupling.CoupledTo(server.Cluster));
+        if (!server.MeetsDemand(ticket.Epoch) || (_moved.Contains(server.Cluster) && ticket.Epoch <= _movedSince))
+        {
+            return false;
+        }
+        foreach (var cluster in coupled)
+        {
+            if ((_unknown.Contains(cluster) && ticket.Epoch <= _unknownSince[cluster])
+                || Math.Max(_newest[cluster], NewestUndated(cluster)) > ticket.Known[cluster])
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// <summary>
     /// Does what the session learned of a cluster up to a zxid ask for a barrier at a server that has covered less, or more?
     /// </summary>
     private Judgement JudgeUpTo(long newest, int cluster, long covered, ICoupling coupling, bool mayAsk)

@@ -5,7 +5,8 @@ public interface IBarrierTransport
 {
     /// <summary>
     /// Sends a barrier to <paramref name="server"/>; later, once, <see cref="UpstreamServer.BarrierDone"/> is called with the
-    /// same ticket, also when the barrier failed or timed out.
+    /// same ticket, also when the barrier failed or timed out. Where the next may begin before that, so is
+    /// <see cref="UpstreamServer.NextMayBegin"/>, when it may: a transport that never calls it carries one at a time.
     /// </summary>
     void Send(UpstreamServer server, BarrierTicket ticket);
 }
@@ -31,12 +32,15 @@ public sealed class BarrierTicket
 }
 
 /// <summary>
-/// One server of one cluster, as this proxy reads through it: how fresh it is known to be, and the barriers on it —
-/// one in flight and one waiting, whatever the number of readers. Thread-safe; a lock of its own is taken only to begin and
-/// end barriers and covering writes.
+/// One server of one cluster, as this proxy reads through it: how fresh it is known to be, and the barriers on it. They overlap:
+/// one begins when it is needed and its transport's gap after the one before is over, whatever the number of readers. Thread-safe;
+/// a lock of its own is taken only to begin and end barriers and covering writes.
 /// </summary>
 public sealed class UpstreamServer
 {
+    /// <summary>The most barriers that are under way at one server at a time; who needs another waits until one is done.</summary>
+    public const int MaxUnderWay = 32;
+
     private readonly Region _region;
     private readonly IBarrierTransport _transport;
     private readonly Lock _lock = new();
@@ -46,8 +50,10 @@ public sealed class UpstreamServer
     private RefreshDemand _demand = new();
     private long _seen;
     private int _incarnation;
-    private BarrierTicket? _inFlight;
+    private readonly List<BarrierTicket> _underWay = [];
+    private BarrierTicket? _lastBegun;
     private BarrierTicket? _waiting;
+    private bool _gapIsOver;
 
     /// <summary>Makes the state of a server nothing is known of.</summary>
     /// <param name="region">The region it serves.</param>
@@ -123,48 +129,76 @@ public sealed class UpstreamServer
     internal void RefuseUntilDemanded() => _demand.Refuse();
 
     /// <summary>True while a barrier that was demanded of this server, or of all servers of the region, has not been made.</summary>
-    public bool IsFreshDemanded
-    {
-        get
-        {
-            var covered = Volatile.Read(ref _coveredEpoch);
-            return _demand.IsUnmetBy(covered) || _region.Positions.IsFreshDemanded(covered);
-        }
-    }
+    public bool IsFreshDemanded => !MeetsDemand(Volatile.Read(ref _coveredEpoch));
+
+    /// <summary>Takes an ingredient out of the rule: that a barrier serves only those who have learned nothing since it began.</summary>
+    internal bool LetsAnyoneJoin { get; init; }
+
+    /// <summary>Whether a barrier that began at an epoch is as young as was demanded.</summary>
+    internal bool MeetsDemand(long epoch) => !_demand.IsUnmetBy(epoch) && !_region.Positions.IsFreshDemanded(epoch);
 
     /// <summary>
     /// Waits for a barrier that begins from now on. The waiter is told once.
     /// </summary>
     /// <returns>True where the barrier serves others too.</returns>
-    public bool JoinBarrier(IBarrierWaiter waiter)
+    public bool JoinBarrier(IBarrierWaiter waiter) => JoinCovering(waiter, null, out _);
+
+    /// <summary>
+    /// Waits for a barrier that covers what a session has learned: the first under way that does, or one that begins from now on.
+    /// </summary>
+    /// <param name="waiter">Is told once.</param>
+    /// <param name="learned">What the session has learned; null where only a barrier that begins from now on will do.</param>
+    /// <param name="since">The barrier is done when the server <see cref="IsCoveredSince"/> this.</param>
+    /// <returns>True where the barrier serves others too.</returns>
+    internal bool JoinCovering(IBarrierWaiter waiter, Frontier? learned, out long since)
     {
-        BarrierTicket ticket;
+        BarrierTicket? begun;
+        bool shared;
         lock (_lock)
         {
-            if (_inFlight is not null)
+            if (learned is not null && FirstThatCovers(learned) is { } early)
             {
-                // The one in flight began before now; all who come meanwhile share the next.
-                var shared = _waiting is not null;
-                _waiting ??= Rent();
-                _waiting.Waiters.Add(waiter);
-                return shared;
+                early.Waiters.Add(waiter);
+                since = early.Epoch - 1;
+                return true;
             }
-            _inFlight = ticket = Rent();
-            ticket.Waiters.Add(waiter);
-            Begin(ticket);
-            BarriersSent++;
+            since = _region.Positions.Epoch;
+            shared = _waiting is not null;
+            _waiting ??= new BarrierTicket(_region.ClusterCount);
+            _waiting.Waiters.Add(waiter);
+            begun = BeginWaiting();
         }
-        _transport.Send(this, ticket);
-        return false;
+        Send(begun);
+        return shared;
     }
 
-    /// <summary>Called by the transport when a barrier is done.</summary>
-    public void BarrierDone(BarrierTicket ticket, bool succeeded)
+    /// <summary>
+    /// Called by the transport when the gap after a barrier is over: the next may begin now though this one is not done. Does nothing
+    /// where another has begun since.
+    /// </summary>
+    public void NextMayBegin(BarrierTicket ticket)
     {
-        BarrierTicket? next;
+        BarrierTicket? begun;
         lock (_lock)
         {
-            if (_inFlight != ticket)
+            if (_lastBegun != ticket)
+            {
+                return;
+            }
+            _gapIsOver = true;
+            begun = BeginWaiting();
+        }
+        Send(begun);
+    }
+
+    /// <summary>Called by the transport when a barrier is done. They may be done in any order.</summary>
+    public void BarrierDone(BarrierTicket ticket, bool succeeded)
+    {
+        BarrierTicket? begun;
+        lock (_lock)
+        {
+            var place = _underWay.IndexOf(ticket);
+            if (place < 0)
             {
                 return;
             }
@@ -177,23 +211,23 @@ public sealed class UpstreamServer
                 BarriersFailed++;
             }
             succeeded &= ticket.Incarnation == _incarnation;
-            _inFlight = next = _waiting;
-            _waiting = null;
-            if (next is not null)
+            if (succeeded)
             {
-                Begin(next);
-                BarriersSent++;
+                // It began later than these and covers no less. So nobody waits for one that is lost while others are answered.
+                foreach (var earlier in _underWay.Take(place))
+                {
+                    ticket.Waiters.AddRange(earlier.Waiters);
+                    earlier.Waiters.Clear();
+                }
             }
+            _underWay.RemoveAt(place);
+            begun = BeginWaiting();
         }
-        if (next is not null)
-        {
-            _transport.Send(this, next);
-        }
+        Send(begun);
         foreach (var waiter in ticket.Waiters)
         {
             waiter.BarrierDone(this, succeeded);
         }
-        Return(ticket);
     }
 
     /// <summary>
@@ -224,6 +258,48 @@ public sealed class UpstreamServer
             }
         }
         Return(ticket);
+    }
+
+    private BarrierTicket? FirstThatCovers(Frontier learned)
+    {
+        if (LetsAnyoneJoin)
+        {
+            return _underWay.Count > 0 ? _underWay[^1] : null;
+        }
+        foreach (var ticket in _underWay)
+        {
+            if (ticket.Incarnation == _incarnation && learned.IsKnownTo(ticket, this))
+            {
+                return ticket;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Begins the barrier that is waited for, if it may begin now. Call it with the lock held, and send what it returns without.
+    /// </summary>
+    private BarrierTicket? BeginWaiting()
+    {
+        if (_waiting is not { } ticket || (_underWay.Count > 0 && !_gapIsOver) || _underWay.Count >= MaxUnderWay)
+        {
+            return null;
+        }
+        _waiting = null;
+        _lastBegun = ticket;
+        _gapIsOver = false;
+        _underWay.Add(ticket);
+        Begin(ticket);
+        BarriersSent++;
+        return ticket;
+    }
+
+    private void Send(BarrierTicket? begun)
+    {
+        if (begun is not null)
+        {
+            _transport.Send(this, begun);
+        }
     }
 
     private bool HasSomethingToCover()
@@ -268,7 +344,6 @@ public sealed class UpstreamServer
 
     private void Return(BarrierTicket ticket)
     {
-        ticket.Waiters.Clear();
         lock (_lock)
         {
             if (_spare.Count < 64)

@@ -42,6 +42,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     private AwaitedThing _awaited;
     private Question _asked;
     private bool _isOver;
+    private bool _linkChanged;
 
     private enum AwaitedThing : byte
     {
@@ -62,6 +63,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     {
         _sinceMs = 0;
         On = null;
+        _linkChanged = false;
         if (_asked != Question.Nothing || _awaited != AwaitedThing.Nothing)
         {
             _asked = Question.Nothing;
@@ -92,6 +94,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     {
         if (On == link)
         {
+            _linkChanged = true;
             StopWaiting();
         }
     }
@@ -122,6 +125,8 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
             }
         }
         bool needed;
+        // By the other two rules, and after a link was lost, it is the barrier's beginning that counts, not what was known then.
+        Frontier? learned = null;
         if (!read.Barriers)
         {
             needed = frontier.MayGoBack(server);
@@ -147,7 +152,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
             if (judged.Ask == Question.Watermark && region.HomeInterest?.Watcher is { } watcher)
             {
                 WaitFor(read.Link, AwaitedThing.Watermark, Question.Watermark);
-                Join(watcher);
+                Join(watcher, null);
                 return HeadStep.Wait;
             }
             if (!read.Link.IsHome || judged.Verdict != BarrierVerdict.NothingElsewhere)
@@ -155,6 +160,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
                 read.Counters.Count(judged.Verdict);
             }
             needed = judged.Verdict == BarrierVerdict.Needed;
+            learned = _linkChanged ? null : frontier;
         }
         if (!needed)
         {
@@ -162,7 +168,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         }
         WaitFor(read.Link, AwaitedThing.Barrier, Question.Nothing);
         _counters = read.Counters;
-        if (Join(server))
+        if (Join(server, learned))
         {
             read.Counters.CountShared();
         }
@@ -246,11 +252,10 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     }
 
     /// <returns>True where the barrier serves others too.</returns>
-    private bool Join(UpstreamServer server)
+    private bool Join(UpstreamServer server, Frontier? learned)
     {
         _server = server;
-        _joinedAt = region.Positions.Epoch;
-        return server.JoinBarrier(waiter);
+        return server.JoinCovering(waiter, learned, out _joinedAt);
     }
 
     private void StopWaiting()

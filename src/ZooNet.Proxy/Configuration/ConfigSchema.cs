@@ -71,6 +71,7 @@ internal sealed class ConfigSchema
             ("dns", Value()),
             ("consistency", Value()),
             ("barrier", Value()),
+            ("barrierGap", Value()),
             ("advertise", List()),
             ("maxFrame", Value()),
             ("maxReply", Value()),

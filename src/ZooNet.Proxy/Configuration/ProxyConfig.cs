@@ -62,6 +62,9 @@ public sealed record ProxyConfig
     /// <summary>What a barrier is made of.</summary>
     public BarrierMode Barrier { get; init; } = BarrierMode.Quorum;
 
+    /// <summary>How long after a barrier at a server has begun the next one there may; null for a tenth of what they take.</summary>
+    public TimeSpan? BarrierGap { get; init; }
+
     /// <summary>What <c>/zookeeper/config</c> names as servers: the proxies' addresses as clients reach them. May be empty.</summary>
     public IReadOnlyList<HostPort> Advertise { get; init; } = [];
 

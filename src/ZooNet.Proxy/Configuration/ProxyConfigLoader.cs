@@ -160,6 +160,8 @@ public static class ProxyConfigLoader
             Dns = reader.Text("dns") is { } dns ? reader.Address("dns", dns.Value, dns.Source, defaultPort: 53, allowPortZero: false) : null,
             Consistency = reader.Choice("consistency", ConsistencyMode.Sequential),
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
+            BarrierGap = reader.Text("barrierGap") is null ? null
+                : reader.Duration("barrierGap", TimeSpan.Zero, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(10)),
             Advertise = reader.Addresses("advertise", required: false),
             MaxFrame = reader.Number("maxFrame", ProxyConfig.DefaultMaxFrame, 1024, 64 * 1024 * 1024),
             MaxReply = reader.Number("maxReply", ProxyConfig.DefaultMaxReply, 64 * 1024, 1024 * 1024 * 1024),

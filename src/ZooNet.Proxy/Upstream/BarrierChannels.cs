@@ -10,7 +10,8 @@ namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
 /// Carries barriers: one session of the proxy's own to each server that is read through, pinned to that server, so that a barrier
-/// refreshes the very server whose reads wait for it. Thread-safe.
+/// refreshes the very server whose reads wait for it. Several may be under way on one session, and begin as <see cref="BarrierPace"/> says.
+/// Thread-safe.
 /// </summary>
 public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDirectory servers, ProxySecret secret, TimeProvider time,
     ILogger<BarrierChannels> logger)
@@ -18,11 +19,20 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
 {
     private readonly ConcurrentDictionary<UpstreamServer, Lazy<ZooKeeperClient>> _channels = new();
 
+    private readonly ConcurrentDictionary<UpstreamServer, BarrierPace> _paces = new();
+
     /// <summary>How long barriers took that succeeded; for the metrics.</summary>
     public event Action<UpstreamServer, TimeSpan, bool>? Completed;
 
+    /// <summary>How fast barriers at a server are, and how close together.</summary>
+    public BarrierPace PaceOf(UpstreamServer server) => _paces.GetOrAdd(server, _ => new BarrierPace(config.BarrierGap));
+
     /// <inheritdoc/>
-    public void Send(UpstreamServer server, BarrierTicket ticket) => _ = Task.Run(() => RunAsync(server, ticket));
+    public void Send(UpstreamServer server, BarrierTicket ticket)
+    {
+        _ = Task.Run(() => RunAsync(server, ticket));
+        _ = PauseAsync(server, ticket);
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -36,16 +46,24 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
         }
     }
 
+    private async Task PauseAsync(UpstreamServer server, BarrierTicket ticket)
+    {
+        await Task.Delay(PaceOf(server).Gap, time);
+        server.NextMayBegin(ticket);
+    }
+
     private async Task RunAsync(UpstreamServer server, BarrierTicket ticket)
     {
         var began = time.GetTimestamp();
         using var deadline = new CancellationTokenSource(config.SessionTimeout * 2 / 3, time);
         var succeeded = false;
+        Lazy<ZooKeeperClient>? channel = null;
         try
         {
             while (!succeeded)
             {
-                var client = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s))).Value;
+                channel = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s)));
+                var client = channel.Value;
                 try
                 {
                     await client.WaitConnectedAsync(deadline.Token);
@@ -55,7 +73,8 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)
                 {
-                    _channels.TryRemove(server, out _);
+                    // This one only: another barrier may have opened the next already.
+                    _channels.TryRemove(new(server, channel));
                     await client.DetachAsync();
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.ConnectionLoss)
@@ -68,13 +87,18 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
         catch (Exception e) when (e is KeeperException or OperationCanceledException)
         {
             // A server that has lost what it showed refuses this session for good, without a word: the next barrier comes with a new one.
-            if (_channels.TryRemove(server, out var channel) && channel.IsValueCreated)
+            if (channel is not null && _channels.TryRemove(new(server, channel)) && channel.IsValueCreated)
             {
                 _ = channel.Value.DetachAsync();
             }
             logger.BarrierFailed(server.Address, e.Message);
         }
-        Completed?.Invoke(server, time.GetElapsedTime(began), succeeded);
+        var elapsed = time.GetElapsedTime(began);
+        if (succeeded)
+        {
+            PaceOf(server).Took(elapsed);
+        }
+        Completed?.Invoke(server, elapsed, succeeded);
         server.BarrierDone(ticket, succeeded);
     }
 

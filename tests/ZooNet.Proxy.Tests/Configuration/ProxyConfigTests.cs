@@ -31,6 +31,7 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.Equal([new HostPort("127.0.0.1", 2184), new HostPort("127.0.0.1", 2182)], config.Remotes[0].InOrder);
         Assert.Equal(ConsistencyMode.Ordered, config.Consistency);
         Assert.Equal(BarrierMode.Quorum, config.Barrier);
+        Assert.Null(config.BarrierGap);
         Assert.Equal(0xfffff, config.MaxFrame);
         Assert.Equal(["conf", "envi", "isro", "mntr", "ruok", "srvr"], config.FourLetterWords.Order());
         Assert.Empty(config.Advertise);
@@ -48,10 +49,11 @@ public sealed class ProxyConfigTests : IDisposable
             ["ZOONET_REMOTES__EU__OBSERVERS__0"] = "[::1]:7",
             ["ZOONET_ADMIN"] = "http://127.0.0.1:9999/",
         };
-        var config = Load(Good, variables, new() { ["barrier"] = "auto" }).Config!;
+        var config = Load(Good, variables, new() { ["barrier"] = "auto", ["barrierGap"] = "5ms" }).Config!;
 
         Assert.Equal(ConsistencyMode.None, config.Consistency);
         Assert.Equal(BarrierMode.Auto, config.Barrier);
+        Assert.Equal(TimeSpan.FromMilliseconds(5), config.BarrierGap);
         Assert.Equal([new HostPort("a", 1), new HostPort("b", 2181)], config.Home.Servers);
         Assert.Equal([new HostPort("::1", 7)], config.Remotes[0].Observers);
         Assert.Equal(9999, config.Admin.Port);

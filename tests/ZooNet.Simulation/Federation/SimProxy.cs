@@ -94,7 +94,10 @@ internal sealed class SimProxy : IBarrierTransport
         var key = _world.Scenario.Mutation == Mutation.CoveredSurvivesFailover && cluster > 0 ? _world.ObserversOf(Place, server.Cluster.Name)[0] : server;
         if (!_upstreams.TryGetValue(key, out var upstream))
         {
-            upstream = new UpstreamServer(Region, cluster, key.Address, this);
+            upstream = new UpstreamServer(Region, cluster, key.Address, this)
+            {
+                LetsAnyoneJoin = _world.Scenario.Mutation == Mutation.EarlierBarrierJoined,
+            };
             _upstreams.Add(key, upstream);
             _servers.Add(upstream, key);
         }
@@ -129,8 +132,9 @@ internal sealed class SimProxy : IBarrierTransport
             connection.Break();
             Done(true);
         }, () => Done(false));
+        // The gap is as long as it likes; each barrier has a connection of its own, so that they are done in any order.
+        _world.Soon(() => server.NextMayBegin(ticket));
 
-        // Once: the ticket serves another barrier afterwards.
         void Done(bool succeeded)
         {
             if (!isDone)
