@@ -85,7 +85,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
         var with = Run(scenario, 200);
         Assert.True(with.SequentialViolations == 0, with.ShortestSequential);
         var without = Run(scenario with { Policy = Policy.Ordered }, 200);
-        Assert.True(with.BarriersPerRead < 0.05 && without.BarriersPerRead > 0.1,
+        Assert.True(with.BarriersPerRead < 0.05 && without.BarriersPerRead > 5 * with.BarriersPerRead,
             $"{with.BarriersPerRead} barriers per read, {without.BarriersPerRead} without the watermark");
     }
 
@@ -147,7 +147,8 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.AclsTakenForWatched))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
-        // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it.
+        // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it
+        // where barriers do not overlap, which this has nothing to do with.
         var first = mutation == nameof(Mutation.WatermarkOnManyCopies) ? 28_000 : 0;
         var outcome = Runner.Run(Without(Enum.Parse<Mutation>(mutation)), 40_000, o => o.SequentialViolations > 0, first);
         output.WriteLine($"{outcome.Seeds} seeds; {outcome.ShortestSequential}");
@@ -188,6 +189,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
                 Steps = 15_000,
                 Faults = true,
                 ObserversPerRemote = 2,
+                OneBarrierAtATime = true,
             },
             _ => scenario,
         };

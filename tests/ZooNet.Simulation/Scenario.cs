@@ -101,6 +101,9 @@ internal sealed record Scenario
     /// </summary>
     public bool Acls { get; init; }
 
+    /// <summary>Whether barriers at a server come one after the other, and none is joined that is under way. Else they overlap.</summary>
+    public bool OneBarrierAtATime { get; init; }
+
     /// <summary>How readily home servers and observers apply what is committed, from 0 to 1.</summary>
     public double HomePace { get; init; } = 0.5;
     public double ObserverPace { get; init; } = 0.25;

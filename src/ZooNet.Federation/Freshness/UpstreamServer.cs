@@ -134,6 +134,9 @@ public sealed class UpstreamServer
     /// <summary>Takes an ingredient out of the rule: that a barrier serves only those who have learned nothing since it began.</summary>
     internal bool LetsAnyoneJoin { get; init; }
 
+    /// <summary>Takes the joining of barriers under way out, for the simulation: each read waits for one that begins from now on.</summary>
+    internal bool LetsNobodyJoin { get; init; }
+
     /// <summary>Whether a barrier that began at an epoch is as young as was demanded.</summary>
     internal bool MeetsDemand(long epoch) => !_demand.IsUnmetBy(epoch) && !_region.Positions.IsFreshDemanded(epoch);
 
@@ -156,7 +159,7 @@ public sealed class UpstreamServer
         bool shared;
         lock (_lock)
         {
-            if (learned is not null && FirstThatCovers(learned) is { } early)
+            if (learned is not null && !LetsNobodyJoin && FirstThatCovers(learned) is { } early)
             {
                 early.Waiters.Add(waiter);
                 since = early.Epoch - 1;

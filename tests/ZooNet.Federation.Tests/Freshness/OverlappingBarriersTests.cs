@@ -108,7 +108,7 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
         reader.Join();
         Assert.Equal(3, _sent.Count);
         _server.NextMayBegin(_sent[2]);
-        _region.DemandFresh();
+        _region.Positions.DemandFresh();
         reader.Join();
         Assert.Equal(4, _sent.Count);
         _server.NextMayBegin(_sent[3]);
@@ -189,7 +189,7 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
 
     private Waiter Reader(long learned)
     {
-        _region.Learn(0, learned);
+        _region.Positions.Learn(0, learned);
         var reader = new Waiter(this);
         reader.Frontier.Learned(0, learned);
         return reader;

@@ -97,6 +97,7 @@ internal sealed class SimProxy : IBarrierTransport
             upstream = new UpstreamServer(Region, cluster, key.Address, this)
             {
                 LetsAnyoneJoin = _world.Scenario.Mutation == Mutation.EarlierBarrierJoined,
+                LetsNobodyJoin = _world.Scenario.OneBarrierAtATime,
             };
             _upstreams.Add(key, upstream);
             _servers.Add(upstream, key);
@@ -133,7 +134,10 @@ internal sealed class SimProxy : IBarrierTransport
             Done(true);
         }, () => Done(false));
         // The gap is as long as it likes; each barrier has a connection of its own, so that they are done in any order.
-        _world.Soon(() => server.NextMayBegin(ticket));
+        if (!_world.Scenario.OneBarrierAtATime)
+        {
+            _world.Soon(() => server.NextMayBegin(ticket));
+        }
 
         void Done(bool succeeded)
         {
