@@ -284,6 +284,12 @@ internal abstract class Replica
     {
         if (IsForeign(header.Op, body))
         {
+            if (connection.IsInProcess)
+            {
+                // A link to a mount that is not kept yet: it may find another server, and is not told an error that its client would believe.
+                connection.Close();
+                return true;
+            }
             connection.Reply(header.Xid, Tree.LastZxid, ErrorCode.Unimplemented);
             return true;
         }

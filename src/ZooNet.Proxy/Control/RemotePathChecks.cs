@@ -13,6 +13,10 @@ internal static class RemotePathChecks
     public static async Task<MountOutcome?> CheckAsync(ClusterControl remote, string path, bool create, CancellationToken cancellationToken)
     {
         var name = remote.Cluster.Name;
+        if (remote.Embedded is { } own)
+        {
+            await own.LookAtAsync(path, cancellationToken);
+        }
         // An observer may lag; what the admin made a moment ago must be found.
         await remote.CallAsync(c => c.SyncAsync("/", cancellationToken), cancellationToken);
         foreach (var record in await RecordsAsync(remote, cancellationToken))

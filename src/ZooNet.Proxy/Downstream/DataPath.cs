@@ -23,6 +23,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly ProxyConfig _config;
+    private readonly EmbeddedObservers _observers;
     private readonly ConcurrentDictionary<DownstreamConnection, byte> _clients = new();
     private readonly ConcurrentDictionary<long, DownstreamConnection> _claims = new();
     private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
@@ -46,6 +47,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Pools = [.. config.Clusters.Select(c =>
             new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal), clusters[c.Ordinal]))];
         observers.WentBack += cluster => Pools[cluster].Forget();
+        observers.Taken += () => Taken?.Invoke();
+        _observers = observers;
         foreach (var pool in Pools)
         {
             pool.Switched += OnSwitched;
@@ -226,6 +229,12 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             await ticks.DisposeAsync();
         }
     }
+
+    /// <inheritdoc/>
+    public event Action? Taken;
+
+    /// <inheritdoc/>
+    public bool IsTaking(int cluster, string path) => _observers.Of(cluster) is { IsServing: true } own && !own.Keeps(path);
 
     /// <inheritdoc/>
     public string? InUse(int cluster) => Pools[cluster].Current?.Address;

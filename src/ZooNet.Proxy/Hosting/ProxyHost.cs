@@ -88,6 +88,7 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(ConfigureKestrel);
         _app = builder.Build();
         _app.MapZooNetAdmin();
+        _app.Services.GetRequiredService<MountStore>().Changed += _app.Services.GetRequiredService<EmbeddedObservers>().Follow;
         var path = Path;
         var interest = _app.Services.GetRequiredService<InterestWatch>();
         _app.Services.GetRequiredService<LostHistory>().Lost += (cluster, refusal) =>

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using ZooNet.Protocol;
 using ZooNet.Server;
 
 namespace ZooNet.Proxy.Upstream;
@@ -14,10 +15,12 @@ namespace ZooNet.Proxy.Upstream;
 public sealed class EmbeddedObserver
 {
     private readonly LearningServer _server;
+    private readonly Func<string, CancellationToken, Task> _look;
 
-    internal EmbeddedObserver(LearningServer server, string name)
+    internal EmbeddedObserver(LearningServer server, string name, Func<string, CancellationToken, Task> look)
     {
         _server = server;
+        _look = look;
         EndPoint = new NamedEndPoint(server.Address, name);
     }
 
@@ -29,6 +32,18 @@ public sealed class EmbeddedObserver
 
     /// <summary>Its name among the servers that the region's proxies read through.</summary>
     public string Name => EndPoint.ToString();
+
+    /// <summary>What it should keep.</summary>
+    internal IReadOnlyCollection<string> Wanted { get; set => Volatile.Write(ref field, value); } = [];
+
+    /// <summary>Whether it serves and keeps all that is mounted of its cluster. Until then links go to other servers, if there are any.</summary>
+    public bool IsReady => IsServing && Wanted.All(Keeps);
+
+    /// <summary>Whether it keeps a znode, with all below it.</summary>
+    public bool Keeps(string path) => _server.Roots is not { } roots || roots.Any(root => ZnodePath.IsAtOrUnder(path, root));
+
+    /// <summary>Waits until it keeps a znode that may be mounted, as long as it serves at all; it is kept for a minute at least.</summary>
+    public Task LookAtAsync(string path, CancellationToken cancellationToken) => _look(path, cancellationToken);
 
     /// <summary>Whether it follows a leader, and so serves.</summary>
     public bool IsServing => _server.IsServing;

@@ -13,4 +13,7 @@ internal static partial class LogMessages
 
     [LoggerMessage(1102, LogLevel.Warning, "records of sessions that are over can't be removed for now: {why}")]
     public static partial void RecordsNotRemoved(this ILogger logger, string why);
+
+    [LoggerMessage(1103, LogLevel.Error, "the proxy's own observer of {cluster} can't be started; trying again: {why}")]
+    public static partial void ObserverNotStarted(this ILogger logger, string cluster, string why);
 }

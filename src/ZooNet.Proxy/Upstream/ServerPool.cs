@@ -100,7 +100,7 @@ public sealed class ServerPool
     {
         if (_embedded() is { } embedded && address == embedded.Name)
         {
-            return embedded.IsServing;
+            return embedded.IsReady;
         }
         if (!IPEndPoint.TryParse(address, out var endpoint))
         {
@@ -187,9 +187,9 @@ public sealed class ServerPool
                 errors.Add($"{endpoint}: {WhyNot(e)}");
             }
         }
-        if (_embedded() is { IsServing: false } lost)
+        if (_embedded() is { IsReady: false } lost)
         {
-            errors.Add($"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
+            errors.Add(lost.IsServing ? "the proxy's own observer takes what is mounted" : $"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
         }
         _lastError = errors.Count == 0 ? "no address behind the configured names" : string.Join("; ", errors);
         Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);
@@ -291,7 +291,7 @@ public sealed class ServerPool
         // All at once: one name that the resolver is slow about delays no other.
         var found = await Task.WhenAll(servers.Select(server => _names.ResolveAsync(server.Host, cancellationToken)));
         var endpoints = new List<IPEndPoint>();
-        if (_embedded() is { IsServing: true } embedded)
+        if (_embedded() is { IsReady: true } embedded)
         {
             endpoints.Add(embedded.EndPoint);
             _near[embedded.EndPoint] = true;

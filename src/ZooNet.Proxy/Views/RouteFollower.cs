@@ -21,11 +21,12 @@ namespace ZooNet.Proxy.Views;
 /// <param name="preferred">
 /// The servers that this proxy would like to read through; null if the region's proxies need not agree on any.
 /// </param>
+/// <param name="servers">Tells which mounts have to wait for the proxy's own observer; null for none.</param>
 /// <param name="logger">Hears of changes.</param>
 /// <param name="stop">Ends what is under way.</param>
 internal sealed class RouteFollower(
     ProxyConfig config, Region region, MountActivation activation, HomeLease lease, ISessionFence? sessions, InterestWatch? interest,
-    PreferredServers? preferred, ILogger logger, CancellationToken stop)
+    PreferredServers? preferred, IRemoteServers? servers, ILogger logger, CancellationToken stop)
 {
     // One server does not become several while the proxy runs, unless its ensemble says so (ConfigInForce).
     private readonly bool _homeHasSeveralServers = config.Home.Follow || config.Home.Servers.Count > 1
@@ -134,7 +135,9 @@ internal sealed class RouteFollower(
         // Those that are not usable only because this proxy is not admitted wait for the lease; the others by themselves.
         var blocked = active.Where(m => m.Options.Barriers && directive.Blocked.Contains((m.ClusterName, m.RemotePath)))
             .Select(m => activation.IsAdmitted ? SuspendedOf(m) : m);
-        return usable.Concat(blocked).Concat(table.Entries.Where(e => e is { IsSuspended: true, Mount: not null }).Select(e => SuspendedOf(e.Mount!)));
+        return usable.Concat(blocked)
+            .Select(m => servers?.IsTaking(m.Cluster, m.RemotePath) == true ? SuspendedOf(m) : m)
+            .Concat(table.Entries.Where(e => e is { IsSuspended: true, Mount: not null }).Select(e => SuspendedOf(e.Mount!)));
     }
 
     /// <summary>Swaps the mounts; if some are gone, returns when every request that was routed by them is answered.</summary>

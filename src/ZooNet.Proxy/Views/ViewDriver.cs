@@ -72,13 +72,14 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         {
             _preferred = new PreferredServers(region.ClusterCount, servers, time, _loop.Ring, _stop.Token);
             region.Copies.Wanted += _preferred.Reached;
+            servers.Taken += _loop.Ring;
         }
         _folders = [.. clusters.All.Select(c => new ViewFolder(c, secret, logger))];
         _registration = new Registration(clusters.Home, config, secret);
         _lease = new HomeLease(_registration.WriteAsync, region, time, logger);
         _activation = new MountActivation(config.Region, config.Home.Name, "", config.Consistency == ConsistencyMode.Ordered);
         _work = new RemoteWork(config, clusters, _folders, _activation, _loop.Ring, logger, _stop.Token);
-        _follower = new RouteFollower(config, region, _activation, _lease, sessions, interest, _preferred, logger, _stop.Token);
+        _follower = new RouteFollower(config, region, _activation, _lease, sessions, interest, _preferred, servers, logger, _stop.Token);
         _status = new GraphStatus(config, region, _activation, _lease, interest, _folders);
         _region.Coupling = Coupling.Conservative(region.ClusterNames, "the graph has not been read yet");
         foreach (var control in clusters.All)

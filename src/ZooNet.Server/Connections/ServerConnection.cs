@@ -44,6 +44,9 @@ internal sealed class ServerConnection : IWatcher
 
     public IPEndPoint RemoteEndPoint { get; }
 
+    /// <summary>Whether the client is in this process.</summary>
+    public bool IsInProcess => _context.RemoteEndPoint is null;
+
     /// <summary>A timestamp of the replica's clock.</summary>
     public long CreatedAt { get; }
 

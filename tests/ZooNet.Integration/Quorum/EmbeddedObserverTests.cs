@@ -49,6 +49,43 @@ public sealed class EmbeddedObserverTests
     }
 
     [SkippableFact]
+    public async Task It_keeps_what_is_mounted_takes_on_what_is_mounted_later_and_ends_with_the_last_mount()
+    {
+        Jars.Require();
+        await using var home = await RealEnsemble.StartAsync("home");
+        await using var remote = await RealEnsemble.StartAsync("far");
+        await using var far = await remote.ConnectAsync();
+        foreach (var path in (string[])["/a", "/a/x", "/b", "/b/x", "/c", "/c/x"])
+        {
+            await far.CreateAsync(path, new byte[1000]);
+        }
+        await using var proxy = await Proxies.StartAsync(home, remote, config => config with
+        {
+            Remotes = [config.Remotes[0] with { Quorum = [.. remote.QuorumPorts.Select(p => new HostPort(p.Host, p.Port))] }],
+        });
+        var observers = proxy.Services.GetRequiredService<EmbeddedObservers>();
+        Assert.Null(observers.Of(1));
+        await proxy.MountAsync("far:/a", "/mnt/a");
+        await Eventually.Async(() => observers.Of(1) is { IsReady: true }, "it follows with the first mount");
+        await using var client = await proxy.ConnectAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(1000, (await client.GetDataAsync("/mnt/a/x")).Data!.Length);
+        Assert.InRange(observers.Of(1)!.Znodes.Bytes, 2000, 2999);
+
+        await proxy.MountAsync("far:/b", "/mnt/b");
+        Assert.Equal(1000, (await client.GetDataAsync("/mnt/b/x")).Data!.Length);
+        Assert.Equal(1000, (await client.GetDataAsync("/mnt/a/x")).Data!.Length);
+        await client.SetDataAsync("/mnt/b/x", [1]);
+        await Eventually.Async(() => observers.Of(1) is { IsReady: true } own && own.Keeps("/b"), "it has taken on the second mount");
+        Assert.False(observers.Of(1)!.Keeps("/c"));
+
+        await proxy.UnmountAsync("/mnt/a");
+        await proxy.UnmountAsync("/mnt/b");
+        await Eventually.Async(() => observers.Of(1) is null, "it ended with the last mount");
+        await proxy.MountAsync("far:/c", "/mnt/c");
+        Assert.Equal(1000, (await client.GetDataAsync("/mnt/c/x")).Data!.Length);
+    }
+
+    [SkippableFact]
     public async Task While_the_observer_has_no_leader_the_configured_servers_serve_and_status_says_so()
     {
         Jars.Require();

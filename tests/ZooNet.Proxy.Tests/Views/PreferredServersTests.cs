@@ -113,4 +113,12 @@ public sealed class PreferredServersTests : TimeProvider, IRemoteServers
         _servers.Current([("eu", 1)], alone);
         return _servers.Current([("eu", 1)], alone).GetValueOrDefault("eu");
     }
+
+    event Action? IRemoteServers.Taken
+    {
+        add { }
+        remove { }
+    }
+
+    bool IRemoteServers.IsTaking(int cluster, string path) => false;
 }
