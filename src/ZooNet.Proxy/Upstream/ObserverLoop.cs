@@ -5,8 +5,8 @@ using ZooNet.Server;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// One cluster's observer, from its first mount to its last: it keeps what is mounted, takes on what is mounted later, and forgets what is no longer. A
-/// cluster of which no server is configured is observed from the start, for a mount has to look at it. Thread-safe.
+/// One cluster's observer, from its first mount to its last: it keeps what is mounted, takes on what is mounted later, and forgets
+/// what is no longer. A cluster of which no server is configured is observed from the start, for a mount has to look at it. Thread-safe.
 /// </summary>
 internal sealed class ObserverLoop : IAsyncDisposable
 {

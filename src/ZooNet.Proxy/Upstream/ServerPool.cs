@@ -189,7 +189,9 @@ public sealed class ServerPool
         }
         if (_embedded() is { IsReady: false } lost)
         {
-            errors.Add(lost.IsServing ? "the proxy's own observer takes what is mounted" : $"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
+            errors.Add(lost.IsServing
+                ? "the proxy's own observer takes what is mounted"
+                : $"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
         }
         _lastError = errors.Count == 0 ? "no address behind the configured names" : string.Join("; ", errors);
         Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);

@@ -16,8 +16,8 @@ public interface IRemoteServers
     event Action? Taken;
 
     /// <summary>
-    /// Whether the proxy's own observer of a cluster serves but does not keep a znode yet: requests about it have to wait, for other mounts of the same clients are
-    /// read through it.
+    /// Whether the proxy's own observer of a cluster serves but does not keep a znode yet: requests about it have to wait,
+    /// for other mounts of the same clients are read through it.
     /// </summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     /// <param name="path">A path of the cluster.</param>

@@ -147,6 +147,15 @@ internal sealed class Observer : Replica, IDisposable
         }
     }
 
+    /// <summary>Nothing is remembered any more.</summary>
+    public void StopRecording()
+    {
+        lock (Gate)
+        {
+            _recorded = null;
+        }
+    }
+
     /// <summary>Completes when a transaction has been applied, or the leader is lost.</summary>
     public Task ReachAsync(long zxid)
     {

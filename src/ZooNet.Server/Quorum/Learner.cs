@@ -134,6 +134,10 @@ internal sealed class Learner : IAsyncDisposable
             LogMessages.NotTaken(_logger, name, e.Message);
             return false;
         }
+        finally
+        {
+            _observer.StopRecording();
+        }
     }
 
     /// <summary>Every server keeps what is its own; a root of "/" stands for everything, but for the digests.</summary>

@@ -21,7 +21,8 @@ public sealed record LearnerOptions
 
     /// <summary>
     /// What to keep of the cluster: these znodes, with all below them, and /zookeeper. Of what is above them ACLs and Stats are kept; requests about anything else are
-    /// answered <see cref="Protocol.ErrorCode.Unimplemented"/>, and close a connection from within the process. Null for everything. <see cref="LearningServer.KeepAsync"/> changes it later.
+    /// answered <see cref="Protocol.ErrorCode.Unimplemented"/>, and close a connection from within the process. Null for
+    /// everything. <see cref="LearningServer.KeepAsync"/> changes it later.
     /// </summary>
     public IReadOnlyList<string>? Roots { get; init; }
 

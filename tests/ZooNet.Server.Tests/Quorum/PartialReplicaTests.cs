@@ -1,5 +1,6 @@
 using ZooNet.Client;
 using ZooNet.Protocol;
+using ZooNet.Server.Cluster;
 using ZooNet.Server.Quorum;
 using ZooNet.Tree;
 using ZooNet.Tree.Transactions;
@@ -160,6 +161,19 @@ public sealed class PartialReplicaTests : IAsyncLifetime, IDisposable
         Assert.Equal([3], (await client.GetDataAsync("/apps/a/x")).Data!);
         await RefusedAsync(() => client.GetDataAsync("/apps/a"));
         Assert.Equal(["/apps/a/x", "/zookeeper"], _learner.Roots!);
+    }
+
+    [Fact]
+    public void What_came_during_a_snapshot_that_was_given_up_is_not_kept()
+    {
+        using var observer = new Observer(new EmbeddedServerOptions());
+        Assert.Null(observer.Record());
+        observer.Serve();
+
+        Assert.NotNull(observer.Record());
+        observer.StopRecording();
+
+        Assert.False(observer.TryAdopt(new DataTree()));
     }
 
     private static async Task RefusedAsync(Func<Task> request) =>
