@@ -6,7 +6,9 @@ using ZooNet.Proxy.Control;
 
 namespace ZooNet.Integration;
 
-/// <summary>All servers of an ensemble are exchanged by ZooKeeper's own reconfiguration, under load, and nothing is done at the proxy.</summary>
+/// <summary>
+/// All servers of an ensemble are exchanged by ZooKeeper's own reconfiguration, under load, and nothing is done at the proxy.
+/// </summary>
 public sealed class ReconfigTests
 {
     private const int Voters = 3;
@@ -46,7 +48,8 @@ public sealed class ReconfigTests
             await ensemble.LeaveAsync(old);
         }
         var addresses = proxy.Services.GetRequiredService<ClusterControls>()[atHome ? 0 : 1].Addresses;
-        await Eventually.Async(() => addresses.Servers.Select(s => s.Port).Order().SequenceEqual(ensemble.Voters.Select(v => v.ClientPort).Order()),
+        await Eventually.Async(() => addresses.Servers.Select(s => s.Port).Order()
+            .SequenceEqual(ensemble.Voters.Select(v => v.ClientPort).Order()),
             "the proxy knows the new servers", TimeSpan.FromSeconds(90));
         await stop.CancelAsync();
         var counted = await load.WaitAsync(TimeSpan.FromMinutes(2));

@@ -14,7 +14,8 @@ public sealed class RollingRestartTests(ITestOutputHelper report)
     private static readonly ClientProgram Kazoo = new("kazoo/rolling_restart.py", ("/usr/bin/python3", "python3"),
         ("/usr/lib/python3/dist-packages/kazoo/client.py", "python3-kazoo"));
 
-    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("TEST_ROLLING_ROUNDS"), CultureInfo.InvariantCulture, out var rounds) ? rounds : 1;
+    private static int Rounds => int.TryParse(Environment.GetEnvironmentVariable("TEST_ROLLING_ROUNDS"), CultureInfo.InvariantCulture,
+        out var rounds) ? rounds : 1;
 
     [SkippableFact]
     public async Task Fifty_clients_lose_nothing_while_the_two_proxies_of_their_region_are_restarted_one_after_the_other()
@@ -29,7 +30,8 @@ public sealed class RollingRestartTests(ITestOutputHelper report)
         await using var two = await ProxyProcess.StartAsync(us, [eu]);
         await two.WaitMountedAsync("/mnt/eu");
         var (ready, until) = (Path.Combine(folder, "ready"), Path.Combine(folder, "until"));
-        var clients = Kazoo.RunAsync("--hosts", $"{one.Address},{two.Address}", "--places", "/,/mnt/eu", "--ready", ready, "--until", until);
+        var clients = Kazoo.RunAsync("--hosts", $"{one.Address},{two.Address}", "--places", "/,/mnt/eu", "--ready", ready, "--until",
+            until);
         await Eventually.Async(() => File.Exists(ready) || clients.IsCompleted, "all clients at work", TimeSpan.FromMinutes(2));
 
         for (var round = 0; round < Rounds && !clients.IsCompleted; round++)

@@ -104,15 +104,19 @@ public sealed class StatusReporter(
             Problems());
     }
 
-    /// <summary>Every cluster's servers. Those that answer the four-letter word <c>srvr</c> are shown with what they say, within two seconds.</summary>
+    /// <summary>
+    /// Every cluster's servers. Those that answer the four-letter word <c>srvr</c> are shown with what they say, within two seconds.
+    /// </summary>
     public async Task<IReadOnlyList<ClusterServersInfo>> ClustersAsync(CancellationToken cancellationToken) =>
         await Task.WhenAll(clusters.All.Select(async control =>
         {
             var links = proxy.ServersInUse(control.Cluster.Ordinal).ToDictionary(s => s.Address, s => s.Links);
-            var servers = await Task.WhenAll(control.Addresses.InOrder.Select(address => ServerProbe.AskAsync(address, time, cancellationToken)));
+            var servers = await Task.WhenAll(control.Addresses.InOrder.Select(address => ServerProbe.AskAsync(address, time,
+                cancellationToken)));
             return new ClusterServersInfo(control.Cluster.Name, control.Cluster.IsHome, control.Addresses.Source,
             [
-                .. servers.SelectMany(s => s).Select(s => new ServerInfo(s.Name, s.Address, s.Mode, s.Version, s.RoundTrip?.TotalMilliseconds,
+                .. servers.SelectMany(s => s).Select(s => new ServerInfo(s.Name, s.Address, s.Mode, s.Version,
+                    s.RoundTrip?.TotalMilliseconds,
                     links.GetValueOrDefault(s.Address ?? ""), s.Error)),
             ]);
         }));

@@ -21,10 +21,14 @@ public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostP
     /// <summary>How its servers are spoken to by TLS, at their secure client port; null for plain TCP.</summary>
     public UpstreamTls? Tls { get; init; }
 
-    /// <summary>The name of DNS service records (SRV) that say where its servers are, instead of <see cref="Servers"/>; null for none.</summary>
+    /// <summary>
+    /// The name of DNS service records (SRV) that say where its servers are, instead of <see cref="Servers"/>; null for none.
+    /// </summary>
     public string? Srv { get; init; }
 
-    /// <summary>True where its own <c>/zookeeper/config</c> says which servers it has; <see cref="Servers"/> are for the first contact then.</summary>
+    /// <summary>
+    /// True where its own <c>/zookeeper/config</c> says which servers it has; <see cref="Servers"/> are for the first contact then.
+    /// </summary>
     public bool Follow { get; init; }
 
     /// <summary>True for the region's own cluster.</summary>

@@ -89,6 +89,7 @@ public sealed class ConfigInForce(ProxyConfig start)
 }
 
 /// <summary>What became of a configuration that was read anew.</summary>
-/// <param name="Changed">The keys that are in force with other values than before; empty where nothing was different, or it was refused.</param>
+/// <param name="Changed">The keys that are in force with other values than before; empty where nothing was different, or it was
+/// refused.</param>
 /// <param name="Refusals">Why nothing was changed, a sentence for each key; empty where it was not refused.</param>
 public sealed record ConfigChange(IReadOnlyList<string> Changed, IReadOnlyList<string> Refusals);

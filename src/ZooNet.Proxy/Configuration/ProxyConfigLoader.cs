@@ -157,7 +157,8 @@ public static class ProxyConfigLoader
             Insecure = reader.Flag("insecure"),
             Home = home,
             Remotes = remotes,
-            Dns = reader.Text("dns") is { } dns ? reader.Address("dns", dns.Value, dns.Source, defaultPort: 53, allowPortZero: false) : null,
+            Dns = reader.Text("dns") is { } dns ? reader.Address("dns", dns.Value, dns.Source, defaultPort: 53, allowPortZero: false)
+                : null,
             Consistency = reader.Choice("consistency", ConsistencyMode.Sequential),
             Barrier = reader.Choice("barrier", BarrierMode.Quorum),
             BarrierGap = reader.Text("barrierGap") is null ? null
@@ -188,7 +189,9 @@ public static class ProxyConfigLoader
         };
     }
 
-    /// <summary>The name of a service record: labels of at most 63 characters, 253 in all; the first two begin with an underscore.</summary>
+    /// <summary>
+    /// The name of a service record: labels of at most 63 characters, 253 in all; the first two begin with an underscore.
+    /// </summary>
     private static string? ReadSrv(ConfigReader reader, string key)
     {
         if (reader.Text(key) is not { } found)

@@ -9,7 +9,8 @@ namespace ZooNet.Proxy.Control;
 /// says it anew when they are reconfigured. The znode is read when the proxy's session there is made, when a watch on it fires, and twice a
 /// minute in case a watch was lost. Where no server has answered for a minute, those that are configured are tried again. Thread-safe.
 /// </summary>
-public sealed class EnsembleFollower(ClusterControls clusters, TimeProvider time, ILogger<EnsembleFollower> logger) : IHostedService, IAsyncDisposable
+public sealed class EnsembleFollower(ClusterControls clusters, TimeProvider time, ILogger<EnsembleFollower> logger) : IHostedService,
+    IAsyncDisposable
 {
     private const string Znode = "/zookeeper/config";
 

@@ -8,7 +8,8 @@ using ZooNet.Proxy.Configuration;
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
-/// Finds the servers of clusters that are configured with <c>srv</c>: DNS service records (RFC 2782), asked for again when their time to live
+/// Finds the servers of clusters that are configured with <c>srv</c>: DNS service records (RFC 2782), asked for again when their time to
+/// live
 /// is over. An answer that can't be had leaves the last one in force. Thread-safe.
 /// </summary>
 public sealed class ServiceRecords(ProxyConfig config, ClusterControls clusters, TimeProvider time, ILogger<ServiceRecords> logger)
@@ -36,7 +37,8 @@ public sealed class ServiceRecords(ProxyConfig config, ClusterControls clusters,
         foreach (var control in named)
         {
             var loop = new Loop(token => AskAsync(client, control, token),
-                e => logger.ServiceNotFound(control.Cluster.Srv!, control.Cluster.Name, e.Message), Shortest, TimeSpan.FromSeconds(30), time);
+                e => logger.ServiceNotFound(control.Cluster.Srv!, control.Cluster.Name, e.Message), Shortest, TimeSpan.FromSeconds(30),
+                    time);
             loop.Start();
             _loops.Add(loop);
         }
@@ -55,18 +57,22 @@ public sealed class ServiceRecords(ProxyConfig config, ClusterControls clusters,
         _loops.Clear();
     }
 
-    /// <summary>The servers in an answer: the lowest priority first, and among equals the greatest weight. A lone "." says that there are none.</summary>
+    /// <summary>
+    /// The servers in an answer: the lowest priority first, and among equals the greatest weight. A lone "." says that there are none.
+    /// </summary>
     internal static IReadOnlyList<HostPort> Servers(IEnumerable<SrvRecord> records) =>
     [
         .. records.Where(r => r.Target.Value.Length > 1 && r.Port > 0)
-            .OrderBy(r => r.Priority).ThenByDescending(r => r.Weight).ThenBy(r => r.Target.Value, StringComparer.Ordinal).ThenBy(r => r.Port)
+            .OrderBy(r => r.Priority).ThenByDescending(r => r.Weight).ThenBy(r => r.Target.Value, StringComparer.Ordinal)
+            .ThenBy(r => r.Port)
             .Select(r => new HostPort(r.Target.Value.TrimEnd('.').ToLowerInvariant(), r.Port)).Distinct().Take(MaxServers),
     ];
 
     private async Task<LookupClientOptions> OptionsAsync(CancellationToken cancellationToken)
     {
         var options = config.Dns is not { } server ? new LookupClientOptions()
-            : new LookupClientOptions([.. (await Dns.GetHostAddressesAsync(server.Host, cancellationToken)).Select(a => new IPEndPoint(a, server.Port))]);
+            : new LookupClientOptions([.. (await Dns.GetHostAddressesAsync(server.Host, cancellationToken)).Select(a =>
+                new IPEndPoint(a, server.Port))]);
         // The loop asks when it is time to; an answer that is kept beside it would only be older.
         options.UseCache = false;
         options.ThrowDnsErrors = true;

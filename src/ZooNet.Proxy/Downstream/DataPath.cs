@@ -35,7 +35,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
 
     /// <summary>Makes the data path of a configuration.</summary>
     public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, ServerDirectory directory, RecordStore records,
-        TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late, ConfigInForce inForce, ClusterDirectory clusters)
+        TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late, ConfigInForce inForce,
+            ClusterDirectory clusters)
     {
         _config = config;
         Region = region;
@@ -45,7 +46,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Log = logger;
         Late = late;
         Pools = [.. config.Clusters.Select(c =>
-            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal), clusters[c.Ordinal]))];
+            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal),
+                clusters[c.Ordinal]))];
         observers.WentBack += cluster => Pools[cluster].Forget();
         observers.Taken += () => Taken?.Invoke();
         _observers = observers;

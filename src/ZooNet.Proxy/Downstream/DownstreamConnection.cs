@@ -557,7 +557,8 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     }
 
     /// <summary>
-    /// Moves off a server of a cluster that is none any more. In a mount the link is made anew; at home the client's connection ends as soon
+    /// Moves off a server of a cluster that is none any more. In a mount the link is made anew; at home the client's connection ends as
+    /// soon
     /// as it waits for nothing, and the client comes back with its session.
     /// </summary>
     /// <param name="cluster">Its ordinal.</param>

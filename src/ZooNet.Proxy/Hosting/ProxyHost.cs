@@ -159,7 +159,9 @@ public sealed class ProxyHost : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    /// <summary>Takes over a configuration that was read again, if all that is different in it can be changed while the proxy runs; logs it.</summary>
+    /// <summary>
+    /// Takes over a configuration that was read again, if all that is different in it can be changed while the proxy runs; logs it.
+    /// </summary>
     /// <param name="read">What loading it came to.</param>
     public ConfigChange Reload(ConfigResult read)
     {

@@ -42,7 +42,8 @@ public sealed class ClusterServers
     /// <summary>What was learned of the cluster takes the place of the servers that are configured.</summary>
     /// <param name="servers">Its servers; empty to go back to those that are configured.</param>
     /// <param name="source">Where that was learned.</param>
-    public void Learn(IReadOnlyList<HostPort> servers, string source) => Change(() => _learned = servers.Count == 0 ? null : new(servers, source));
+    public void Learn(IReadOnlyList<HostPort> servers, string source) => Change(() => _learned = servers.Count == 0 ? null
+        : new(servers, source));
 
     private void Change(Action what)
     {
@@ -69,7 +70,8 @@ public sealed class ClusterServers
 
     private sealed record Learned(IReadOnlyList<HostPort> Servers, string Source);
 
-    private sealed record Known(IReadOnlyList<HostPort> Observers, IReadOnlyList<HostPort> Servers, IReadOnlyList<HostPort> InOrder, string Source);
+    private sealed record Known(IReadOnlyList<HostPort> Observers, IReadOnlyList<HostPort> Servers, IReadOnlyList<HostPort> InOrder,
+        string Source);
 }
 
 /// <summary>The addresses of all clusters, by ordinal. Thread-safe.</summary>

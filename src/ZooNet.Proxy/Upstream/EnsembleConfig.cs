@@ -17,7 +17,8 @@ public sealed record EnsembleConfig(IReadOnlyList<HostPort> Servers, long Versio
     {
         var found = new List<(bool Observes, int Id, HostPort Address)>();
         var version = 0L;
-        foreach (var line in Encoding.UTF8.GetString(data).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        foreach (var line in Encoding.UTF8.GetString(data).Split('\n',
+            StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             var equals = line.IndexOf('=');
             if (equals < 0)
@@ -39,7 +40,9 @@ public sealed record EnsembleConfig(IReadOnlyList<HostPort> Servers, long Versio
         return new([.. found.OrderBy(f => (f.Observes, f.Id)).Select(f => f.Address).Distinct()], version);
     }
 
-    /// <summary>The address for clients in <c>host:quorum:election[:role];[host:]port</c>; the host of the quorum where it names none.</summary>
+    /// <summary>
+    /// The address for clients in <c>host:quorum:election[:role];[host:]port</c>; the host of the quorum where it names none.
+    /// </summary>
     private static HostPort? ClientAddress(string server)
     {
         var semicolon = server.IndexOf(';');

@@ -19,12 +19,14 @@ internal static class ServerProbe
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
         try
         {
-            IPAddress[] addresses = IPAddress.TryParse(name.Host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(name.Host, limit.Token);
+            IPAddress[] addresses = IPAddress.TryParse(name.Host, out var literal) ? [literal]
+                : await Dns.GetHostAddressesAsync(name.Host, limit.Token);
             return await Task.WhenAll(addresses.Select(a => AskAsync(name, new IPEndPoint(a, name.Port), time, limit.Token)));
         }
         catch (Exception e) when (e is SocketException || e is OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            return [new Answer(name.ToString(), null, null, null, null, e is SocketException ? "the name is not known" : "the name is not resolved")];
+            return [new Answer(name.ToString(), null, null, null, null, e is SocketException ? "the name is not known"
+                : "the name is not resolved")];
         }
     }
 
@@ -44,7 +46,8 @@ internal static class ServerProbe
             {
                 length += received;
             }
-            var mode = Encoding.ASCII.GetString(answer, 0, length).Split('\n').FirstOrDefault(l => l.StartsWith("Mode: ", StringComparison.Ordinal));
+            var mode = Encoding.ASCII.GetString(answer, 0, length).Split('\n').FirstOrDefault(l => l.StartsWith("Mode: ",
+                StringComparison.Ordinal));
             return mode is null ? found with { Error = "does not answer srvr" }
                 : found with { Mode = mode["Mode: ".Length..].Trim(), Version = ServerVersions.Parse(answer.AsSpan(0, length)) };
         }

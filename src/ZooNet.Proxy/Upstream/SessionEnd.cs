@@ -17,7 +17,8 @@ internal static class SessionEnd
 
     /// <summary>Ends a session at home if it is not over yet. Returns when home refuses it, and so it certainly is.</summary>
     /// <exception cref="OperationCanceledException">Home did not say so in time.</exception>
-    public static async Task EnsureAsync(ProxyConfig config, ClusterServers home, HomeSession session, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task EnsureAsync(ProxyConfig config, ClusterServers home, HomeSession session, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         using var timer = new CancellationTokenSource(config.SessionTimeout, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);

@@ -69,7 +69,9 @@ internal sealed class ConfigWatch : IAsyncDisposable
         }
     }
 
-    /// <summary>What tells one version of the file from another; a length of -1 while it is not there, as when it is being replaced.</summary>
+    /// <summary>
+    /// What tells one version of the file from another; a length of -1 while it is not there, as when it is being replaced.
+    /// </summary>
     private (DateTime Written, long Length) Stamp()
     {
         try

@@ -75,14 +75,16 @@ public sealed class ConfigInForceTests : IDisposable
     {
         var values = Read(Start, new() { ["ZOONET_TIMEOUTS__DRAIN"] = "3s" }).Config!.Values.ToDictionary(v => v.Key);
 
-        Assert.Equal(ConfigSchema.Root.Leaves(key => key == "remotes" ? ["eu"] : []).Select(ConfigReader.Display).Order(), values.Keys.Order());
+        Assert.Equal(ConfigSchema.Root.Leaves(key => key == "remotes" ? ["eu"] : []).Select(ConfigReader.Display).Order(),
+            values.Keys.Order());
         Assert.Equal(("a:1, b:1", Path.Combine(_folder, "zoonet.json")), (values["home.servers"].Text, values["home.servers"].Source));
         Assert.Equal(("3s", "ZOONET_TIMEOUTS__DRAIN"), (values["timeouts.drain"].Text, values["timeouts.drain"].Source));
         Assert.Equal(("5s", "default"), (values["timeouts.connect"].Text, values["timeouts.connect"].Source));
         Assert.Equal("sequential", values["consistency"].Text);
         Assert.Equal("none", values["remotes.eu.observers"].Text);
         Assert.Equal("…", values["secret"].Text);
-        Assert.DoesNotContain(values.Values, v => v.Text.Contains("of-the-tests", StringComparison.Ordinal) || v.Text.Contains("sixteen", StringComparison.Ordinal));
+        Assert.DoesNotContain(values.Values, v => v.Text.Contains("of-the-tests", StringComparison.Ordinal)
+            || v.Text.Contains("sixteen", StringComparison.Ordinal));
     }
 
     private ConfigResult Read(string json, Dictionary<string, string>? variables = null)

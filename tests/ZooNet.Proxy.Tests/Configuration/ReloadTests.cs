@@ -73,7 +73,8 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         Assert.Contains(_log.Lines, l => l == "the configuration was read again, and changed: logLevel");
 
         _proxy.Reload(Read("127.0.0.1:9", "critical", region: "ap"));
-        Assert.Contains(_log.Lines, l => l.StartsWith("the configuration was read again, and nothing of it is taken over: region can't be changed", StringComparison.Ordinal));
+        const string Refusal = "the configuration was read again, and nothing of it is taken over: region can't be changed";
+        Assert.Contains(_log.Lines, l => l.StartsWith(Refusal, StringComparison.Ordinal));
     }
 
     private async Task<HttpStatusCode> AskAsync(string token)
@@ -127,7 +128,8 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?,
+            string> formatter)
         {
             lock (_lock)
             {

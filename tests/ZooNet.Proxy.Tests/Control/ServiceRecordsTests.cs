@@ -58,7 +58,8 @@ public sealed class ServiceRecordsTests : IAsyncLifetime
         _names.Answer = [];
 
         await TwoRegions.Eventually(() => Task.FromResult(_names.Questions > before + 2));
-        Assert.Equal([new HostPort("localhost", _regions.Eu.Address.Port)], proxy.Host.Services.GetRequiredService<ClusterControls>()[1].Addresses.Servers);
+        Assert.Equal([new HostPort("localhost", _regions.Eu.Address.Port)],
+            proxy.Host.Services.GetRequiredService<ClusterControls>()[1].Addresses.Servers);
     }
 
     /// <summary>Answers every question with service records that live for a second; with "no such name" if it has none.</summary>

@@ -127,7 +127,8 @@ public sealed class InterestWatchTests : IAsyncLifetime
             SessionTimeout = TimeSpan.FromSeconds(2),
             Secret = secret,
         };
-        return new(config, new ClusterDirectory(new ConfigInForce(config)), new ProxySecret(secret), _region, TimeProvider.System, NullLogger<InterestWatch>.Instance);
+        return new(config, new ClusterDirectory(new ConfigInForce(config)), new ProxySecret(secret), _region, TimeProvider.System,
+            NullLogger<InterestWatch>.Instance);
     }
 
     private async Task<long> SetAsync(string path) => (await _client.SetDataAsync(path, [1])).Zxid;
