@@ -1,7 +1,7 @@
 using System.Globalization;
+using Xunit.Abstractions;
 using ZooNet.Integration.Clients;
 using ZooNet.Integration.Fixtures;
-using Xunit.Abstractions;
 
 namespace ZooNet.Integration;
 

@@ -51,8 +51,11 @@ internal sealed class SimProxy
     public SimProxy(SimWorld world, string zone)
     {
         (_world, Zone) = (world, zone);
-        _objects = SimWorld.Objects.ToDictionary(n => n, n => new Shared(n) { Sender = new Sender(zone, world.NewId(), 0),
-            Lane = world.NewId() });
+        _objects = SimWorld.Objects.ToDictionary(n => n, n => new Shared(n)
+        {
+            Sender = new Sender(zone, world.NewId(), 0),
+            Lane = world.NewId()
+        });
         foreach (var shared in _objects.Values)
         {
             shared.Ids.AddRange([shared.Sender.Proxy, shared.Lane]);
@@ -457,7 +460,8 @@ internal sealed class SimProxy
         }
         shared.Locating = true;
         var locator = new Locator(_world.Layout, SimWorld.Arbiter,
-            shared.Name) { AlsoPending = _world.Missing == Missing.WaitingUntilActive };
+            shared.Name)
+        { AlsoPending = _world.Missing == Missing.WaitingUntilActive };
         Start(locator, _ =>
         {
             shared.Locating = false;
