@@ -7,7 +7,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Benchmarks;
 
-/// <summary>A request at home and its reply through the session state machine, without sockets: routing, bookkeeping, the order of replies.</summary>
+/// <summary>
+/// A request at home and its reply through the session state machine, without sockets: routing, bookkeeping, the order of replies.
+/// </summary>
 [MemoryDiagnoser]
 public class SessionBenchmarks : ISessionHost, IBarrierTransport
 {

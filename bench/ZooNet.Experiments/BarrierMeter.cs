@@ -46,7 +46,10 @@ internal sealed class BarrierMeter(ProxyProcess proxy, string home, string remot
         }
     }
 
-    /// <summary>The largest number of barriers that completed in any stretch of what was watched, less the stretch's length in round trips. Up to 1 where there was one at a time.</summary>
+    /// <summary>
+    /// The largest number of barriers that completed in any stretch of what was watched, less the stretch's length in round trips. Up to
+    /// 1 where there was one at a time.
+    /// </summary>
     public double MostBeyondOneAtATime()
     {
         var most = 0.0;

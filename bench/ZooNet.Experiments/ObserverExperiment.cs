@@ -9,8 +9,8 @@ using ZooNet.Integration.Fixtures;
 namespace ZooNet.Experiments;
 
 /// <summary>
-/// Reads of a mounted cluster: straight from its ensemble, through a proxy with a ZooKeeper observer beside it, and through a proxy that is an
-/// observer itself. Every round measures all of them one after another, in an order that rotates.
+/// Reads of a mounted cluster: straight from its ensemble, through a proxy with a ZooKeeper observer beside it, and through a proxy that
+/// is an observer itself. Every round measures all of them one after another, in an order that rotates.
 /// </summary>
 internal sealed class ObserverExperiment(HomeOptions options, TextWriter log)
 {

@@ -17,7 +17,9 @@ internal sealed class Sample
 
     public void Add(double value) => _values.Add(value);
 
-    /// <summary>The ratio of this to another one, repetition by repetition: what came before and after in the same round is compared.</summary>
+    /// <summary>
+    /// The ratio of this to another one, repetition by repetition: what came before and after in the same round is compared.
+    /// </summary>
     public Sample Over(Sample other)
     {
         var ratios = new Sample();

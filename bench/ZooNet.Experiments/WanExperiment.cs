@@ -22,7 +22,8 @@ internal sealed class WanExperiment(WanExperimentOptions options, TextWriter log
         {
             await using var regions = await WanRegions.StartAsync(rtt.Key, options, _variants);
             await PrepareAsync(regions, rtt.First(), cancellationToken);
-            // The round before the first warms every process up and opens the sessions. Ensembles that serve one way alone get as much as the others.
+            // The round before the first warms every process up and opens the sessions. Ensembles that serve one way alone get as much as
+            // the others.
             foreach (var cell in rtt.DistinctBy(cell => (cell.Read, cell.Window)))
             {
                 foreach (var variant in _variants.SelectMany(variant => Enumerable.Repeat(variant, variant.HasOwnEnsembles ? _variants.Count - 1 : 1)))

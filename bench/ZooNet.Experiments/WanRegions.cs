@@ -8,7 +8,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Experiments;
 
-/// <summary>One region as its clients see it under one variant: where they connect, where their data are, and who works for them there.</summary>
+/// <summary>
+/// One region as its clients see it under one variant: where they connect, where their data are, and who works for them there.
+/// </summary>
 /// <param name="Server">Where clients connect.</param>
 /// <param name="Local">Path of the local data.</param>
 /// <param name="Remote">Path of the remote data; null where they can't be reached.</param>
@@ -54,7 +56,9 @@ internal sealed class WanRegions : IAsyncDisposable
         }
     }
 
-    /// <summary>Removes old snapshots and transaction logs: hours of updates would fill the disk. No server is started again from them.</summary>
+    /// <summary>
+    /// Removes old snapshots and transaction logs: hours of updates would fill the disk. No server is started again from them.
+    /// </summary>
     public void RemoveOldLogs()
     {
         foreach (var kind in _ensembles.SelectMany(ensemble => ensemble.Servers).SelectMany(server => (string[][])

@@ -17,7 +17,10 @@ internal sealed class WanSeries
     public long Errors { get; set; }
 }
 
-/// <summary>Everything that a WAN experiment has measured. A cell that shares a measurement with others (<see cref="WanVariant.Measured"/>) finds it under its own name.</summary>
+/// <summary>
+/// Everything that a WAN experiment has measured. A cell that shares a measurement with others (<see cref="WanVariant.Measured"/>) finds
+/// it under its own name.
+/// </summary>
 internal sealed class WanResults(IReadOnlyList<WanVariant> variants)
 {
     private readonly Dictionary<(char Variant, WanCell Cell, int Region), WanSeries> _series = [];

@@ -115,7 +115,10 @@ internal sealed class WanTables(WanResults results, WanExperimentOptions options
         select string.Create(CultureInfo.InvariantCulture,
             $"{cell.Rtt},{cell.Read},{cell.Local},{cell.Burst},{cell.Window},{variant.Letter},{region},{series.PerSecond.Median:0},{series.PerSecond.Low:0},{series.PerSecond.High:0},{(variant.Consistency is null ? "" : series.Barriers.Median.ToString("0.####", CultureInfo.InvariantCulture))},{string.Join(',', shares)}\n"));
 
-    /// <summary>Region 2 at the longest round trip: throughput over the local share, for each burst, and over the window where several were measured.</summary>
+    /// <summary>
+    /// Region 2 at the longest round trip: throughput over the local share, for each burst, and over the window where several were
+    /// measured.
+    /// </summary>
     private async Task PlotAsync(CancellationToken cancellationToken)
     {
         var far = Cells.Where(cell => cell.Rtt == Cells.Max(one => one.Rtt)).ToArray();

@@ -373,7 +373,8 @@ internal sealed class ClientConnection : IDisposable
             }
             else if (header.Error == ErrorCode.Unimplemented && _inFlight.FirstOrDefault(r => r.Xid == header.Xid) is { } unknown)
             {
-                // Servers before 3.6 say at once, before what came first, that they don't know an operation, and close (UnimplementedRequestProcessor).
+                // Servers before 3.6 say at once, before what came first, that they don't know an operation, and close
+                // (UnimplementedRequestProcessor).
                 var others = _inFlight.Where(r => r != unknown).ToArray();
                 _inFlight.Clear();
                 Array.ForEach(others, _inFlight.Enqueue);

@@ -175,7 +175,8 @@ internal sealed class ClientSession
     {
         if (error == ErrorCode.Unimplemented)
         {
-            // Before 3.6. The server closes now; the next connection sends setWatches, without the persistent watches such a server can't hold.
+            // Before 3.6. The server closes now; the next connection sends setWatches, without the persistent watches such a server can't
+            // hold.
             _noSetWatches2 = true;
         }
     }

@@ -18,7 +18,8 @@ internal sealed class ServerCursor(IReadOnlyList<ServerAddress> servers)
     public void Connected() => Rounds = 0;
 
     /// <summary>The next server to try, and the host that is configured for it.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The name at this place can't be resolved; the next call goes on behind it.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The name at this place can't be resolved; the next call goes on behind
+    /// it.</exception>
     public async Task<(IPEndPoint EndPoint, string Host)> NextAsync(CancellationToken cancellationToken)
     {
         while (true)

@@ -9,7 +9,10 @@ public enum SessionState
     Connected,
     /// <summary>The connection is lost; the client is trying the servers in turn to re-attach the session.</summary>
     Disconnected,
-    /// <summary>The cluster refused the session: it has expired, and its ephemeral znodes are gone. Final until <see cref="ZooKeeperClient.ReconnectAsync"/>.</summary>
+    /// <summary>
+    /// The cluster refused the session: it has expired, and its ephemeral znodes are gone. Final until <see
+    /// cref="ZooKeeperClient.ReconnectAsync"/>.
+    /// </summary>
     Expired,
     /// <summary>A server refused the credentials. Final.</summary>
     AuthFailed,

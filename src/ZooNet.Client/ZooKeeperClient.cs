@@ -44,7 +44,10 @@ public sealed class ZooKeeperClient : IAsyncDisposable
         remove => _session.WatchFired -= value;
     }
 
-    /// <summary>Raised with the zxid in the header of every reply to a request, in order with <see cref="WatchFired"/> and before the request completes. Handlers must not block.</summary>
+    /// <summary>
+    /// Raised with the zxid in the header of every reply to a request, in order with <see cref="WatchFired"/> and before the request
+    /// completes. Handlers must not block.
+    /// </summary>
     public event Action<long> PositionShown
     {
         add => _session.PositionShown += value;
@@ -94,7 +97,9 @@ public sealed class ZooKeeperClient : IAsyncDisposable
     /// <exception cref="KeeperException">The session has ended.</exception>
     public Task WaitConnectedAsync(CancellationToken cancellationToken = default) => _session.WaitConnectedAsync(0, cancellationToken);
 
-    /// <summary>Drops the connection and attaches the session again, at the next server of the list. After expiry a new session is made.</summary>
+    /// <summary>
+    /// Drops the connection and attaches the session again, at the next server of the list. After expiry a new session is made.
+    /// </summary>
     /// <exception cref="KeeperException">The session has ended for good.</exception>
     public Task ReconnectAsync(CancellationToken cancellationToken = default) => _session.ReconnectAsync(cancellationToken);
 
@@ -189,7 +194,9 @@ public sealed class ZooKeeperClient : IAsyncDisposable
     public Task<StatResult> SetAclAsync(string path, IReadOnlyList<Acl> acl, int version = -1, CancellationToken cancellationToken = default) =>
         SubmitAsync(OpCode.SetAcl, path, new SetAclRequest(path, [.. acl], version).Write, static (ref reader, header) => new StatResult(Stat.Read(ref reader), header.Zxid), cancellationToken);
 
-    /// <summary>Brings the server up to what its leader has committed. Answered without a vote: see <see cref="QuorumBarrierAsync"/>.</summary>
+    /// <summary>
+    /// Brings the server up to what its leader has committed. Answered without a vote: see <see cref="QuorumBarrierAsync"/>.
+    /// </summary>
     /// <returns>The server's position.</returns>
     /// <exception cref="KeeperException">Refused, or the connection was lost.</exception>
     public Task<long> SyncAsync(string path = "/", CancellationToken cancellationToken = default) =>
@@ -215,7 +222,8 @@ public sealed class ZooKeeperClient : IAsyncDisposable
     }
 
     /// <summary>Executes several writes, all or none.</summary>
-    /// <exception cref="KeeperException">One failed: the code and path are that one's, and <see cref="KeeperException.Results"/> holds all; or the connection was lost.</exception>
+    /// <exception cref="KeeperException">One failed: the code and path are that one's, and <see cref="KeeperException.Results"/> holds
+    /// all; or the connection was lost.</exception>
     public Task<MultiResult> MultiAsync(IReadOnlyList<MultiOp> ops, CancellationToken cancellationToken = default) =>
         SubmitAsync(OpCode.Multi, null, writer => MultiOp.WriteAll(writer, ops), (ref reader, header) =>
         {
@@ -245,7 +253,8 @@ public sealed class ZooKeeperClient : IAsyncDisposable
             error => { if (error is ErrorCode.Ok or ErrorCode.NoWatcher) { _session.Watches.Removed(path, type); } });
 
     /// <summary>Adds credentials to this connection and, once accepted, to every later one.</summary>
-    /// <exception cref="KeeperException"><see cref="ErrorCode.AuthFailed"/>: refused, and the session is over for this client; or the connection was lost.</exception>
+    /// <exception cref="KeeperException"><see cref="ErrorCode.AuthFailed"/>: refused, and the session is over for this client; or the
+    /// connection was lost.</exception>
     public async Task AddAuthAsync(string scheme, byte[] secret, CancellationToken cancellationToken = default)
     {
         await SubmitAsync(OpCode.Auth, null, new AuthRequest(0, scheme, secret).Write, static (ref _, header) => header.Zxid, cancellationToken,

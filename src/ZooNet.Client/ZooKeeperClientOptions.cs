@@ -24,7 +24,9 @@ public sealed record ZooKeeperClientOptions
     /// <summary>Longest time that one connection attempt may take, handshake included. Two seconds.</summary>
     public TimeSpan AttemptTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long a request waits for a connection before it fails with ConnectionLoss; null stands for <see cref="SessionTimeout"/>.</summary>
+    /// <summary>
+    /// How long a request waits for a connection before it fails with ConnectionLoss; null stands for <see cref="SessionTimeout"/>.
+    /// </summary>
     public TimeSpan? ConnectionWait { get; init; }
 
     /// <summary>
@@ -50,7 +52,9 @@ public sealed record ZooKeeperClientOptions
     /// <summary>The password of <see cref="SessionId"/>; null derives it from the id.</summary>
     public byte[]? SessionPassword { get; init; }
 
-    /// <summary>The newest zxid that this client must not fall behind of: a server that has not seen it is not used. 0 for any server.</summary>
+    /// <summary>
+    /// The newest zxid that this client must not fall behind of: a server that has not seen it is not used. 0 for any server.
+    /// </summary>
     public long LastZxidSeen { get; init; }
 
     /// <summary>Source of time for keep-alive, timeouts and back-off.</summary>

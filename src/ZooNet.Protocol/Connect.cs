@@ -4,7 +4,8 @@ namespace ZooNet.Protocol;
 /// The first frame a client sends (source: <c>zookeeper.jute</c>, <c>ConnectRequest</c>). It has no header.
 /// </summary>
 /// <param name="ProtocolVersion">Ignored by servers; 0.</param>
-/// <param name="LastZxidSeen">The largest zxid that a reply header showed this client; a server that is behind it closes the connection.</param>
+/// <param name="LastZxidSeen">The largest zxid that a reply header showed this client; a server that is behind it closes the
+/// connection.</param>
 /// <param name="TimeoutMs">Session timeout asked for, in milliseconds; the server clamps it.</param>
 /// <param name="SessionId">0 for a new session.</param>
 /// <param name="Password">16 bytes for a session to re-attach; may be null or empty for a new one.</param>
@@ -56,7 +57,9 @@ public sealed record ConnectRequest(int ProtocolVersion, long LastZxidSeen, int 
 /// <param name="ReadOnly">Whether the server is read-only; null towards a client that sent no such byte.</param>
 public sealed record ConnectResponse(int ProtocolVersion, int TimeoutMs, long SessionId, byte[] Password, bool? ReadOnly)
 {
-    /// <summary>The answer to a session that can't be re-attached: clients tell by timeout, by id or by a changed id, so all three are zero.</summary>
+    /// <summary>
+    /// The answer to a session that can't be re-attached: clients tell by timeout, by id or by a changed id, so all three are zero.
+    /// </summary>
     public static ConnectResponse Refused(bool? readOnly) => new(0, 0, 0, new byte[16], readOnly);
 
     /// <summary>Reads a response from a whole payload; null where it can't be one.</summary>

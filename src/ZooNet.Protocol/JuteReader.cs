@@ -81,7 +81,8 @@ public ref struct JuteReader(ReadOnlySpan<byte> source)
     /// <summary>
     /// Reads the count of a vector.
     /// </summary>
-    /// <param name="minItemLength">The fewest bytes that one item takes: a count that the rest can't hold fails here, before anything is allocated.</param>
+    /// <param name="minItemLength">The fewest bytes that one item takes: a count that the rest can't hold fails here, before anything is
+    /// allocated.</param>
     /// <returns>The count; 0 for a null vector (length -1).</returns>
     public int ReadCount(int minItemLength)
     {

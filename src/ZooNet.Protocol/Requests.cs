@@ -1,6 +1,8 @@
 namespace ZooNet.Protocol;
 
-/// <summary>{ustring path; buffer data; vector&lt;ACL&gt; acl; int flags} — create, create2, createContainer; with {long ttl} createTTL.</summary>
+/// <summary>
+/// {ustring path; buffer data; vector&lt;ACL&gt; acl; int flags} — create, create2, createContainer; with {long ttl} createTTL.
+/// </summary>
 /// <param name="Path">The path asked for; the server may append a counter.</param>
 /// <param name="Data">May be null, which is kept apart from empty.</param>
 /// <param name="AccessControl">The ACL; null where the vector was null.</param>
@@ -94,7 +96,9 @@ public sealed record SetAclRequest(string? Path, Acl[]? AccessControl, int Versi
     }
 }
 
-/// <summary>{ustring path; int type or mode} — checkWatches, removeWatches (<see cref="WatcherType"/>) and addWatch (<see cref="AddWatchMode"/>).</summary>
+/// <summary>
+/// {ustring path; int type or mode} — checkWatches, removeWatches (<see cref="WatcherType"/>) and addWatch (<see cref="AddWatchMode"/>).
+/// </summary>
 /// <param name="Path">The watched path.</param>
 /// <param name="Kind">The type or the mode.</param>
 public readonly record struct PathKindRequest(string? Path, int Kind)
@@ -140,8 +144,8 @@ public sealed record AuthRequest(int Type, string? Scheme, byte[]? Credentials)
 public sealed record SetWatchesRequest(long RelativeZxid, string[] Data, string[] Exist, string[] Child, string[] Persistent, string[] PersistentRecursive)
 {
     /// <summary>
-    /// True when a list, or a path that a server looks up, was null. ZooKeeper sets the watches before it, in the order of the lists, and then
-    /// answers MARSHALLINGERROR; what comes after it is left out here.
+    /// True when a list, or a path that a server looks up, was null. ZooKeeper sets the watches before it, in the order of the lists, and
+    /// then answers MARSHALLINGERROR; what comes after it is left out here.
     /// </summary>
     public bool EndsInNull { get; init; }
 

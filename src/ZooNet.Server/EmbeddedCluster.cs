@@ -113,7 +113,9 @@ public sealed class EmbeddedObserver
     /// <summary>Where it listens.</summary>
     public IPEndPoint Address => _listener.Address;
 
-    /// <summary>How long a message takes between it and the leader, one way. A new value holds for messages sent from then on; order is kept.</summary>
+    /// <summary>
+    /// How long a message takes between it and the leader, one way. A new value holds for messages sent from then on; order is kept.
+    /// </summary>
     public TimeSpan Delay
     {
         get => _delay.Value;

@@ -35,7 +35,8 @@ public sealed class EmbeddedServer : IAsyncDisposable
 
     /// <summary>Starts a server.</summary>
     /// <exception cref="IOException">The address can't be listened on, or the data directory can't be used.</exception>
-    /// <exception cref="InvalidDataException">The data directory is damaged otherwise than by a torn last write; the message says where.</exception>
+    /// <exception cref="InvalidDataException">The data directory is damaged otherwise than by a torn last write; the message says
+    /// where.</exception>
     public static async Task<EmbeddedServer> StartAsync(EmbeddedServerOptions? options = null, CancellationToken cancel = default)
     {
         var leader = new Leader(options ?? new EmbeddedServerOptions());

@@ -5,7 +5,10 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Server;
 
-/// <summary>How an <see cref="EmbeddedServer"/> behaves. The defaults are those of a stand-alone ZooKeeper, in memory, on a free port of the loopback.</summary>
+/// <summary>
+/// How an <see cref="EmbeddedServer"/> behaves. The defaults are those of a stand-alone ZooKeeper, in memory, on a free port of the
+/// loopback.
+/// </summary>
 public sealed record EmbeddedServerOptions
 {
     /// <summary>Where to listen; port 0 takes a free one, see <see cref="EmbeddedServer.Address"/>.</summary>
@@ -20,13 +23,18 @@ public sealed record EmbeddedServerOptions
     /// <summary>The longest session timeout granted; null for twenty ticks, as ZooKeeper has it.</summary>
     public TimeSpan? MaxSessionTimeout { get; init; }
 
-    /// <summary>The largest request payload taken, in bytes: ZooKeeper's <c>jute.maxbuffer</c>. A longer one closes its connection.</summary>
+    /// <summary>
+    /// The largest request payload taken, in bytes: ZooKeeper's <c>jute.maxbuffer</c>. A longer one closes its connection.
+    /// </summary>
     public int MaxFrameLength { get; init; } = Framing.DefaultMaxLength;
 
     /// <summary>The server's number, 0 to 255: the top byte of the session ids it gives.</summary>
     public byte ServerId { get; init; } = 1;
 
-    /// <summary>The upper half of the first zxids, as an ensemble's epoch is. 0, as stand-alone, unless clusters must be told apart by their zxids.</summary>
+    /// <summary>
+    /// The upper half of the first zxids, as an ensemble's epoch is. 0, as stand-alone, unless clusters must be told apart by their
+    /// zxids.
+    /// </summary>
     public int Epoch { get; init; }
 
     /// <summary>How often empty containers and expired TTL znodes are looked for.</summary>
@@ -44,12 +52,16 @@ public sealed record EmbeddedServerOptions
     /// <summary>A snapshot is taken after so many bytes of log. Positive.</summary>
     public long SnapshotAfter { get; init; } = 64 << 20;
 
-    /// <summary>Who may do anything: <c>super:</c> and the base64 of the SHA-1 of "super:password", as ZooKeeper's <c>superDigest</c>. Null for nobody.</summary>
+    /// <summary>
+    /// Who may do anything: <c>super:</c> and the base64 of the SHA-1 of "super:password", as ZooKeeper's <c>superDigest</c>. Null for
+    /// nobody.
+    /// </summary>
     public string? SuperDigest { get; init; }
 
     /// <summary>
-    /// Whether the super user may change the ensemble's membership: ZooKeeper's <c>reconfigEnabled</c>. The server then answers as an ensemble
-    /// of one voter does; observers can join and leave in <c>/zookeeper/config</c>, any other voter lacks a quorum. Nobody connects to them.
+    /// Whether the super user may change the ensemble's membership: ZooKeeper's <c>reconfigEnabled</c>. The server then answers as an
+    /// ensemble of one voter does; observers can join and leave in <c>/zookeeper/config</c>, any other voter lacks a quorum. Nobody
+    /// connects to them.
     /// </summary>
     public bool ReconfigEnabled { get; init; }
 

@@ -8,8 +8,8 @@ using ZooNet.Server.Quorum;
 namespace ZooNet.Server;
 
 /// <summary>
-/// An observer of a real ZooKeeper ensemble, without a ZooKeeper: it joins the ensemble as an observer does, holds its znodes in memory and serves clients.
-/// While it has not caught up with a leader it turns clients away. All members are safe for any thread.
+/// An observer of a real ZooKeeper ensemble, without a ZooKeeper: it joins the ensemble as an observer does, holds its znodes in memory
+/// and serves clients. While it has not caught up with a leader it turns clients away. All members are safe for any thread.
 /// </summary>
 public sealed class LearningServer : IAsyncDisposable
 {
@@ -60,7 +60,10 @@ public sealed class LearningServer : IAsyncDisposable
         }
     }
 
-    /// <summary>How often the replica was not what its leader was, by the digests of ZooKeeper 3.6 and later. It is thrown away then, and taken anew.</summary>
+    /// <summary>
+    /// How often the replica was not what its leader was, by the digests of ZooKeeper 3.6 and later. It is thrown away then, and taken
+    /// anew.
+    /// </summary>
     public int Divergences => _learner.Divergences;
 
     /// <summary>The last of these, in a sentence; null for none.</summary>
@@ -74,8 +77,8 @@ public sealed class LearningServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Raised before it serves again if it is behind what it had shown before: the ensemble has lost that, and this is another server from now on. Handlers
-    /// must not wait.
+    /// Raised before it serves again if it is behind what it had shown before: the ensemble has lost that, and this is another server
+    /// from now on. Handlers must not wait.
     /// </summary>
     public event Action? WentBack
     {
@@ -120,8 +123,8 @@ public sealed class LearningServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Keeps other parts of the cluster from now on, and completes when it does. For what is not kept yet the state is taken once more, beside the one
-    /// that goes on being served; what is no longer wanted is forgotten.
+    /// Keeps other parts of the cluster from now on, and completes when it does. For what is not kept yet the state is taken once more,
+    /// beside the one that goes on being served; what is no longer wanted is forgotten.
     /// </summary>
     /// <param name="paths">As <see cref="LearnerOptions.Roots"/>.</param>
     /// <param name="cancellationToken">Gives up; what was kept is kept.</param>
@@ -154,8 +157,8 @@ public sealed class LearningServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// A client's connection from within this process, without a socket. What is written is executed on the writer's thread, up to whatever has to wait
-    /// for the leader, and the answers are there when the flush returns. Ending the output ends the connection.
+    /// A client's connection from within this process, without a socket. What is written is executed on the writer's thread, up to
+    /// whatever has to wait for the leader, and the answers are there when the flush returns. Ending the output ends the connection.
     /// </summary>
     public IDuplexPipe Connect()
     {

@@ -286,7 +286,8 @@ internal abstract class Replica
         {
             if (connection.IsInProcess)
             {
-                // A link to a mount that is not kept yet: it may find another server, and is not told an error that its client would believe.
+                // A link to a mount that is not kept yet: it may find another server, and is not told an error that its client would
+                // believe.
                 connection.Close();
                 return true;
             }
@@ -326,8 +327,8 @@ internal abstract class Replica
     }
 
     /// <summary>
-    /// Whether a request is about a znode of which a replica that keeps only a part knows nothing, or of whose data and children it knows nothing. A multi and
-    /// setWatches are not looked into: who sends them has read their paths here.
+    /// Whether a request is about a znode of which a replica that keeps only a part knows nothing, or of whose data and children it knows
+    /// nothing. A multi and setWatches are not looked into: who sends them has read their paths here.
     /// </summary>
     protected bool IsForeign(OpCode op, ReadOnlySpan<byte> body)
     {

@@ -10,8 +10,9 @@ namespace ZooNet.Tree;
 /// the same order gives the same state on every replica. Nothing is checked here any more, that is
 /// <see cref="Requests.Preparer"/>'s work. Used under the server's gate only.
 ///
-/// A replica that begins with a snapshot, which its leader wrote while it went on, applies transactions that the snapshot shows already. So each one
-/// leaves the right state when its effect is there, or was and is gone again (source: <c>DataTree#processTxn</c>); its result then tells an error that nobody waits for.
+/// A replica that begins with a snapshot, which its leader wrote while it went on, applies transactions that the snapshot shows already.
+/// So each one leaves the right state when its effect is there, or was and is gone again (source: <c>DataTree#processTxn</c>); its result
+/// then tells an error that nobody waits for.
 /// </summary>
 internal sealed class DataTree
 {
@@ -184,7 +185,9 @@ internal sealed class DataTree
         Digest = null;
     }
 
-    /// <summary>Puts a znode back as a snapshot holds it. Parents may come later: children are linked by <see cref="RelinkChildren"/>.</summary>
+    /// <summary>
+    /// Puts a znode back as a snapshot holds it. Parents may come later: children are linked by <see cref="RelinkChildren"/>.
+    /// </summary>
     public void Restore(Znode node)
     {
         if (Roots is not null)

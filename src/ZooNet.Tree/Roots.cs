@@ -4,8 +4,8 @@ using ZooNet.Protocol;
 namespace ZooNet.Tree;
 
 /// <summary>
-/// What a replica keeps that does not keep all: what is at or below its roots. Of the znodes above them it keeps the ACLs and Stats, not the data and not
-/// the other children. Immutable.
+/// What a replica keeps that does not keep all: what is at or below its roots. Of the znodes above them it keeps the ACLs and Stats, not
+/// the data and not the other children. Immutable.
 /// </summary>
 internal sealed class Roots
 {

@@ -4,8 +4,8 @@ using System.Text;
 namespace ZooNet.Tree;
 
 /// <summary>
-/// What ZooKeeper 3.6 and later put behind each transaction to find replicas that differ: the sum of a number for each znode, from its path, data and
-/// Stat (source: <c>DigestCalculator</c> and <c>AdHash</c>, version 2).
+/// What ZooKeeper 3.6 and later put behind each transaction to find replicas that differ: the sum of a number for each znode, from its
+/// path, data and Stat (source: <c>DigestCalculator</c> and <c>AdHash</c>, version 2).
 /// </summary>
 internal static class TreeDigest
 {

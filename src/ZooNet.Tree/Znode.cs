@@ -39,7 +39,9 @@ internal sealed class Znode(string path, byte[]? data, IReadOnlyList<Acl> access
     /// <summary>Number of children ever created: the source of sequence numbers. <c>cversion</c> is derived from it.</summary>
     public int Creates { get; set; }
 
-    /// <summary>The owner as snapshots and digests have it: it tells containers and TTL znodes too (source: <c>EphemeralType</c>).</summary>
+    /// <summary>
+    /// The owner as snapshots and digests have it: it tells containers and TTL znodes too (source: <c>EphemeralType</c>).
+    /// </summary>
     public long StoredOwner => Kind switch
     {
         ZnodeKind.Container => long.MinValue,
@@ -55,7 +57,9 @@ internal sealed class Znode(string path, byte[]? data, IReadOnlyList<Acl> access
 
     public int ChildCount => Children?.Count ?? 0;
 
-    /// <summary>The Stat as clients see it. cversion counts creates and deletes of children: twice the creates less those still there.</summary>
+    /// <summary>
+    /// The Stat as clients see it. cversion counts creates and deletes of children: twice the creates less those still there.
+    /// </summary>
     public Stat Stat => new(Czxid, Mzxid, Ctime, Mtime, Version, unchecked((Creates * 2) - ChildCount), Aversion, Owner, Data?.Length ?? 0, ChildCount, Pzxid);
 
     /// <summary>

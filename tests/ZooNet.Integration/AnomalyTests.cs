@@ -70,7 +70,9 @@ public sealed class AnomalyTests
         }
     }
 
-    /// <summary>On a busy machine a barrier may take too long, and the connection with it. Both operations may be repeated: what was read counts.</summary>
+    /// <summary>
+    /// On a busy machine a barrier may take too long, and the connection with it. Both operations may be repeated: what was read counts.
+    /// </summary>
     private static async Task<T> AgainAsync<T>(Func<Task<T>> operation)
     {
         while (true)

@@ -26,7 +26,8 @@ public sealed class BenchTests(RegionsFixture regions)
         long total;
         do
         {
-            // Until there were enough for shares to mean something: at 5,000 requests, bounds that are seven and more standard deviations wide.
+            // Until there were enough for shares to mean something: at 5,000 requests, bounds that are seven and more standard deviations
+            // wide.
             options = options with { Duration = 2 * options.Duration };
             report = (await BenchRun.RunAsync([options], null, default))[0];
             total = report.Kinds.Values.Sum(kind => (long)kind.Count);

@@ -7,8 +7,9 @@ using ZooNet.Proxy.Hosting;
 namespace ZooNet.Integration;
 
 /// <summary>
-/// Two regions that mount each other, and nobody changes anything: then no read costs a barrier, though the positions of both clusters move on with every
-/// session and every no-op, and though what is read is not there, may not be read, or has an ACL that has been changed.
+/// Two regions that mount each other, and nobody changes anything: then no read costs a barrier, though the positions of both clusters
+/// move on with every session and every no-op, and though what is read is not there, may not be read, or has an ACL that has been
+/// changed.
 /// </summary>
 public sealed class QuietFederationTests
 {

@@ -8,7 +8,10 @@ using ZooNet.Proxy.Views;
 
 namespace ZooNet.Integration;
 
-/// <summary>A region of two proxies that mounts another one, which mounts nothing. There is no cycle, so no read needs a barrier as long as both read through one observer.</summary>
+/// <summary>
+/// A region of two proxies that mounts another one, which mounts nothing. There is no cycle, so no read needs a barrier as long as both
+/// read through one observer.
+/// </summary>
 public sealed class TwoProxiesTests
 {
     private const int Rounds = 100;

@@ -81,7 +81,8 @@ internal static class Runner
     /// <summary>Runs seeds one after the other.</summary>
     /// <param name="scenario">Everything but the seed.</param>
     /// <param name="seeds">How many.</param>
-    /// <param name="until">Stops after the batch of seeds with which this comes true: the answer is the same however many processors there are.</param>
+    /// <param name="until">Stops after the batch of seeds with which this comes true: the answer is the same however many processors
+    /// there are.</param>
     /// <param name="first">The first seed, where ZOONET_FIRST does not say another.</param>
     public static Outcome Run(Scenario scenario, int seeds, Func<Outcome, bool>? until = null, int first = 0)
     {

@@ -71,7 +71,10 @@ internal sealed record Scenario
     public double Writes { get; init; } = 0.4;
     public bool Faults { get; init; }
 
-    /// <summary>Znodes of each home that no other region mounts; only then are there private changes, and the interest watermark watches the others.</summary>
+    /// <summary>
+    /// Znodes of each home that no other region mounts; only then are there private changes, and the interest watermark watches the
+    /// others.
+    /// </summary>
     public int PrivateKeys { get; init; }
 
     /// <summary>How much of what clients do at home they do to those.</summary>
@@ -89,15 +92,19 @@ internal sealed record Scenario
     /// <summary>Where set, nothing else fails.</summary>
     public Fault? OnlyFault { get; init; }
 
-    /// <summary>Whether mounts come and go under the control plane, and proxies start, die and are cut off. Else the topology stands.</summary>
+    /// <summary>
+    /// Whether mounts come and go under the control plane, and proxies start, die and are cut off. Else the topology stands.
+    /// </summary>
     public bool Changes { get; init; }
 
-    /// <summary>Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.</summary>
+    /// <summary>
+    /// Whether znodes come and go and are listed and watched; else all are there from the start and only their data changes.
+    /// </summary>
     public bool AllOperations { get; init; } = true;
 
     /// <summary>
-    /// Whether ACLs open and close, and clients draw conclusions: from an error, a check that passed, a count that was given or refused. Needs znodes that are
-    /// there from the start.
+    /// Whether ACLs open and close, and clients draw conclusions: from an error, a check that passed, a count that was given or refused.
+    /// Needs znodes that are there from the start.
     /// </summary>
     public bool Acls { get; init; }
 

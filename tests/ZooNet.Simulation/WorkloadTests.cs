@@ -38,7 +38,10 @@ public sealed class WorkloadTests(ITestOutputHelper output)
         Assert.True(everySwitch.BarriersPerRead > 1.5 * ours.BarriersPerRead, $"{ours.BarriersPerRead:0.000}, {everySwitch.BarriersPerRead:0.000}");
     }
 
-    /// <summary>Whatever is read: also what is not there, though such a reply tells only where its server stands, and that moves without a change too.</summary>
+    /// <summary>
+    /// Whatever is read: also what is not there, though such a reply tells only where its server stands, and that moves without a change
+    /// too.
+    /// </summary>
     [Theory]
     [InlineData(0)]
     [InlineData(0.3)]

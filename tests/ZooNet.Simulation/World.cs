@@ -105,7 +105,9 @@ internal sealed class World
 
     public SimCluster Cluster(string name) => _clusters[name];
 
-    /// <summary>A region's observers of a cluster. They come to be when they are first needed, and may be as far behind as they like.</summary>
+    /// <summary>
+    /// A region's observers of a cluster. They come to be when they are first needed, and may be as far behind as they like.
+    /// </summary>
     public List<SimServer> ObserversOf(SimRegion region, string cluster)
     {
         if (!_observers.TryGetValue((region.Name, cluster), out var observers))

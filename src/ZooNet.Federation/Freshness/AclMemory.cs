@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace ZooNet.Federation.Freshness;
 
 /// <summary>
-/// Since when changed ACLs have been seen. A Stat counts the changes of a znode's ACL and does not date them; but what has been shown at one
-/// position of the cluster, under the same count, was so at that position. Thread-safe; bounded: when it is full it begins anew, which costs
-/// barriers and nothing else.
+/// Since when changed ACLs have been seen. A Stat counts the changes of a znode's ACL and does not date them; but what has been shown at
+/// one position of the cluster, under the same count, was so at that position. Thread-safe; bounded: when it is full it begins anew,
+/// which costs barriers and nothing else.
 /// </summary>
 internal sealed class AclMemory
 {

@@ -83,7 +83,9 @@ public sealed class FourLetterWords(
         };
     }
 
-    /// <summary>Answers a command of the AdminServer: snake_case, with <c>command</c> and <c>error</c>, which is null when all is well.</summary>
+    /// <summary>
+    /// Answers a command of the AdminServer: snake_case, with <c>command</c> and <c>error</c>, which is null when all is well.
+    /// </summary>
     public async Task<IReadOnlyDictionary<string, object?>> CommandAsync(string name)
     {
         var word = Aliases.GetValueOrDefault(name, name);

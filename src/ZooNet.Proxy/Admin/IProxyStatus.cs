@@ -74,9 +74,11 @@ public interface IGraphSource
 /// <param name="Conservative">True where the proxy is cut off from news and treats everything as coupled.</param>
 /// <param name="Why">Why this view's clusters are coupled, or are not.</param>
 /// <param name="MountsHeld">Why requests for mounts wait at this proxy; null where they are served.</param>
-/// <param name="Watermark">How the interest watermark is, which saves barriers for private changes of home; null where it has no part.</param>
+/// <param name="Watermark">How the interest watermark is, which saves barriers for private changes of home; null where it has no
+/// part.</param>
 /// <param name="Views">All views it knows.</param>
-/// <param name="Components">The biconnected components that have a cycle, each as the names in it (<c>view us</c>, <c>cluster eu</c>).</param>
+/// <param name="Components">The biconnected components that have a cycle, each as the names in it (<c>view us</c>, <c>cluster
+/// eu</c>).</param>
 /// <param name="Coupled">Pairs of clusters that are coupled for this view.</param>
 /// <param name="Awaiting">Who has not acknowledged the records of the connected part, and clusters whose records can't be reached.</param>
 public sealed record GraphInfo(

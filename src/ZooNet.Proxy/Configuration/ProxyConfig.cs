@@ -104,7 +104,9 @@ public sealed record ProxyConfig
     /// <summary>The four-letter words that are answered.</summary>
     public FrozenSet<string> FourLetterWords { get; init; } = DefaultFourLetterWords;
 
-    /// <summary>Digest credential, <c>user:password</c>, that owns the proxy's own znodes. The same on all proxies of a federation.</summary>
+    /// <summary>
+    /// Digest credential, <c>user:password</c>, that owns the proxy's own znodes. The same on all proxies of a federation.
+    /// </summary>
     public string Secret { get; init; } = DefaultSecret;
 
     /// <summary>A second secret whose znodes are believed, too, while one takes the other's place; null for none.</summary>

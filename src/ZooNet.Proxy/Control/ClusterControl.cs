@@ -160,7 +160,8 @@ public sealed class ClusterControl : IAsyncDisposable
     public void Start() => _run = Task.Run(RunAsync);
 
     /// <summary>Does something with the control session.</summary>
-    /// <exception cref="ClusterUnreachableException">There is no session, the circuit is open, or the answer did not come in time.</exception>
+    /// <exception cref="ClusterUnreachableException">There is no session, the circuit is open, or the answer did not come in
+    /// time.</exception>
     /// <exception cref="KeeperException">The cluster refused it.</exception>
     public async Task<T> CallAsync<T>(Func<ZooKeeperClient, Task<T>> work, CancellationToken cancellationToken)
     {
@@ -287,7 +288,9 @@ public sealed class ClusterControl : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads a znode that every server has, again and again; throws when the session is over or the cluster stays silent.</summary>
+    /// <summary>
+    /// Reads a znode that every server has, again and again; throws when the session is over or the cluster stays silent.
+    /// </summary>
     private async Task ProbeAsync(ZooKeeperClient client, CancellationToken cancellationToken)
     {
         var lastAnswer = _time.GetTimestamp();

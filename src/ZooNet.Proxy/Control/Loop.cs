@@ -1,7 +1,8 @@
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
-/// A loop with one bell. It takes a turn when the bell has been rung, or when the pause is over that its last turn asked for. A ring is never lost:
+/// A loop with one bell. It takes a turn when the bell has been rung, or when the pause is over that its last turn asked for. A ring is
+/// never lost:
 /// one that comes during a turn starts another turn after it. Whatever a turn throws, the loop goes on. Thread-safe.
 /// </summary>
 /// <remarks>

@@ -7,9 +7,9 @@ using ZooNet.Proxy.Configuration;
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
-/// What the proxies' secret is good for: it is a digest credential that owns their znodes, and keys for what is kept in them are derived from it.
-/// Two secrets may be known while one takes the other's place: the first is used for all that is written, and what was written with either is read.
-/// Immutable and thread-safe (docs/adr/0005-the-proxies-own-znodes.md).
+/// What the proxies' secret is good for: it is a digest credential that owns their znodes, and keys for what is kept in them are derived
+/// from it. Two secrets may be known while one takes the other's place: the first is used for all that is written, and what was written
+/// with either is read. Immutable and thread-safe (docs/adr/0005-the-proxies-own-znodes.md).
 /// </summary>
 public sealed class ProxySecret
 {
@@ -77,7 +77,9 @@ public sealed class ProxySecret
         return result;
     }
 
-    /// <summary>Opens what was sealed. Null where it was not sealed with a secret that is known, for this purpose and this context.</summary>
+    /// <summary>
+    /// Opens what was sealed. Null where it was not sealed with a secret that is known, for this purpose and this context.
+    /// </summary>
     /// <param name="purpose">As in <see cref="Seal"/>.</param>
     /// <param name="context">As in <see cref="Seal"/>.</param>
     /// <param name="content">What was sealed.</param>

@@ -86,7 +86,9 @@ internal sealed class ConnectionLimits
         return null;
     }
 
-    /// <summary>A connection beyond the limit is never counted, not for a moment: it would take the place of one that ends just then.</summary>
+    /// <summary>
+    /// A connection beyond the limit is never counted, not for a moment: it would take the place of one that ends just then.
+    /// </summary>
     private bool TryTakeSlot()
     {
         var open = Volatile.Read(ref _open);

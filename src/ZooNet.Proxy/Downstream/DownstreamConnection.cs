@@ -105,7 +105,8 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     public bool NeedsTicks => _ended is not null || Session.NeedsTicks;
 
     /// <summary>
-    /// Completes when the connection is closed: later than <see cref="RunAsync"/> if the client ended its stream and still waits for replies.
+    /// Completes when the connection is closed: later than <see cref="RunAsync"/> if the client ended its stream and still waits for
+    /// replies.
     /// </summary>
     public Task Over
     {
@@ -504,7 +505,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         }
     }
 
-    /// <summary>A reply that is too long becomes an error of its request: its client asked for it, nobody else is to blame or to suffer.</summary>
+    /// <summary>
+    /// A reply that is too long becomes an error of its request: its client asked for it, nobody else is to blame or to suffer.
+    /// </summary>
     /// <returns>Bytes taken.</returns>
     private int OnTooLongReply(UpstreamConnection connection, ReadOnlySpan<byte> begin, int length)
     {

@@ -6,7 +6,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace ZooNet.Proxy.Transport;
 
 /// <summary>How the proxy speaks TLS to a cluster: the files, as they are configured.</summary>
-/// <param name="Authority">PEM file with the authorities that sign the servers' certificates; null for those that the system trusts.</param>
+/// <param name="Authority">PEM file with the authorities that sign the servers' certificates; null for those that the system
+/// trusts.</param>
 /// <param name="Certificate">PEM file with the proxy's own certificate and its chain; null to show none.</param>
 /// <param name="Key">PEM file with its private key; null if there is no certificate.</param>
 /// <param name="KeyPasswordFile">A file with the password of an encrypted key; null for a key that is not.</param>

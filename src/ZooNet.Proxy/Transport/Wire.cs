@@ -15,7 +15,8 @@ internal abstract class Wire
     public abstract ValueTask<int> ReceiveAsync(Memory<byte> buffer);
 
     /// <summary>Sends as much as goes without waiting.</summary>
-    /// <returns>The bytes taken; fewer than given, 0 too, where the rest has to wait for <see cref="SendAsync"/>; -1 where the connection is lost.</returns>
+    /// <returns>The bytes taken; fewer than given, 0 too, where the rest has to wait for <see cref="SendAsync"/>; -1 where the connection
+    /// is lost.</returns>
     public abstract int TrySend(ReadOnlySpan<byte> bytes);
 
     /// <summary>Sends all of it.</summary>
@@ -96,7 +97,8 @@ internal sealed class TlsWire(SslStream stream) : Wire
 }
 
 /// <summary>
-/// The way to a server in this process. What is sent is executed before <see cref="TrySend"/> returns, and answered too if nothing has to be waited for:
+/// The way to a server in this process. What is sent is executed before <see cref="TrySend"/> returns, and answered too if nothing has to
+/// be waited for:
 /// the answer is then received on the sender's stack.
 /// </summary>
 internal sealed class PipeWire(IDuplexPipe pipe) : Wire

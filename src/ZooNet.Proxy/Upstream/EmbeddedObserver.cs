@@ -6,8 +6,8 @@ using ZooNet.Server;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// The proxy's own observer of one remote cluster: it joins the ensemble through its quorum ports, holds its znodes in memory, and is one more
-/// server of the cluster, in this process. Thread-safe.
+/// The proxy's own observer of one remote cluster: it joins the ensemble through its quorum ports, holds its znodes in memory, and is one
+/// more server of the cluster, in this process. Thread-safe.
 /// </summary>
 /// <remarks>
 /// While it does not follow a leader it turns clients away, as a ZooKeeper observer does, so links go to the configured servers meanwhile.
@@ -36,7 +36,9 @@ public sealed class EmbeddedObserver
     /// <summary>What it should keep.</summary>
     internal IReadOnlyCollection<string> Wanted { get; set => Volatile.Write(ref field, value); } = [];
 
-    /// <summary>Whether it serves and keeps all that is mounted of its cluster. Until then links go to other servers, if there are any.</summary>
+    /// <summary>
+    /// Whether it serves and keeps all that is mounted of its cluster. Until then links go to other servers, if there are any.
+    /// </summary>
     public bool IsReady => IsServing && Wanted.All(Keeps);
 
     /// <summary>Whether it keeps a znode, with all below it.</summary>

@@ -38,15 +38,17 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
     }
 
     /// <summary>
-    /// Raised before an observer serves again that is behind what it had shown: nothing that is known of how fresh it was holds. The argument is the
-    /// cluster's ordinal. Handlers must not wait.
+    /// Raised before an observer serves again that is behind what it had shown: nothing that is known of how fresh it was holds. The
+    /// argument is the cluster's ordinal. Handlers must not wait.
     /// </summary>
     public event Action<int>? WentBack;
 
     /// <summary>Raised when an observer keeps something else than before.</summary>
     public event Action? Taken;
 
-    /// <summary>The observer of a cluster; null where none is configured, or none is needed, for nothing of the cluster is mounted.</summary>
+    /// <summary>
+    /// The observer of a cluster; null where none is configured, or none is needed, for nothing of the cluster is mounted.
+    /// </summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     public EmbeddedObserver? Of(int cluster) => _byOrdinal[cluster]?.Observer;
 

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// The addresses behind host names. Each use asks the resolver again, and waits for it only so long: when it does not answer, or says to try
-/// again, the last answer stands. So a resolver that hangs, or a name that is gone, delays nobody who can be reached. Thread-safe.
+/// The addresses behind host names. Each use asks the resolver again, and waits for it only so long: when it does not answer, or says to
+/// try again, the last answer stands. So a resolver that hangs, or a name that is gone, delays nobody who can be reached. Thread-safe.
 /// </summary>
 /// <param name="time">Source of time.</param>
 /// <param name="lookup">Asks the resolver; by default the system's.</param>
@@ -18,7 +18,9 @@ public sealed class HostNames(TimeProvider time, Func<string, Task<IPAddress[]>>
     private readonly Func<string, Task<IPAddress[]>> _lookup = lookup ?? (host => Dns.GetHostAddressesAsync(host));
     private readonly ConcurrentDictionary<string, Name> _names = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The addresses of a host, in a fixed order: resolvers rotate their answers, and all sessions shall read through the same server.</summary>
+    /// <summary>
+    /// The addresses of a host, in a fixed order: resolvers rotate their answers, and all sessions shall read through the same server.
+    /// </summary>
     /// <param name="host">A name, or an address as text.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The addresses; empty if the name is not known, or nothing has been learned of it yet.</returns>

@@ -8,13 +8,14 @@ using ZooNet.Proxy.Control;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// Keeps the records of clients' remote sessions in the home cluster, with the proxy's own session there: writes them, finds those of a client that comes
-/// from another proxy, and removes them when the client's session is over (docs/adr/0003). Thread-safe.
+/// Keeps the records of clients' remote sessions in the home cluster, with the proxy's own session there: writes them, finds those of a
+/// client that comes from another proxy, and removes them when the client's session is over (docs/adr/0003). Thread-safe.
 /// </summary>
 /// <remarks>
-/// A record says which proxy serves its client. That proxy removes it: at once when the client has ended its session, and else when the client
-/// has not come back, here or elsewhere, for so long that home must have ended its session. Before the record of a client that may have had ephemeral znodes
-/// in a strict mount goes, its session at home is ended: were it alive after all, it would believe in locks that are gone.
+/// A record says which proxy serves its client. That proxy removes it: at once when the client has ended its session, and else when the
+/// client has not come back, here or elsewhere, for so long that home must have ended its session. Before the record of a client that may
+/// have had ephemeral znodes in a strict mount goes, its session at home is ended: were it alive after all, it would believe in locks
+/// that are gone.
 /// </remarks>
 public sealed class RecordStore : IAsyncDisposable
 {
@@ -58,11 +59,14 @@ public sealed class RecordStore : IAsyncDisposable
         }
     }
 
-    /// <summary>The remote sessions of a client that has come back, as fresh as home is now. From now on they are this proxy's to serve.</summary>
+    /// <summary>
+    /// The remote sessions of a client that has come back, as fresh as home is now. From now on they are this proxy's to serve.
+    /// </summary>
     /// <param name="holder">The client's connection, by which <see cref="Ended"/> knows whether it still is the one.</param>
     /// <param name="session">The client's session at home.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Null where that can't be told: home does not answer, or what is there was not written by a proxy with this secret.</returns>
+    /// <returns>Null where that can't be told: home does not answer, or what is there was not written by a proxy with this
+    /// secret.</returns>
     public async Task<IReadOnlyList<RemoteSessionRecord>?> FindAsync(object holder, HomeSession session, CancellationToken cancellationToken)
     {
         try
@@ -227,8 +231,8 @@ public sealed class RecordStore : IAsyncDisposable
     // ---------------------------------------------------------------- removing
 
     /// <summary>
-    /// Sessions live on while home has no leader, and get their whole timeout anew when it has one again; servers close their connections then. So
-    /// nothing is certain of the time before.
+    /// Sessions live on while home has no leader, and get their whole timeout anew when it has one again; servers close their connections
+    /// then. So nothing is certain of the time before.
     /// </summary>
     private void OnConnected()
     {

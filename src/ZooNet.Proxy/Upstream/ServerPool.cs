@@ -235,7 +235,8 @@ public sealed class ServerPool
     private string HostOf(IPEndPoint endpoint) => _hosts.GetValueOrDefault(endpoint) ?? endpoint.Address.ToString();
 
     /// <summary>
-    /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a better one is back:
+    /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a
+    /// better one is back:
     /// going back and forth costs barriers.
     /// Servers that did not serve a moment ago come last.
     /// </summary>

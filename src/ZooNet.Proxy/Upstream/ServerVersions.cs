@@ -75,7 +75,9 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
     /// <inheritdoc/>
     public void Dispose() => _asking.Dispose();
 
-    /// <summary>The version in an answer to <c>srvr</c>; null if there is none, as in the answer of a server that does not allow the word.</summary>
+    /// <summary>
+    /// The version in an answer to <c>srvr</c>; null if there is none, as in the answer of a server that does not allow the word.
+    /// </summary>
     internal static string? Parse(ReadOnlySpan<byte> answer)
     {
         var end = answer.IndexOf((byte)'\n');

@@ -9,8 +9,8 @@ namespace ZooNet.Proxy.Upstream;
 internal static class SessionEnd
 {
     /// <summary>
-    /// For how long home must have been up, and no proxy have served a client, before its session counts as over: home ends it after its timeout, by a
-    /// clock that runs on its leader.
+    /// For how long home must have been up, and no proxy have served a client, before its session counts as over: home ends it after its
+    /// timeout, by a clock that runs on its leader.
     /// </summary>
     /// <param name="timeoutMs">The session's timeout in milliseconds.</param>
     public static TimeSpan Grace(int timeoutMs) => TimeSpan.FromMilliseconds(2L * timeoutMs) + TimeSpan.FromSeconds(10);

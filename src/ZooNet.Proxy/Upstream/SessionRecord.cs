@@ -7,13 +7,14 @@ using ZooNet.Proxy.Control;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// What is kept at home of one client's session in one remote cluster. It is sealed with the proxies' secret, and opens only as the record of that client
-/// and that cluster (docs/adr/0005-the-proxies-own-znodes.md). Immutable.
+/// What is kept at home of one client's session in one remote cluster. It is sealed with the proxies' secret, and opens only as the
+/// record of that client and that cluster (docs/adr/0005-the-proxies-own-znodes.md). Immutable.
 /// </summary>
 /// <param name="Home">The client's session at home.</param>
 /// <param name="Remote">Its session in the remote cluster.</param>
 /// <param name="ServedBy">The proxy that serves the client, or served it last: <see cref="ProxyInstance.Id"/>.</param>
-/// <param name="IsEnding">True once a proxy has begun to end the client's session at home, because no proxy has served it for too long.</param>
+/// <param name="IsEnding">True once a proxy has begun to end the client's session at home, because no proxy has served it for too
+/// long.</param>
 internal sealed record SessionRecord(HomeSession Home, RemoteSessionRecord Remote, string ServedBy, bool IsEnding = false)
 {
     /// <summary>The records are spread over this many folders, so that none is too long to be listed.</summary>

@@ -48,7 +48,9 @@ internal sealed class EmbeddedLeader : ILeader, IDisposable
         _down.Post(() => _observer.Receive(own));
     }
 
-    /// <summary>The observer becomes a copy of the leader's tree, and learns every transaction from now on. Under the leader's gate.</summary>
+    /// <summary>
+    /// The observer becomes a copy of the leader's tree, and learns every transaction from now on. Under the leader's gate.
+    /// </summary>
     public void Synchronise() => _observer.Synchronise(_leader.Tree);
 
     /// <summary>Follows from now on.</summary>

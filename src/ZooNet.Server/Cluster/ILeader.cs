@@ -1,9 +1,10 @@
 namespace ZooNet.Server.Cluster;
 
 /// <summary>
-/// The leader as one observer sees it: in this process (<see cref="EmbeddedLeader"/>), or a real ensemble's (<see cref="Quorum.LearnerConnection"/>).
-/// Nothing is answered before the call returns. Answers arrive as <see cref="Commit"/>s, each behind all that the leader had committed before.
-/// Safe for any thread; a leader that has been lost swallows what it is given, and its observer is told that it is lost.
+/// The leader as one observer sees it: in this process (<see cref="EmbeddedLeader"/>), or a real ensemble's (<see
+/// cref="Quorum.LearnerConnection"/>). Nothing is answered before the call returns. Answers arrive as <see cref="Commit"/>s, each behind
+/// all that the leader had committed before. Safe for any thread; a leader that has been lost swallows what it is given, and its observer
+/// is told that it is lost.
 /// </summary>
 internal interface ILeader
 {

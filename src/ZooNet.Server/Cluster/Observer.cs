@@ -93,7 +93,9 @@ internal sealed class Observer : Replica, IDisposable
         }
     }
 
-    /// <summary>The leader is lost: clients are closed and turned away until <see cref="Serve"/>. What waited for it is never answered.</summary>
+    /// <summary>
+    /// The leader is lost: clients are closed and turned away until <see cref="Serve"/>. What waited for it is never answered.
+    /// </summary>
     public void StopServing()
     {
         lock (Gate)
@@ -110,7 +112,9 @@ internal sealed class Observer : Replica, IDisposable
         CloseConnections();
     }
 
-    /// <summary>Whether the tree is the leader's is checked after each transaction from now on. The tree is exactly the leader's at this moment.</summary>
+    /// <summary>
+    /// Whether the tree is the leader's is checked after each transaction from now on. The tree is exactly the leader's at this moment.
+    /// </summary>
     public void CheckDigests()
     {
         lock (Gate)
@@ -171,7 +175,8 @@ internal sealed class Observer : Replica, IDisposable
     }
 
     /// <summary>Replaces the state by another copy of the leader's, which keeps other znodes, brought to where this one is.</summary>
-    /// <param name="copy">As the leader was after some transaction that this observer has applied, and not before <see cref="Record"/>.</param>
+    /// <param name="copy">As the leader was after some transaction that this observer has applied, and not before <see
+    /// cref="Record"/>.</param>
     /// <returns>False where the leader was lost meanwhile, or too much has come.</returns>
     public bool TryAdopt(DataTree copy)
     {

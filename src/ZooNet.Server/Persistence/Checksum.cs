@@ -6,7 +6,9 @@ namespace ZooNet.Server.Persistence;
 /// <summary>CRC-32C (Castagnoli), as iSCSI and ext4 use it: the processor computes it.</summary>
 internal static class Checksum
 {
-    /// <summary>Continues a checksum; the first part starts from <see cref="Seed"/>, and the last one's result goes through <see cref="Finish"/>.</summary>
+    /// <summary>
+    /// Continues a checksum; the first part starts from <see cref="Seed"/>, and the last one's result goes through <see cref="Finish"/>.
+    /// </summary>
     public static uint Add(uint crc, ReadOnlySpan<byte> bytes)
     {
         while (bytes.Length >= 8)

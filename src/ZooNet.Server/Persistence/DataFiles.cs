@@ -16,7 +16,9 @@ internal static class DataFiles
             .OrderBy(f => f.zxid),
     ];
 
-    /// <summary>Puts a folder's entries on disk: a new file's name would otherwise be lost in a power cut. Windows does that by itself.</summary>
+    /// <summary>
+    /// Puts a folder's entries on disk: a new file's name would otherwise be lost in a power cut. Windows does that by itself.
+    /// </summary>
     public static void SyncFolder(string folder)
     {
         if (OperatingSystem.IsWindows())

@@ -23,7 +23,9 @@ internal sealed class FolderLock : IDisposable
         NewestLog = length == 0 ? null : Encoding.ASCII.GetString(name[..length]);
     }
 
-    /// <summary>The name of the log file that was the newest when the folder was last used; null in a new folder, or one of an older version.</summary>
+    /// <summary>
+    /// The name of the log file that was the newest when the folder was last used; null in a new folder, or one of an older version.
+    /// </summary>
     public string? NewestLog { get; }
 
     /// <summary>Takes a folder, and makes it where it does not exist.</summary>

@@ -8,7 +8,8 @@ namespace ZooNet.Server.Persistence;
 /// </summary>
 /// <param name="Offset">Where the record begins in its file.</param>
 /// <param name="Length">Its bytes in all.</param>
-/// <param name="Durable">How much of the file was on disk for certain when the record was written: damage before that is no torn write.</param>
+/// <param name="Durable">How much of the file was on disk for certain when the record was written: damage before that is no torn
+/// write.</param>
 internal readonly record struct LogRecord(int Offset, int Length, long Durable)
 {
     /// <summary>Bytes before the transaction.</summary>

@@ -67,8 +67,8 @@ internal sealed class Learner : IAsyncDisposable
     }
 
     /// <summary>
-    /// Keeps other parts of the cluster from now on. What is no longer wanted is forgotten at once; for what is not kept yet the state is taken once more, on
-    /// a second connection, while this observer goes on serving. Waits until it follows a leader.
+    /// Keeps other parts of the cluster from now on. What is no longer wanted is forgotten at once; for what is not kept yet the state is
+    /// taken once more, on a second connection, while this observer goes on serving. Waits until it follows a leader.
     /// </summary>
     /// <param name="paths">The znodes to keep, with all below them; null for everything.</param>
     /// <param name="cancellationToken">Gives up; what was kept is kept.</param>
@@ -278,7 +278,9 @@ internal sealed class Learner : IAsyncDisposable
         }
     }
 
-    /// <summary>What takes an observer's requests while there is no leader: nothing is answered, and its clients have been closed.</summary>
+    /// <summary>
+    /// What takes an observer's requests while there is no leader: nothing is answered, and its clients have been closed.
+    /// </summary>
     private sealed class NoLeader : ILeader
     {
         public static NoLeader Instance { get; } = new();

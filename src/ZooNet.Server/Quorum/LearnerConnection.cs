@@ -11,8 +11,8 @@ namespace ZooNet.Server.Quorum;
 /// brings its observer up to date, hands it every transaction in order, and carries its clients' requests.
 /// </summary>
 /// <remarks>
-/// The observer serves again only when a session of the learner's own, created on this connection, has come back as a transaction: that was voted
-/// on, so everything that any server has ever shown is before it.
+/// The observer serves again only when a session of the learner's own, created on this connection, has come back as a transaction: that
+/// was voted on, so everything that any server has ever shown is before it.
 /// </remarks>
 internal sealed class LearnerConnection : ILeader, IAsyncDisposable
 {
@@ -129,7 +129,8 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     // ---------------------------------------------------------------- the handshake
 
     /// <summary>Introduces itself, and agrees on the epoch.</summary>
-    /// <param name="serverId">The learner's number in the ensemble (sid). It must not be a voter's: a leader would count its word as a vote.</param>
+    /// <param name="serverId">The learner's number in the ensemble (sid). It must not be a voter's: a leader would count its word as a
+    /// vote.</param>
     /// <param name="acceptedEpoch">The newest epoch that the learner has accepted from any leader.</param>
     /// <exception cref="LearnerException">The other side is no leader that can be followed.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
@@ -339,7 +340,8 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     }
 
     /// <summary>
-    /// Is a transaction the answer to the oldest request of its session? Its session and xid say so, and its kind: a leader also ends sessions by itself.
+    /// Is a transaction the answer to the oldest request of its session? Its session and xid say so, and its kind: a leader also ends
+    /// sessions by itself.
     /// </summary>
     private static bool Answers(WaitingRequest request, in TxnHeader header, Txn txn) => request.Header.Op == OpCode.CreateSession
         ? txn is CreateSessionTxn
@@ -388,8 +390,9 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     // ---------------------------------------------------------------- sessions that come from elsewhere
 
     /// <summary>
-    /// The leader has said whether a session lives. Requests that the client sent through another server may have been taken before, and their transactions, under
-    /// xids that the client uses again, are still to come. So its next requests wait for a vote of nothing, in its own name: what comes behind that is answered here.
+    /// The leader has said whether a session lives. Requests that the client sent through another server may have been taken before, and
+    /// their transactions, under xids that the client uses again, are still to come. So its next requests wait for a vote of nothing, in
+    /// its own name: what comes behind that is answered here.
     /// </summary>
     private void Revalidated(in QuorumPacket packet)
     {

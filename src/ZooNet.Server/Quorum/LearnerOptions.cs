@@ -5,11 +5,15 @@ namespace ZooNet.Server.Quorum;
 /// <summary>Whom a learner follows, and how.</summary>
 public sealed record LearnerOptions
 {
-    /// <summary>The quorum ports of the ensemble's voters, in any order: <c>server.N=host:2888:3888</c>, the first of the two. Only the leader listens on its own.</summary>
+    /// <summary>
+    /// The quorum ports of the ensemble's voters, in any order: <c>server.N=host:2888:3888</c>, the first of the two. Only the leader
+    /// listens on its own.
+    /// </summary>
     public required IReadOnlyList<DnsEndPoint> Quorum { get; init; }
 
     /// <summary>
-    /// The learner's number in the ensemble (sid), 1 to 255, which no server of the ensemble may have: a leader takes the word of its voters' numbers for theirs.
+    /// The learner's number in the ensemble (sid), 1 to 255, which no server of the ensemble may have: a leader takes the word of its
+    /// voters' numbers for theirs.
     /// </summary>
     public required byte ServerId { get; init; }
 
@@ -20,9 +24,9 @@ public sealed record LearnerOptions
     public bool ForwardsClients { get; init; }
 
     /// <summary>
-    /// What to keep of the cluster: these znodes, with all below them, and /zookeeper. Of what is above them ACLs and Stats are kept; requests about anything else are
-    /// answered <see cref="Protocol.ErrorCode.Unimplemented"/>, and close a connection from within the process. Null for
-    /// everything. <see cref="LearningServer.KeepAsync"/> changes it later.
+    /// What to keep of the cluster: these znodes, with all below them, and /zookeeper. Of what is above them ACLs and Stats are kept;
+    /// requests about anything else are answered <see cref="Protocol.ErrorCode.Unimplemented"/>, and close a connection from within the
+    /// process. Null for everything. <see cref="LearningServer.KeepAsync"/> changes it later.
     /// </summary>
     public IReadOnlyList<string>? Roots { get; init; }
 

@@ -5,7 +5,8 @@ using ZooNet.Tree.Requests;
 namespace ZooNet.Server.Quorum;
 
 /// <summary>
-/// One packet between a leader and a learner: {int type; long zxid; buffer data; vector&lt;Id&gt; authinfo}, without a length in front (source:
+/// One packet between a leader and a learner: {int type; long zxid; buffer data; vector&lt;Id&gt; authinfo}, without a length in front
+/// (source:
 /// <c>QuorumPacket</c> in zookeeper.jute).
 /// </summary>
 /// <param name="Type">What it is.</param>
@@ -24,7 +25,8 @@ internal readonly record struct QuorumPacket(QuorumPacketType Type, long Zxid, b
 
     /// <summary>Writes a packet.</summary>
     /// <param name="writer">Where to.</param>
-    /// <param name="identities">For a request, who asks: must be there, or the leader refuses whatever asks for an ACL. Null for other packets.</param>
+    /// <param name="identities">For a request, who asks: must be there, or the leader refuses whatever asks for an ACL. Null for other
+    /// packets.</param>
     public void Write(JuteWriter writer, IReadOnlyList<Identity>? identities = null)
     {
         writer.WriteInt((int)Type);

@@ -1,6 +1,8 @@
 namespace ZooNet.Server.Quorum;
 
-/// <summary>What a packet of the quorum protocol is (source: <c>org.apache.zookeeper.server.quorum.Leader</c>). The numbers are on the wire.</summary>
+/// <summary>
+/// What a packet of the quorum protocol is (source: <c>org.apache.zookeeper.server.quorum.Leader</c>). The numbers are on the wire.
+/// </summary>
 internal enum QuorumPacketType
 {
     /// <summary>Learner: a client's write, or sync.</summary>

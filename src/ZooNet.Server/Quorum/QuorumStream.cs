@@ -5,8 +5,8 @@ using ZooNet.Tree.Requests;
 namespace ZooNet.Server.Quorum;
 
 /// <summary>
-/// The bytes of one connection to a leader. One reader at a time; <see cref="Send"/> may be called by any thread, and what is sent leaves in that
-/// order, many packets to a system call.
+/// The bytes of one connection to a leader. One reader at a time; <see cref="Send"/> may be called by any thread, and what is sent leaves
+/// in that order, many packets to a system call.
 /// </summary>
 internal sealed class QuorumStream(Stream stream) : IAsyncDisposable
 {

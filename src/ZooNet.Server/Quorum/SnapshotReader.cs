@@ -5,8 +5,9 @@ using ZooNet.Tree;
 namespace ZooNet.Server.Quorum;
 
 /// <summary>
-/// Reads the snapshot that a leader sends: sessions, lists of ACLs, znodes with their parents first, the path "/" behind the last one, and the signature
-/// (source: <c>SerializeUtils#serializeSnapshot</c>, <c>DataTree#serialize</c>). It is read record by record as it arrives, never held as a whole.
+/// Reads the snapshot that a leader sends: sessions, lists of ACLs, znodes with their parents first, the path "/" behind the last one,
+/// and the signature (source: <c>SerializeUtils#serializeSnapshot</c>, <c>DataTree#serialize</c>). It is read record by record as it
+/// arrives, never held as a whole.
 /// </summary>
 internal sealed class SnapshotReader(QuorumStream stream, DataTree tree)
 {
@@ -167,8 +168,8 @@ internal sealed class SnapshotReader(QuorumStream stream, DataTree tree)
     }
 
     /// <summary>
-    /// What an owner says of its znode (source: <c>EphemeralType</c>). A TTL znode has 0xff in the highest byte and two bytes of zeros behind it, which
-    /// the time in a session's id never is.
+    /// What an owner says of its znode (source: <c>EphemeralType</c>). A TTL znode has 0xff in the highest byte and two bytes of zeros
+    /// behind it, which the time in a session's id never is.
     /// </summary>
     public static ZnodeKind KindOf(long owner) => owner switch
     {

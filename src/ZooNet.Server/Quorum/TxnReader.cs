@@ -98,7 +98,9 @@ internal static class TxnReader
         return new CloseSessionTxn(reader.ReadStrings());
     }
 
-    /// <summary>The operations of a multi, each {int type; buffer record}. Where one failed, the others before it are those that would have been.</summary>
+    /// <summary>
+    /// The operations of a multi, each {int type; buffer record}. Where one failed, the others before it are those that would have been.
+    /// </summary>
     private static MultiTxn ReadMulti(ref JuteReader reader)
     {
         var parts = new Txn[reader.ReadCount(8)];

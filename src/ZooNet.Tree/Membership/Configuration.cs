@@ -17,7 +17,9 @@ internal sealed class Configuration(long own, SortedDictionary<long, Member> mem
     /// <summary>The znode that shows it.</summary>
     public const string Path = "/zookeeper/config";
 
-    /// <summary>ZooKeeper's customary ports. The line must have some, but there is no other voter to talk to: nothing listens there.</summary>
+    /// <summary>
+    /// ZooKeeper's customary ports. The line must have some, but there is no other voter to talk to: nothing listens there.
+    /// </summary>
     private const int PeerPort = 2888;
     private const int ElectionPort = 3888;
 

@@ -27,7 +27,9 @@ internal static class Java
     /// <summary>As <c>Long.parseLong</c>.</summary>
     public static bool TryParseLong(string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
 
-    /// <summary>The lines of a property file: comments left out, a key ends at the first '=', ':' or space. Escapes are not known.</summary>
+    /// <summary>
+    /// The lines of a property file: comments left out, a key ends at the first '=', ':' or space. Escapes are not known.
+    /// </summary>
     public static IEnumerable<(string Key, string Value)> Properties(string text)
     {
         foreach (var line in text.Split('\n', '\r').Select(l => l.Trim()))

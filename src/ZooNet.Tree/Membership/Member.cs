@@ -64,7 +64,9 @@ internal sealed record Member(long Id, string Host, int Port, int ElectionPort, 
         return ErrorCode.Ok;
     }
 
-    /// <summary>True where both would listen at one address. The loopback and the wildcard are each machine's own: they don't count.</summary>
+    /// <summary>
+    /// True where both would listen at one address. The loopback and the wildcard are each machine's own: they don't count.
+    /// </summary>
     public bool SharesAddressWith(Member other) => Addresses().Intersect(other.Addresses()).Any();
 
     /// <inheritdoc/>

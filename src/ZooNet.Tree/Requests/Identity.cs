@@ -14,7 +14,9 @@ internal readonly record struct Identity(string Scheme, string Id)
     /// <summary>The name that whoAmI shows: a digest's user without the hash.</summary>
     public string UserName => Scheme == "digest" ? Id.Split(':')[0] : Id;
 
-    /// <summary>The identity of "user:password": <c>user:base64(sha1(user:password))</c>. Anything is accepted, also without a colon.</summary>
+    /// <summary>
+    /// The identity of "user:password": <c>user:base64(sha1(user:password))</c>. Anything is accepted, also without a colon.
+    /// </summary>
     public static Identity OfDigest(ReadOnlySpan<byte> credentials)
     {
         // Java makes a string of the bytes first, so bytes that are no UTF-8 hash as their replacement does.

@@ -16,7 +16,10 @@ internal sealed class Preparer(DataTree tree, bool extendedTypes)
 
     private readonly PendingView _view = new(tree);
 
-    /// <summary>Who belongs to the ensemble; null where reconfig is disabled. What is prepared is applied at once, so it is always the current one.</summary>
+    /// <summary>
+    /// Who belongs to the ensemble; null where reconfig is disabled. What is prepared is applied at once, so it is always the current
+    /// one.
+    /// </summary>
     public Configuration? Configuration { get; set; }
 
     /// <summary>Prepares one request.</summary>

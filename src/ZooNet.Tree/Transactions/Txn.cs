@@ -70,7 +70,9 @@ internal sealed class ErrorTxn(ErrorCode error) : Txn
     public ErrorCode Error => error;
 }
 
-/// <summary>Several transactions under one zxid. Where one of them is an <see cref="ErrorTxn"/> with a real error, none is applied.</summary>
+/// <summary>
+/// Several transactions under one zxid. Where one of them is an <see cref="ErrorTxn"/> with a real error, none is applied.
+/// </summary>
 internal sealed class MultiTxn(IReadOnlyList<Txn> txns) : Txn
 {
     public override OpCode Type => OpCode.Multi;
@@ -84,7 +86,8 @@ internal sealed class CreateSessionTxn(int timeoutMs) : Txn
 }
 
 /// <summary>Ends the header's session and deletes its ephemeral znodes.</summary>
-/// <param name="paths">The znodes that go, where the leader has told them (ZooKeeper 3.6 and later); what else the session owns goes as well.</param>
+/// <param name="paths">The znodes that go, where the leader has told them (ZooKeeper 3.6 and later); what else the session owns goes as
+/// well.</param>
 internal sealed class CloseSessionTxn(IReadOnlyList<string>? paths = null) : Txn
 {
     public static CloseSessionTxn Instance { get; } = new();

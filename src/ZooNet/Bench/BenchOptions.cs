@@ -41,7 +41,10 @@ public sealed record BenchOptions
     /// <summary>Znodes per cluster.</summary>
     public int Znodes { get; init; } = 1000;
 
-    /// <summary>Requests per second of all clients together, at even intervals; 0 for a closed loop, in which every reply makes room for the next request.</summary>
+    /// <summary>
+    /// Requests per second of all clients together, at even intervals; 0 for a closed loop, in which every reply makes room for the next
+    /// request.
+    /// </summary>
     public double Rate { get; init; }
 
     /// <summary>How long to run before measuring.</summary>

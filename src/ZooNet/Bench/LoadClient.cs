@@ -123,7 +123,8 @@ internal sealed class LoadClient(Workload workload, LoadStatistics statistics, S
     }
 
     /// <summary>Draws a request and puts it into the output buffer.</summary>
-    /// <param name="began">When it was due: now in the closed loop, its own time in the open one, so that waiting for the window counts.</param>
+    /// <param name="began">When it was due: now in the closed loop, its own time in the open one, so that waiting for the window
+    /// counts.</param>
     public void Draw(long began)
     {
         if (_leftOfBurst == 0)

@@ -184,7 +184,9 @@ internal sealed class LoadGenerator
         }
     }
 
-    /// <summary>Waits for what is outstanding, so that a request that hangs is not left out of the latency, and closes the sessions or keeps them.</summary>
+    /// <summary>
+    /// Waits for what is outstanding, so that a request that hangs is not left out of the latency, and closes the sessions or keeps them.
+    /// </summary>
     private void Drain(long measureFrom, long measureTo)
     {
         var limit = _time.GetTimestamp() + Ticks(DrainLimit);
@@ -263,7 +265,9 @@ internal sealed class LoadGenerator
         }
     }
 
-    /// <summary>A client's own seed. HashCode.Combine differs from process to process, and Random begins alike from seeds that are close.</summary>
+    /// <summary>
+    /// A client's own seed. HashCode.Combine differs from process to process, and Random begins alike from seeds that are close.
+    /// </summary>
     private static int Seed(int seed, int group, int client)
     {
         unchecked

@@ -52,7 +52,9 @@ internal sealed class LoadSessions(TimeProvider time) : IDisposable
         queue.Enqueue(session);
     }
 
-    /// <summary>Pings the sessions that have been silent for so long, and drops those that have ended. Blocks for a round trip each.</summary>
+    /// <summary>
+    /// Pings the sessions that have been silent for so long, and drops those that have ended. Blocks for a round trip each.
+    /// </summary>
     public void KeepAlive(TimeSpan silence)
     {
         foreach (var queue in _idle.Values)

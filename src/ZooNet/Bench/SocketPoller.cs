@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace ZooNet.Bench;
 
 /// <summary>
-/// Waits for any of many sockets, with a timeout finer than a millisecond: <c>ppoll</c>. <see cref="Socket.Select(System.Collections.IList, System.Collections.IList, System.Collections.IList, int)"/>
+/// Waits for any of many sockets, with a timeout finer than a millisecond: <c>ppoll</c>. <see
+/// cref="Socket.Select(System.Collections.IList, System.Collections.IList, System.Collections.IList, int)"/>
 /// counts milliseconds, and an open loop would either be late or burn a processor that the servers need. Linux only, as the whole of
 /// the benchmark's accounting is. Used by one thread.
 /// </summary>

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace ZooNet.Bench;
 
-/// <summary>Writes the few shapes that a plot needs as SVG, with coordinates in pixels. No styles from outside, so that a file stands alone.</summary>
+/// <summary>
+/// Writes the few shapes that a plot needs as SVG, with coordinates in pixels. No styles from outside, so that a file stands alone.
+/// </summary>
 internal sealed class SvgCanvas
 {
     private const string Font = "font-family=\"system-ui,sans-serif\"";

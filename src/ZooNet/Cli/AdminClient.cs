@@ -9,7 +9,9 @@ using ZooNet.Proxy.Admin;
 
 namespace ZooNet.Cli;
 
-/// <summary>Asks a proxy's admin endpoint. A refusal becomes a <see cref="CommandFailedException"/> with the proxy's own sentence.</summary>
+/// <summary>
+/// Asks a proxy's admin endpoint. A refusal becomes a <see cref="CommandFailedException"/> with the proxy's own sentence.
+/// </summary>
 internal sealed class AdminClient : IDisposable
 {
     /// <summary>Where a proxy listens that was told nothing else.</summary>

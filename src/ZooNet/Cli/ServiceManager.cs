@@ -4,8 +4,8 @@ using Microsoft.Extensions.Hosting.Systemd;
 namespace ZooNet.Cli;
 
 /// <summary>
-/// Tells the service manager that started this process how it is (<c>sd_notify</c>: a unit of <c>Type=notify</c>, with <c>WatchdogSec</c> if it
-/// has one). Without one, nothing happens. Thread-safe.
+/// Tells the service manager that started this process how it is (<c>sd_notify</c>: a unit of <c>Type=notify</c>, with <c>WatchdogSec</c>
+/// if it has one). Without one, nothing happens. Thread-safe.
 /// </summary>
 internal sealed class ServiceManager : IAsyncDisposable
 {

@@ -11,7 +11,9 @@ public sealed record DemoOptions
     /// <summary>Operations of the mixed load, in every mode. At least one per client.</summary>
     public int Operations { get; init; } = 800;
 
-    /// <summary>Rounds of the two-writers experiment, in every mode; each round is played by <see cref="Pairs"/> pairs of clients.</summary>
+    /// <summary>
+    /// Rounds of the two-writers experiment, in every mode; each round is played by <see cref="Pairs"/> pairs of clients.
+    /// </summary>
     public int Rounds { get; init; } = 10;
 
     /// <summary>Pairs of clients, one of each region, that play the two-writers experiment at the same time.</summary>

@@ -7,7 +7,10 @@ using Microsoft.Extensions.Logging;
 
 namespace ZooNet.Wan;
 
-/// <summary>The HTTP port of <c>zoonet wan</c>: <c>POST /cut[?silent=true]</c>, <c>POST /heal</c>, <c>GET /status</c>, each for all links together.</summary>
+/// <summary>
+/// The HTTP port of <c>zoonet wan</c>: <c>POST /cut[?silent=true]</c>, <c>POST /heal</c>, <c>GET /status</c>, each for all links
+/// together.
+/// </summary>
 internal static class WanAdmin
 {
     /// <summary>Builds the application; the caller starts and stops it.</summary>

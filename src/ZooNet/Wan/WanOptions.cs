@@ -3,7 +3,9 @@ namespace ZooNet.Wan;
 /// <summary>What an emulated WAN link is like.</summary>
 public sealed record WanOptions
 {
-    /// <summary>Round-trip time: each direction delays by half of it, and a new connection's first bytes by one more, for TCP's handshake.</summary>
+    /// <summary>
+    /// Round-trip time: each direction delays by half of it, and a new connection's first bytes by one more, for TCP's handshake.
+    /// </summary>
     public TimeSpan Rtt { get; init; }
 
     /// <summary>Largest additional delay of one direction; each piece draws from 0 to this. The order of bytes is kept.</summary>

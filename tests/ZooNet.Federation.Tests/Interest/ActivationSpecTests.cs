@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ZooNet.Federation.Tests.Interest;
 
 /// <summary>
-/// docs/spec/activation.pml and copies.pml, checked by spin: no interleaving of the protocols ends in what must not be, and with one ingredient left
-/// out spin finds it. Skipped where spin or a C compiler is missing, except in CI.
+/// docs/spec/activation.pml and copies.pml, checked by spin: no interleaving of the protocols ends in what must not be, and with one
+/// ingredient left out spin finds it. Skipped where spin or a C compiler is missing, except in CI.
 /// </summary>
 public sealed class ActivationSpecTests
 {

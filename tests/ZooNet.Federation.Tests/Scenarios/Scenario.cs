@@ -9,13 +9,14 @@ using ZooNet.Protocol;
 namespace ZooNet.Federation.Tests.Scenarios;
 
 /// <summary>
-/// One client of region us, whose proxy has mounted eu:/apps on /mnt, and the servers it is connected with. Requests are numbered as the client
-/// sends them. The commands:
+/// One client of region us, whose proxy has mounted eu:/apps on /mnt, and the servers it is connected with. Requests are numbered as the
+/// client sends them. The commands:
 /// <list type="bullet">
 /// <item><c>begin [relaxed]</c>: the client connects; the mount is strict unless it says relaxed</item>
 /// <item><c>client get|set|exists PATH</c>: the client sends a request</item>
 /// <item><c>us|eu connects</c>, <c>us|eu is lost</c>: a server takes the connection that was opened; a connection is lost</item>
-/// <item><c>us|eu answers N [ERROR] zxid=Z [changed=C]</c>: a server answers request N, where it stands at Z and the znode was changed at C</item>
+/// <item><c>us|eu answers N [ERROR] zxid=Z [changed=C]</c>: a server answers request N, where it stands at Z and the znode was changed at
+/// C</item>
 /// <item><c>us records</c>: home has written the record of the client's session in eu</item>
 /// <item><c>barrier done|fails</c>: the barrier that was begun last has come back, or has not</item>
 /// </list>

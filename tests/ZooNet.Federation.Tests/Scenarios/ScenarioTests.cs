@@ -3,8 +3,9 @@ using System.Text;
 namespace ZooNet.Federation.Tests.Scenarios;
 
 /// <summary>
-/// The files beside this one show the rules to a reader: what a client and the servers do, and below a line of dashes what the session makes of it.
-/// They are run as they stand. With ZOONET_REWRITE=1 in the environment the expected output is written anew; read the difference before you keep it.
+/// The files beside this one show the rules to a reader: what a client and the servers do, and below a line of dashes what the session
+/// makes of it. They are run as they stand. With ZOONET_REWRITE=1 in the environment the expected output is written anew; read the
+/// difference before you keep it.
 /// </summary>
 public sealed class ScenarioTests
 {

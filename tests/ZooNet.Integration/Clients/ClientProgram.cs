@@ -3,7 +3,9 @@ using ZooNet.Integration.Fixtures;
 
 namespace ZooNet.Integration.Clients;
 
-/// <summary>One of the programs under tests/clients: it drives an unmodified ZooKeeper client and says what passed and what did not.</summary>
+/// <summary>
+/// One of the programs under tests/clients: it drives an unmodified ZooKeeper client and says what passed and what did not.
+/// </summary>
 /// <param name="Path">Its path below tests/clients.</param>
 /// <param name="Needs">Files and programs that must be there; each with the Debian package that brings it.</param>
 public sealed record ClientProgram(string Path, params (string File, string Package)[] Needs)

@@ -10,7 +10,10 @@ namespace ZooNet.Integration.Clients;
 [Collection(ClientsCollection.Name)]
 public sealed partial class KazooSuiteTests(ClientsFixture regions)
 {
-    /// <summary>What passes directly, of kazoo 2.8.0 in Debian 12: all but what manages servers, and SASL. A different suite must not go unnoticed.</summary>
+    /// <summary>
+    /// What passes directly, of kazoo 2.8.0 in Debian 12: all but what manages servers, and SASL. A different suite must not go
+    /// unnoticed.
+    /// </summary>
     private const int PassedDirectly = 462;
 
     private static readonly (string, string)[] Needs = [("/usr/lib/python3/dist-packages/kazoo/client.py", "python3-kazoo"),

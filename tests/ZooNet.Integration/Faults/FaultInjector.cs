@@ -11,7 +11,8 @@ namespace ZooNet.Integration.Faults;
 /// <param name="ensembles">The ensembles, each with an observer in another region.</param>
 /// <param name="proxies">The proxies of all regions.</param>
 /// <param name="seed">Chooses the faults.</param>
-/// <param name="ways">The proxies' own ways across the WAN to an ensemble's voters, cut together with its observer's; none where they have no WAN.</param>
+/// <param name="ways">The proxies' own ways across the WAN to an ensemble's voters, cut together with its observer's; none where they
+/// have no WAN.</param>
 internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IReadOnlyList<ProxyProcess> proxies, int seed,
     IReadOnlyDictionary<RealEnsemble, IReadOnlyList<WanRelay>>? ways = null)
 {

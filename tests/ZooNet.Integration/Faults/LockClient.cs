@@ -9,7 +9,9 @@ namespace ZooNet.Integration.Faults;
 /// <param name="PathIn">Its path, by region.</param>
 internal sealed record ContendedLock(string Name, IReadOnlyDictionary<string, string> PathIn);
 
-/// <summary>When a client believed that it held a lock: from the reply that said so to its release, or to the loss of its connection.</summary>
+/// <summary>
+/// When a client believed that it held a lock: from the reply that said so to its release, or to the loss of its connection.
+/// </summary>
 internal readonly record struct Tenure(string Lock, string Client, long From, long To);
 
 /// <summary>

@@ -4,7 +4,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Integration.Fixtures;
 
-/// <summary>Waits for a condition instead of for a time. Limits are in time in which the machine ran: while it stands still nothing is late.</summary>
+/// <summary>
+/// Waits for a condition instead of for a time. Limits are in time in which the machine ran: while it stands still nothing is late.
+/// </summary>
 public static class Eventually
 {
     private static readonly TimeSpan Default = TimeSpan.FromSeconds(30);
@@ -29,7 +31,9 @@ public static class Eventually
         }
     }
 
-    /// <summary>An operation that may be repeated; a client is free to when its connection is lost. Fails after <paramref name="limit"/> (60 s).</summary>
+    /// <summary>
+    /// An operation that may be repeated; a client is free to when its connection is lost. Fails after <paramref name="limit"/> (60 s).
+    /// </summary>
     public static async Task<T> AgainAsync<T>(Func<Task<T>> operation, TimeSpan? limit = null)
     {
         for (var began = MachineTime.Now; ;)

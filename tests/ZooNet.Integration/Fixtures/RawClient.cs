@@ -5,7 +5,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Integration.Fixtures;
 
-/// <summary>A client that does exactly what a test says, frame by frame: no pings, no reconnects, no checks. One caller at a time.</summary>
+/// <summary>
+/// A client that does exactly what a test says, frame by frame: no pings, no reconnects, no checks. One caller at a time.
+/// </summary>
 public sealed class RawClient : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);

@@ -49,7 +49,9 @@ public sealed class RealServer : IAsyncDisposable
     /// <summary>The process id; 0 while it is down.</summary>
     public int ProcessId => _process is { HasExited: false } process ? process.Id : 0;
 
-    /// <summary>The WAN between this observer and the voters: one relay for each voter's port. Empty for a server on the voters' side.</summary>
+    /// <summary>
+    /// The WAN between this observer and the voters: one relay for each voter's port. Empty for a server on the voters' side.
+    /// </summary>
     public IReadOnlyList<WanRelay> Relays { get; }
 
     /// <summary>Where its snapshots and transaction logs are.</summary>

@@ -5,8 +5,10 @@ using ZooNet.Simulation.Checking;
 namespace ZooNet.Integration.Histories;
 
 /// <summary>What the reply to an operation told.</summary>
-/// <param name="Zxid">The newest change that it showed or made, in the terms of the cluster that owns it; 0 where there was no such znode.</param>
-/// <param name="Header">For an operation at home, the zxid of the reply's header: where the server stood. 0 for one in a mount, whose header does not tell.</param>
+/// <param name="Zxid">The newest change that it showed or made, in the terms of the cluster that owns it; 0 where there was no such
+/// znode.</param>
+/// <param name="Header">For an operation at home, the zxid of the reply's header: where the server stood. 0 for one in a mount, whose
+/// header does not tell.</param>
 /// <param name="Value">The data read; null where none was.</param>
 internal readonly record struct Sight(long Zxid, long Header, int? Value);
 

@@ -75,7 +75,9 @@ internal sealed class HistoryRun : IAsyncDisposable
         _clients.ForEach(client => client.Start());
     }
 
-    /// <summary>Makes faults, one after the other, and lets the clients go on until they have read in mounts again when all are put right.</summary>
+    /// <summary>
+    /// Makes faults, one after the other, and lets the clients go on until they have read in mounts again when all are put right.
+    /// </summary>
     /// <returns>The faults.</returns>
     public async Task<IReadOnlyList<string>> SufferAsync(TimeSpan length, int seed)
     {

@@ -111,14 +111,19 @@ public sealed class TwoRegionHistoryTests(TwoRegions fixture, ITestOutputHelper 
 /// <summary>Three regions in a ring.</summary>
 public sealed class RingHistoryTests(Ring fixture, ITestOutputHelper output) : CycleHistoryTests(fixture, output), IClassFixture<Ring>;
 
-/// <summary>A region that mounts another one, which mounts nothing: mounted reads need no barriers there, and home is read through several servers.</summary>
+/// <summary>
+/// A region that mounts another one, which mounts nothing: mounted reads need no barriers there, and home is read through several
+/// servers.
+/// </summary>
 public sealed class OneWayHistoryTests(OneWay fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<OneWay>
 {
     [SkippableFact]
     public Task Under_faults_one_order_explains_what_all_clients_saw() => JudgeUnderFaultsAsync("sequential");
 }
 
-/// <summary>The same with two proxies per region, which are one copy as long as they agree on a server, and leave it one after the other.</summary>
+/// <summary>
+/// The same with two proxies per region, which are one copy as long as they agree on a server, and leave it one after the other.
+/// </summary>
 public sealed class OneWayPairHistoryTests(OneWayPair fixture, ITestOutputHelper output) : HistoryTests(fixture, output), IClassFixture<OneWayPair>
 {
     [SkippableFact]

@@ -48,7 +48,9 @@ internal sealed class RecordedHistory
     /// <summary>Sessions.</summary>
     public int Sessions => _recorder.Processes;
 
-    /// <summary>Replies that no order of the logs explains by themselves: a change that no server logged, another's data, a lost write.</summary>
+    /// <summary>
+    /// Replies that no order of the logs explains by themselves: a change that no server logged, another's data, a lost write.
+    /// </summary>
     public IReadOnlyList<string> Contradictions => _contradictions;
 
     /// <summary>The operations of a cycle; empty where some order explains everything.</summary>

@@ -7,7 +7,9 @@ using ZooNet.Server.Quorum;
 
 namespace ZooNet.Integration.Quorum;
 
-/// <summary>An observer of ours in a real ensemble: it holds what the others hold, and its clients notice no more of an election than theirs.</summary>
+/// <summary>
+/// An observer of ours in a real ensemble: it holds what the others hold, and its clients notice no more of an election than theirs.
+/// </summary>
 public sealed class LearnerTests
 {
     private static readonly RealEnsembleOptions ThreeVoters = new() { Voters = 3 };

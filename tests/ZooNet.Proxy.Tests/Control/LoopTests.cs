@@ -130,7 +130,10 @@ public sealed class LoopTests : IDisposable
 
     private async Task TurnAsync() => Assert.True(await _turns.WaitAsync(TimeSpan.FromSeconds(30)));
 
-    /// <summary>Moves the clock by steps until a turn is taken. The loop may begin to wait between two steps, so it can be more of them, and never fewer.</summary>
+    /// <summary>
+    /// Moves the clock by steps until a turn is taken. The loop may begin to wait between two steps, so it can be more of them, and never
+    /// fewer.
+    /// </summary>
     private async Task<int> AdvanceUntilTurnAsync(TimeSpan step, int least)
     {
         for (var steps = 0; ; steps++)

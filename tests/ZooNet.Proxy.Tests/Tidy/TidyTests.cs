@@ -107,8 +107,8 @@ public sealed partial class TidyTests
 
     /// <summary>A ratchet: the numbers only go down. Whoever shortens lines lowers them; who adds a long one breaks another.</summary>
     [Theory]
-    [InlineData(".cs", 140, 1040)]
-    [InlineData(".md", 120, 438)]
+    [InlineData(".cs", 140, 913)]
+    [InlineData(".md", 120, 90)]
     public void There_are_no_more_long_lines_than_there_were(string ending, int columns, int limit)
     {
         var longLines = (from file in Repository.Files

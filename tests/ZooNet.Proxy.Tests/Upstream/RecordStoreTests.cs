@@ -11,7 +11,9 @@ using ZooNet.Server;
 
 namespace ZooNet.Proxy.Tests.Upstream;
 
-/// <summary>The records of clients' remote sessions: who can read and write them, how they pass from proxy to proxy, and when they go.</summary>
+/// <summary>
+/// The records of clients' remote sessions: who can read and write them, how they pass from proxy to proxy, and when they go.
+/// </summary>
 public sealed class RecordStoreTests : IAsyncLifetime
 {
     private const string Secret = "zoonet:the-secret";

@@ -48,7 +48,7 @@ internal sealed class TlsRelay : IAsyncDisposable
                 relays.Add(RelayAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
             await Task.WhenAll(relays);
         }

@@ -10,7 +10,10 @@ using ZooNet.Server;
 
 namespace ZooNet.Proxy.Tests.Views;
 
-/// <summary>What a proxy knows of the changes at home that others can see. The embedded server tells events of unreadable znodes to the super user only.</summary>
+/// <summary>
+/// What a proxy knows of the changes at home that others can see. The embedded server tells events of unreadable znodes to the super user
+/// only.
+/// </summary>
 public sealed class InterestWatchTests : IAsyncLifetime
 {
     private const string Secret = "super:secret";

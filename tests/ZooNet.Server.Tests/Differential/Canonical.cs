@@ -113,7 +113,10 @@ internal sealed class Canonical(long baseZxid, Func<long, string> sessionName)
         return $"{{{string.Join(' ', names)}}}";
     }
 
-    /// <summary>Neighbouring digests of the same permissions are sorted: an "auth" entry becomes several of them, in 3.8.0 in the order of a hash table.</summary>
+    /// <summary>
+    /// Neighbouring digests of the same permissions are sorted: an "auth" entry becomes several of them, in 3.8.0 in the order of a hash
+    /// table.
+    /// </summary>
     private static string AccessControl(ref JuteReader reader)
     {
         var list = Acl.ReadList(ref reader) ?? [];

@@ -62,7 +62,8 @@ internal sealed class RealStandalone : IAsyncDisposable
     }
 
     /// <summary>Sends a four-letter word.</summary>
-    /// <returns>The answer; empty where nobody listens, or where no answer comes: a server that is asked while it starts may forget to close.</returns>
+    /// <returns>The answer; empty where nobody listens, or where no answer comes: a server that is asked while it starts may forget to
+    /// close.</returns>
     public static async Task<string> AskAsync(IPEndPoint address, string word)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(5));

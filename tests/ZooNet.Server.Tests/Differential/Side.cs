@@ -3,7 +3,9 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Server.Tests.Differential;
 
-/// <summary>One of the two servers, and the sessions that the test holds there. Sessions have numbers that are the same on both sides.</summary>
+/// <summary>
+/// One of the two servers, and the sessions that the test holds there. Sessions have numbers that are the same on both sides.
+/// </summary>
 internal sealed class Side(string name, IPEndPoint address)
 {
     private readonly Dictionary<long, string> _names = new() { [0] = "none" };

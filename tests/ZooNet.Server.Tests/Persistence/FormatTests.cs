@@ -6,7 +6,9 @@ namespace ZooNet.Server.Tests.Persistence;
 /// <summary>The layout of the files is a promise: a folder written by an older build must be read by a newer one.</summary>
 public sealed class FormatTests : IDisposable
 {
-    /// <summary>Written down by a program of its own from the layouts that LogFile, LogRecord and TxnCodec describe, not by the code under test.</summary>
+    /// <summary>
+    /// Written down by a program of its own from the layouts that LogFile, LogRecord and TxnCodec describe, not by the code under test.
+    /// </summary>
     private const string Golden =
         "5A4E4C4F4700000100000000000000000000002C34843CE20000000000000010019259F9DC0000000000000000000000000000010000019259F9DC00"
         + "FFFFFFF6000027100000005ED523AED80000000000000044019259F9DC0000000000000100000000000000020000019259F9DC000000000100000002"

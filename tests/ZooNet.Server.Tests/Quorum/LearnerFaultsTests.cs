@@ -6,7 +6,9 @@ using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Tests.Quorum;
 
-/// <summary>An observer of ours whose leader does what no healthy one does, or stops in the middle: it serves nobody, says why, and tries again.</summary>
+/// <summary>
+/// An observer of ours whose leader does what no healthy one does, or stops in the middle: it serves nobody, says why, and tries again.
+/// </summary>
 public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
 {
     private const long Snapshot = 0x1_0000_0007;
@@ -395,7 +397,9 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
         }
     }
 
-    /// <summary>Pings until the session was missing ten times in a row: a tick, in which it may be told once more, is half of that.</summary>
+    /// <summary>
+    /// Pings until the session was missing ten times in a row: a tick, in which it may be told once more, is half of that.
+    /// </summary>
     private static async Task NotTouchedAnyMoreAsync(ScriptedLeader.Learner leader, long session)
     {
         using var limit = new CancellationTokenSource(ScriptedLeader.Limit);

@@ -7,7 +7,9 @@ using ZooNet.Tree.Transactions;
 
 namespace ZooNet.Server.Tests.Quorum;
 
-/// <summary>An observer that keeps a part of its cluster: it knows all of that, forgets the rest as it comes, and takes on more while it serves.</summary>
+/// <summary>
+/// An observer that keeps a part of its cluster: it knows all of that, forgets the rest as it comes, and takes on more while it serves.
+/// </summary>
 public sealed class PartialReplicaTests : IAsyncLifetime, IDisposable
 {
     private const long Start = 0x1_0000_0007;

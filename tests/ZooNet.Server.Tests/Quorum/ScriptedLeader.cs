@@ -8,8 +8,8 @@ using ZooNet.Tree.Transactions;
 namespace ZooNet.Server.Tests.Quorum;
 
 /// <summary>
-/// A leader that does what a test says, one learner after the other: it has the handshake, the packets and the stream of a real one, and nothing that
-/// happens by itself.
+/// A leader that does what a test says, one learner after the other: it has the handshake, the packets and the stream of a real one, and
+/// nothing that happens by itself.
 /// </summary>
 internal sealed class ScriptedLeader : IDisposable
 {

@@ -6,7 +6,9 @@ namespace ZooNet.Server.Tests.Quorum;
 /// <summary>Snapshots as a leader sends them.</summary>
 internal static class Snapshots
 {
-    /// <summary>The SNAP packet and one without sessions, of znodes that are open to everybody; the root's path is empty, and parents come first.</summary>
+    /// <summary>
+    /// The SNAP packet and one without sessions, of znodes that are open to everybody; the root's path is empty, and parents come first.
+    /// </summary>
     /// <param name="zxid">Its position.</param>
     /// <param name="znodes">What it holds.</param>
     public static byte[] Of(long zxid, params IReadOnlyList<(string Path, byte[] Data)> znodes)

@@ -26,7 +26,9 @@ internal sealed class Op
     /// <summary>When its reply came; -1 where none did.</summary>
     public int End { get; set; } = -1;
 
-    /// <summary>For a read: the prefix of its cluster's log that it saw; for an event, where its server stood. -1 where that is not known.</summary>
+    /// <summary>
+    /// For a read: the prefix of its cluster's log that it saw; for an event, where its server stood. -1 where that is not known.
+    /// </summary>
     public long Position { get; set; } = -1;
 
     public override string ToString() => $"#{Id} process {Process} {Kind} {Cluster}:{Key} [{Start}..{(End < 0 ? "?" : End)}]{(Position >= 0 ? $" at {Position}" : "")}";

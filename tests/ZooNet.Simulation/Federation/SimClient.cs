@@ -5,7 +5,9 @@ using ZooNet.Simulation.Clusters;
 
 namespace ZooNet.Simulation.Federation;
 
-/// <summary>A client: connects through a proxy of its region, does operations one after the other or a few at a time, and records them.</summary>
+/// <summary>
+/// A client: connects through a proxy of its region, does operations one after the other or a few at a time, and records them.
+/// </summary>
 internal sealed class SimClient(World world, SimRegion region, int number)
 {
     private readonly Queue<Op> _outstanding = new();
