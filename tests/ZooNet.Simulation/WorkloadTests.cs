@@ -53,8 +53,8 @@ public sealed class WorkloadTests(ITestOutputHelper output)
         output.WriteLine($"{first.Reads} reads, {first.Barriers} barriers; after {later.Reads} reads {later.Barriers} barriers");
         Assert.True(later.Reads > 5 * first.Reads);
         Assert.Equal(first.Barriers, later.Barriers);
-        // Two proxies, each of which reads through two servers and knows nothing of them at first: one each, and one more for
-        // who came meanwhile.
-        Assert.True(first.Barriers <= 2 * 4 * first.Seeds, $"{first.Barriers} barriers");
+        // Two proxies, each of which reads through two servers and knows nothing of them at first: one each, and for who came
+        // meanwhile one more, or two where they overlap.
+        Assert.True(first.Barriers <= 3 * 4 * first.Seeds, $"{first.Barriers} barriers");
     }
 }

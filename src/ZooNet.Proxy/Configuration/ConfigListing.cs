@@ -25,6 +25,7 @@ internal static class ConfigListing
         "insecure" => Text(config.Insecure),
         "consistency" => Text(config.Consistency),
         "barrier" => Text(config.Barrier),
+        "barrierGap" => "a tenth of what a barrier takes at the server",
         "maxFrame" => Text(config.MaxFrame),
         "maxReply" => Text(config.MaxReply),
         "limits:connections" => "as many as the limit of open files allows",

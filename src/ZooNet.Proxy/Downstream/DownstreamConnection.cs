@@ -48,6 +48,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private bool _answering;
     private string? _ended;
     private long _endedMs;
+    private Task _lastSave = Task.CompletedTask;
     private bool _isClosed;
     private bool _draining;
 
@@ -618,11 +619,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     }
 
     /// <inheritdoc/>
-    public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _ = SaveRecordAsync(session, record);
+    public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _lastSave = SaveRecordAsync(_lastSave, session, record);
 
-    private async Task SaveRecordAsync(HomeSession session, RemoteSessionRecord record)
+    /// <summary>One after the other: of two records of a link the younger must be the one that stays.</summary>
+    private async Task SaveRecordAsync(Task before, HomeSession session, RemoteSessionRecord record)
     {
         await Task.Yield();
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var saved = await _path.Records.SaveAsync(this, session, record, _closed!.Token);
         lock (Gate)
         {
