@@ -21,7 +21,9 @@ public sealed class OldServerTests
         });
 
         await TwoRegions.Eventually(async () => (await proxy.Http.GetAsync("/ready")).IsSuccessStatusCode);
-        await proxy.MountAsync("eu:/apps", "/mnt");
+        // The first time that the watch is asked for, the control session's connection ends, and a mount may be refused meanwhile.
+        await TwoRegions.Eventually(async () => (await proxy.MountAsync("eu:/apps", "/mnt")).Status is 200 or 201);
+        await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Single().State == "active");
         var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
         await client.CreateAsync("/mnt/a", flags: CreateFlags.Ephemeral);
         await client.CreateAsync("/a");
