@@ -173,6 +173,8 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
         first.CommitNext(await first.RequestAsync());
         var session = await opening;
         first.Commit(session, 1, Ephemeral("/mine"));
+        // Its session comes down the stream behind the znode, which is there then.
+        await (await ConnectAsync(first)).DetachAsync();
         await pipe.SendAsync(7, OpCode.CloseSession);
         Assert.Equal(OpCode.CloseSession, (await first.RequestAsync()).Op);
 
