@@ -34,7 +34,7 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
         var id = $"{_name}-{session:x}";
         await home.Tree.EnsureAsync(cancellationToken);
         await home.CallAsync(c => c.SessionId == session
-            ? c.CreateAsync($"{ZooNetTree.Proxies}/{id}", JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess), CreateFlags.Ephemeral, secret.Acl, cancellationToken: cancellationToken)
+            ? RegisterAsync(c, $"{ZooNetTree.Proxies}/{id}", cancellationToken)
             : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, ZooNetTree.Proxies), cancellationToken);
         _session = session;
         Id = id;
@@ -76,9 +76,39 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
     /// <summary>Takes the entry away, on the way out.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (Id.Length > 0)
+        if (Id.Length == 0)
+        {
+            return;
+        }
+        try
         {
             await home.CallAsync(c => c.DeleteAsync($"{ZooNetTree.Proxies}/{Id}", cancellationToken: cancellationToken), cancellationToken);
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+        {
+            // Its session has ended, or a first deletion's answer was lost.
+        }
+    }
+
+    /// <summary>
+    /// Makes the entry. That it exists is no failure where it is this session's own: the answer to the first creation was lost with its
+    /// connection, and nobody would ever take the entry away but the session that would wait for it.
+    /// </summary>
+    private async Task<bool> RegisterAsync(ZooKeeperClient client, string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var process = JsonSerializer.SerializeToUtf8Bytes(_self, ProcessJson.Default.ProxyProcess);
+            await client.CreateAsync(path, process, CreateFlags.Ephemeral, secret.Acl, cancellationToken: cancellationToken);
+            return true;
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
+        {
+            if ((await client.ExistsAsync(path, cancellationToken: cancellationToken)).Stat?.EphemeralOwner == client.SessionId)
+            {
+                return true;
+            }
+            throw;
         }
     }
 

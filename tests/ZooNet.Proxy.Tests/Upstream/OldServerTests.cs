@@ -1,11 +1,37 @@
 using ZooNet.Client;
 using ZooNet.Protocol;
+using ZooNet.Proxy.Configuration;
 
 namespace ZooNet.Proxy.Tests.Upstream;
 
 /// <summary>Clusters of ZooKeeper 3.5, which know less.</summary>
 public sealed class OldServerTests
 {
+    [Fact]
+    public async Task A_proxy_of_old_clusters_is_ready_mounts_and_keeps_its_control_sessions()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        await using var us = new OldServer(regions.Us.Address);
+        await using var eu = new OldServer(regions.Eu.Address);
+        await (await regions.ConnectAsync(regions.Eu.Address)).CreateAsync("/apps");
+        var proxy = await regions.StartProxyAsync(config => config with
+        {
+            Home = config.Home with { Servers = [new HostPort("127.0.0.1", us.Port)] },
+            Remotes = [config.Remotes[0] with { Servers = [new HostPort("127.0.0.1", eu.Port)] }],
+        });
+
+        await TwoRegions.Eventually(async () => (await proxy.Http.GetAsync("/ready")).IsSuccessStatusCode);
+        // The first time that the watch is asked for, the control session's connection ends, and a mount may be refused meanwhile.
+        await TwoRegions.Eventually(async () => (await proxy.MountAsync("eu:/apps", "/mnt")).Status is 200 or 201);
+        await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Single().State == "active");
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/mnt/a", flags: CreateFlags.Ephemeral);
+        await client.CreateAsync("/a");
+
+        Assert.Equal(["a"], (await client.GetChildrenAsync("/mnt")).Names);
+        Assert.Equal(client.SessionId, (await client.ExistsAsync("/mnt/a")).Stat!.Value.EphemeralOwner);
+    }
+
     [Fact]
     public async Task A_client_learns_that_an_operation_is_unknown_though_the_answer_overtakes_others()
     {

@@ -104,6 +104,42 @@ public sealed class RegistrationTests : IAsyncLifetime
         Assert.Empty(await _registration.LiveAsync(default));
     }
 
+    [Fact]
+    public async Task A_proxy_whose_first_answer_was_lost_is_registered()
+    {
+        var session = await _clusters.Home.CallAsync(c => Task.FromResult(c.SessionId), default);
+        var id = $"us-1-{session:x}";
+        await _clusters.Home.Tree.EnsureAsync(default);
+        await _clusters.Home.CallAsync(
+            c => c.CreateAsync($"{ZooNetTree.Proxies}/{id}", flags: CreateFlags.Ephemeral, acl: _home.Secret.Acl), default);
+
+        Assert.True(await _registration.EnsureAsync(default));
+        Assert.Equal(id, _registration.Id);
+        Assert.Equal([id], await _registration.LiveAsync(default));
+    }
+
+    [Fact]
+    public async Task An_entry_of_its_name_that_another_session_made_is_not_taken_for_its_own()
+    {
+        var session = await _clusters.Home.CallAsync(c => Task.FromResult(c.SessionId), default);
+        await _clusters.Home.Tree.EnsureAsync(default);
+        var admin = await _home.ConnectAsync();
+        await admin.CreateAsync($"{ZooNetTree.Proxies}/us-1-{session:x}", flags: CreateFlags.Ephemeral, acl: _home.Secret.Acl);
+
+        var error = await Assert.ThrowsAsync<KeeperException>(() => _registration.EnsureAsync(default));
+        Assert.Equal(ErrorCode.NodeExists, error.Code);
+        Assert.Empty(_registration.Id);
+    }
+
+    [Fact]
+    public async Task A_proxy_may_leave_twice()
+    {
+        await _registration.EnsureAsync(default);
+        await _registration.RemoveAsync(default);
+        await _registration.RemoveAsync(default);
+        Assert.Empty(await _registration.LiveAsync(default));
+    }
+
     private Task AddAsync(ZooKeeperClient admin, string id, ProxyProcess process) => admin.CreateAsync($"{ZooNetTree.Proxies}/{id}",
         JsonSerializer.SerializeToUtf8Bytes(process, ProcessJson.Default.ProxyProcess), acl: _home.Secret.Acl);
 }
