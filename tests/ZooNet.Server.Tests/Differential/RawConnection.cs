@@ -52,6 +52,19 @@ internal sealed class RawConnection : IDisposable
         return frame;
     }
 
+    /// <summary>Tells the server that nothing more comes: it closes then.</summary>
+    public void EndSending()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The server has closed first.
+        }
+    }
+
     public void Dispose() => _socket.Dispose();
 
     private bool Fill(int count)

@@ -38,7 +38,10 @@ internal sealed class Side(string name, IPEndPoint address)
         var seen = again is null ? 0 : again.ZxidAhead ? before!.LastZxid + 1000 : before!.LastZxid;
         if (again is { CloseFirst: true })
         {
-            before!.Connection.Dispose();
+            // ZooKeeper forgets a closed connection by its session's id: the next one may only come when it has done so.
+            before!.Connection.EndSending();
+            before.Drain();
+            before.Connection.Dispose();
         }
         new ConnectRequest(0, seen, timeoutMs, id, password, old ? null : false).WriteFrame(writer);
         connection.Send(writer.Written);
