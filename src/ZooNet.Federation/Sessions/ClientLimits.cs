@@ -14,7 +14,8 @@ public enum ClientLimit
 }
 
 /// <summary>
-/// What one client may cost the proxy, and all of them together: how much is kept for them beyond their connections. Thread-safe.
+/// What one client may cost the proxy, and all of them together: how much is kept for them beyond their connections. Thread-safe; a
+/// limit that is changed holds from then on.
 /// </summary>
 public sealed class ClientLimits
 {
@@ -22,19 +23,22 @@ public sealed class ClientLimits
     private long _collected;
 
     /// <summary>Watches in mounts that one client may have, 1 and up. Those at home are kept by home alone.</summary>
-    public int Watches { get; init; } = 100_000;
+    public int Watches { get; set; } = 100_000;
+
+    /// <summary>Bytes that the paths of these watches may take, two for each character.</summary>
+    public long WatchBytes { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>Different credentials that one client may add, 1 and up.</summary>
-    public int Credentials { get; init; } = 32;
+    public int Credentials { get; set; } = 32;
 
     /// <summary>Bytes of all credentials of one client.</summary>
-    public int CredentialBytes { get; init; } = 64 * 1024;
+    public int CredentialBytes { get; set; } = 64 * 1024;
 
     /// <summary>Bytes of the parts that one reply is put together from, if they come from several clusters.</summary>
-    public long Reply { get; init; } = 16 * 1024 * 1024;
+    public long Reply { get; set; } = 16 * 1024 * 1024;
 
     /// <summary>Bytes of such parts, of all clients at once.</summary>
-    public long RepliesInAll { get; init; } = 256 * 1024 * 1024;
+    public long RepliesInAll { get; set; } = 256 * 1024 * 1024;
 
     /// <summary>Bytes of parts that are held now.</summary>
     public long Collected => Interlocked.Read(ref _collected);

@@ -34,9 +34,20 @@ internal readonly ref struct ClientRequest
     /// <summary>What comes after the header.</summary>
     public ReadOnlySpan<byte> Body => Frame[(Framing.PrefixLength + RequestHeader.WireLength)..];
 
-    /// <summary>The mode or watcher type that a request for watches ends in.</summary>
-    public int WatchKind => BinaryPrimitives.ReadInt32BigEndian(Frame[^4..]);
+    /// <summary>The mode or watcher type behind the path of a request for watches; 0 where it can't be read.</summary>
+    public int WatchKind => BehindPath.ReadInt();
 
-    /// <summary>Whether a read asks for a watch: that is its last byte.</summary>
-    public bool LeavesWatch => Frame[^1] != 0;
+    /// <summary>Whether a read asks for a watch: the flag behind its path.</summary>
+    public bool LeavesWatch => BehindPath.ReadBool();
+
+    /// <summary>What follows the path. It is read from the front: servers ignore whatever stands behind a request.</summary>
+    private JuteReader BehindPath
+    {
+        get
+        {
+            var reader = new JuteReader(Body);
+            reader.ReadBytes(out _);
+            return reader;
+        }
+    }
 }

@@ -53,7 +53,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     private readonly SessionLink _home = links[0];
     private readonly PathRules? _rules = host.Rules;
     private int _lastCluster = -1;
-    private HashSet<string>? _recursive;
+    private PathSet? _recursive;
 
     /// <summary>What the client's first request waits for.</summary>
     public HeadWait Head = new(region, host);
@@ -65,13 +65,16 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     public Frontier? Frontier { get; private set; }
 
     /// <summary>The znodes at home that the client watches recursively, in whatever is or will be mounted below them too.</summary>
-    public HashSet<string> Recursive => _recursive ??= new(StringComparer.Ordinal);
+    public PathSet Recursive => _recursive ??= new();
 
     /// <summary>Whether a mount that comes may have to be watched.</summary>
     public bool WatchesRecursively => _recursive is not null;
 
     /// <summary>How many znodes at home the client watches recursively.</summary>
     public int RecursiveCount => _recursive?.Count ?? 0;
+
+    /// <summary>Bytes that their paths take.</summary>
+    public long RecursiveBytes => _recursive?.Bytes ?? 0;
 
     /// <summary>Home has taken the session.</summary>
     /// <param name="returns">Whether it may come from another proxy, with knowledge that is not known here.</param>

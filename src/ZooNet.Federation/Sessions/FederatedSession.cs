@@ -137,7 +137,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             TellLinks();
         }
-        if (_dispatcher.RecursiveCount > _region.Limits.Watches)
+        if (_dispatcher.WatchesRecursively)
         {
             CheckWatches();
         }
@@ -242,11 +242,15 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>Watches in mounts are kept here, to be armed again: closes the connection of a client that has too many.</summary>
     private void CheckWatches()
     {
+        var limits = _region.Limits;
         var count = _dispatcher.RecursiveCount + _links.WatchCount();
-        if (count > _region.Limits.Watches && _phase == SessionPhase.Established)
+        var bytes = _dispatcher.RecursiveBytes + _links.WatchBytes();
+        if ((count > limits.Watches || bytes > limits.WatchBytes) && _phase == SessionPhase.Established)
         {
-            _region.Limits.Count(ClientLimit.Watches);
-            Close(CloseReason.LimitReached, $"it has {count} watches in mounts; allowed are {_region.Limits.Watches} (limits.watches)");
+            limits.Count(ClientLimit.Watches);
+            Close(CloseReason.LimitReached, count > limits.Watches
+                ? $"it has {count} watches in mounts; allowed are {limits.Watches} (limits.watches)"
+                : $"the paths that it watches in mounts take {bytes} bytes; allowed are {limits.WatchBytes} (limits.watchBytes)");
         }
     }
 
@@ -276,7 +280,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     MountTable ISoloSession.Mounts => _dispatcher.Mounts;
 
-    HashSet<string> ISoloSession.Recursive => _dispatcher.Recursive;
+    PathSet ISoloSession.Recursive => _dispatcher.Recursive;
 
     SessionLink ISoloSession.LinkTo(int cluster) => _links.To(cluster);
 

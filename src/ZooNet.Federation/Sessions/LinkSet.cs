@@ -59,6 +59,17 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
         return count;
     }
 
+    /// <summary>Bytes that the paths of these watches take.</summary>
+    public long WatchBytes()
+    {
+        var bytes = 0L;
+        foreach (var link in All)
+        {
+            bytes += link.Book.Watches?.Bytes ?? 0;
+        }
+        return bytes;
+    }
+
     /// <summary>Whether every session that must be taken over before the client is let in has its link.</summary>
     public bool HasTakenOver()
     {

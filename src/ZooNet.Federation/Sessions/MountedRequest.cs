@@ -87,16 +87,7 @@ internal readonly ref struct MountedRequest
     {
         var operations = RequestRewriter.OperationsOf(request.Frame);
         var mounts = operations.ConvertAll(o => Routing.MountOf(table, o.Op, Encoding.UTF8.GetBytes(o.Path), o.Flags));
-        var refused = request.Op == OpCode.Multi ? mounts.FindIndex(m => m!.Options.ReadOnly) : -1;
-        if (refused >= 0 && operations.TrueForAll(o => o.Op == OpCode.Check))
-        {
-            // It changes nothing.
-            refused = -1;
-        }
-        if (refused < 0 && request.Op == OpCode.Multi && scan.DeletesMountPoint)
-        {
-            refused = operations.FindIndex(o => o.Op == OpCode.Delete && table.At(o.Path) is not null);
-        }
+        var refused = request.Op == OpCode.Multi ? FirstRefused(operations, mounts, table) : -1;
         return new MountedRequest(scan.Mount!, request.Op, default, mounts, operations)
         {
             IsStrict = mounts.Exists(m => m!.Options.Order == MountOrder.Strict),
@@ -105,6 +96,20 @@ internal readonly ref struct MountedRequest
             RefusedBy = refused >= 0 ? mounts[refused] : null,
             Refusal = refused >= 0 ? new FailedMulti(operations.Count, refused, ErrorCode.NoAuth) : null,
         };
+    }
+
+    /// <summary>The first operation that writes to a read-only mount, which a check does not, or deletes a mount point; -1 if none does.</summary>
+    private static int FirstRefused(List<(OpCode Op, string Path, int Flags)> operations, List<Mount?> mounts, MountTable table)
+    {
+        for (var i = 0; i < operations.Count; i++)
+        {
+            var (op, path, _) = operations[i];
+            if (op != OpCode.Check && (mounts[i]!.Options.ReadOnly || (op == OpCode.Delete && table.At(path) is not null)))
+            {
+                return i;
+            }
+        }
+        return -1;
     }
 
     /// <summary>Writes it in the cluster's own terms.</summary>

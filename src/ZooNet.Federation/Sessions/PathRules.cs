@@ -63,7 +63,7 @@ public sealed class PathRules
                 return At("/zookeeper/config"u8) == PathAccess.Write;
             default:
                 return !op.StartsWithPath() || !RequestRewriter.TryGetPath(frame, out var path)
-                    || (op == OpCode.AddWatch && frame[^1] == (byte)AddWatchMode.PersistentRecursive
+                    || (op == OpCode.AddWatch && new ClientRequest(frame).WatchKind == (int)AddWatchMode.PersistentRecursive
                         ? AllowAll(Encoding.UTF8.GetString(path))
                         : AllowOne(op, path, op.IsCreate() ? RequestRewriter.CreateFlagsOf(frame) : 0));
         }

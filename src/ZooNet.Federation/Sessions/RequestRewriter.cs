@@ -58,15 +58,14 @@ internal static class RequestRewriter
     /// <param name="Count">Operations.</param>
     /// <param name="FirstForeign">Index of the first operation in another cluster than the first operation's.</param>
     /// <param name="MakesEphemerals">Whether it creates ephemeral znodes.</param>
-    /// <param name="DeletesMountPoint">Whether it deletes a mount point.</param>
     public readonly record struct MultiScan(bool Valid, bool Home, Mount? Mount, ClusterSet Clusters, int Mounts, int Count, int FirstForeign,
-        bool MakesEphemerals, bool DeletesMountPoint);
+        bool MakesEphemerals);
 
     /// <summary>Walks a multi or multiRead and tells what it touches.</summary>
     public static MultiScan ScanMulti(ReadOnlySpan<byte> frame, MountTable mounts)
     {
         var reader = new JuteReader(frame[BodyOffset..]);
-        var scan = new MultiScan(true, false, null, default, 0, 0, -1, false, false);
+        var scan = new MultiScan(true, false, null, default, 0, 0, -1, false);
         var first = -1;
         while (true)
         {
@@ -101,7 +100,6 @@ internal static class RequestRewriter
                 Count = scan.Count + 1,
                 FirstForeign = scan.FirstForeign < 0 && cluster != first ? scan.Count : scan.FirstForeign,
                 MakesEphemerals = scan.MakesEphemerals || (header.Type.IsCreate() && CreateFlags.IsEphemeral(flags)),
-                DeletesMountPoint = scan.DeletesMountPoint || (header.Type == OpCode.Delete && mount is not null && path.Length == mount.PathUtf8.Length),
             };
         }
     }

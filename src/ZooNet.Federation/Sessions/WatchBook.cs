@@ -8,13 +8,16 @@ namespace ZooNet.Federation.Sessions;
 /// </summary>
 internal sealed class WatchBook
 {
-    private readonly HashSet<string> _data = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _exist = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _child = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _persistent = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _recursive = new(StringComparer.Ordinal);
+    private readonly PathSet _data = new();
+    private readonly PathSet _exist = new();
+    private readonly PathSet _child = new();
+    private readonly PathSet _persistent = new();
+    private readonly PathSet _recursive = new();
 
     public int Count => _data.Count + _exist.Count + _child.Count + _persistent.Count + _recursive.Count;
+
+    /// <summary>Bytes that their paths take.</summary>
+    public long Bytes => _data.Bytes + _exist.Bytes + _child.Bytes + _persistent.Bytes + _recursive.Bytes;
 
     public bool IsEmpty => Count == 0;
 
@@ -94,13 +97,13 @@ internal sealed class WatchBook
     public IReadOnlyList<string> RemoveUnder(string root)
     {
         var gone = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var set in (HashSet<string>[])[_data, _exist, _child, _persistent, _recursive])
+        foreach (var set in (PathSet[])[_data, _exist, _child, _persistent, _recursive])
         {
-            gone.UnionWith(set.Where(p => ZnodePath.IsAtOrUnder(p, root)));
-        }
-        foreach (var set in (HashSet<string>[])[_data, _exist, _child, _persistent, _recursive])
-        {
-            set.RemoveWhere(p => ZnodePath.IsAtOrUnder(p, root));
+            foreach (var path in set.Where(p => ZnodePath.IsAtOrUnder(p, root)).ToList())
+            {
+                set.Remove(path);
+                gone.Add(path);
+            }
         }
         return [.. gone];
     }

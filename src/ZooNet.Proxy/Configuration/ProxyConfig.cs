@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Logging;
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Sessions;
 
 namespace ZooNet.Proxy.Configuration;
 
@@ -83,6 +84,9 @@ public sealed record ProxyConfig
     /// <summary>Watches in mounts that one client may have.</summary>
     public int MaxWatches { get; init; } = 100_000;
 
+    /// <summary>Bytes that the paths of those watches may take, two for each character.</summary>
+    public int MaxWatchBytes { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>Different credentials that one client may add.</summary>
     public int MaxCredentials { get; init; } = 32;
 
@@ -147,6 +151,18 @@ public sealed record ProxyConfig
 
     /// <summary>The cluster of a name, in any case; null where there is none.</summary>
     public ClusterConfig? FindCluster(string name) => Clusters.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Has what clients may cost bounded as configured here.</summary>
+    internal ClientLimits SetLimits(ClientLimits limits)
+    {
+        limits.Watches = MaxWatches;
+        limits.WatchBytes = MaxWatchBytes;
+        limits.Credentials = MaxCredentials;
+        limits.CredentialBytes = MaxCredentialBytes;
+        limits.Reply = MaxReply;
+        limits.RepliesInAll = Math.Max(MaxReply, MaxReplyParts);
+        return limits;
+    }
 
     /// <summary>Host name and 32 random bits: new at every start, so that a restarted proxy is another one.</summary>
     public static string NewProxyId()

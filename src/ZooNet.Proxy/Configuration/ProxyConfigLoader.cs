@@ -169,6 +169,7 @@ public static class ProxyConfigLoader
             MaxConnections = reader.Number("limits:connections", 0, 1, 1_000_000),
             MaxConnectionsPerAddress = reader.Number("limits:connectionsPerAddress", 0, 1, 1_000_000),
             MaxWatches = reader.Number("limits:watches", 100_000, 1, 100_000_000),
+            MaxWatchBytes = reader.Number("limits:watchBytes", 16 * 1024 * 1024, 1024, int.MaxValue),
             MaxCredentials = reader.Number("limits:credentials", 32, 1, 10_000),
             MaxCredentialBytes = reader.Number("limits:credentialBytes", 64 * 1024, 16, 64 * 1024 * 1024),
             MaxReplyParts = reader.Number("limits:replyParts", 256 * 1024 * 1024, 64 * 1024, int.MaxValue),

@@ -62,7 +62,11 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         }
         Limits = new ConnectionLimits(config.MaxConnections, config.MaxConnectionsPerAddress, OpenFiles.Count() ?? 0, OpenFiles.Limit,
             config.Clusters.Count);
-        inForce.Changed += now => Limits.Change(now.MaxConnections, now.MaxConnectionsPerAddress);
+        inForce.Changed += now =>
+        {
+            Limits.Change(now.MaxConnections, now.MaxConnectionsPerAddress);
+            now.SetLimits(region.Limits);
+        };
         _logLimit = new LogLimit(_closes.Length, time);
         _refusals = new LogLimit(4, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)

@@ -63,14 +63,7 @@ public static class ControlPlaneServices
         {
             AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
             MaxFrame = config.MaxFrame,
-            Limits = new ClientLimits
-            {
-                Watches = config.MaxWatches,
-                Credentials = config.MaxCredentials,
-                CredentialBytes = config.MaxCredentialBytes,
-                Reply = config.MaxReply,
-                RepliesInAll = Math.Max(config.MaxReply, config.MaxReplyParts),
-            },
+            Limits = config.SetLimits(new ClientLimits()),
         });
         services.TryAddSingleton(s => new ProxySecret(s.GetRequiredService<ProxyConfig>()));
         services.TryAddSingleton<ProxyInstance>();

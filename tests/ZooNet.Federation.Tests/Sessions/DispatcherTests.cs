@@ -67,6 +67,21 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         Assert.Equal([OpCode.Ping], _atHome.Operations);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void A_recursive_watch_above_a_mount_spans_it_whatever_stands_behind_the_request(int behind)
+    {
+        Assert.True(Dispatch(Request(OpCode.AddWatch, "/", w =>
+        {
+            w.WriteInt((int)AddWatchMode.PersistentRecursive);
+            w.WriteRaw(new byte[behind]);
+        })));
+        Assert.IsType<SoloWatchBelow>(Assert.Single(_begun));
+        Assert.Equal(["/"], _dispatcher.Recursive);
+    }
+
     [Fact]
     public void A_strict_request_waits_until_other_clusters_have_answered()
     {
@@ -229,6 +244,17 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         link.Server = new UpstreamServer(_region, link.Cluster, $"server of {link.Cluster}", this);
         link.Phase = LinkPhase.Ready;
         return connection;
+    }
+
+    private static byte[] Request(OpCode op, string path, Action<JuteWriter> rest)
+    {
+        var writer = new JuteWriter();
+        var mark = writer.BeginFrame();
+        new RequestHeader(1, op).Write(writer);
+        writer.WriteString(path);
+        rest(writer);
+        writer.EndFrame(mark);
+        return writer.Written.ToArray();
     }
 
     private static byte[] Request(OpCode op, string path)

@@ -60,6 +60,50 @@ public sealed class MountedRequestTests
         Assert.IsType<Deletes>(EffectOf(delete, owns: true));
     }
 
+    [Theory]
+    [InlineData(OpCode.GetData)]
+    [InlineData(OpCode.Exists)]
+    [InlineData(OpCode.GetChildren)]
+    [InlineData(OpCode.GetChildren2)]
+    public void The_watch_of_a_read_is_the_flag_behind_its_path_whatever_follows(OpCode op)
+    {
+        foreach (var behind in new byte[][] { [], [0], [1], [0, 0, 0, 1] })
+        {
+            Assert.IsType<LeavesWatch>(EffectOf(Request(op, w => WriteFlag(w, watch: true, behind))));
+            Assert.Null(EffectOf(Request(op, w => WriteFlag(w, watch: false, behind))));
+        }
+        // The flag is missing: the server refuses it, and its last byte is one of the path.
+        Assert.Null(EffectOf(Request(op, w => w.WriteString("/mnt/x"))));
+
+        static void WriteFlag(JuteWriter writer, bool watch, byte[] behind)
+        {
+            new PathWatchRequest("/mnt/x", watch).Write(writer);
+            writer.WriteRaw(behind);
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void The_kind_of_a_watch_is_what_stands_behind_its_path_whatever_follows(int behind)
+    {
+        var book = new LinkBook();
+        Apply(OpCode.AddWatch, (int)AddWatchMode.Persistent);
+        Assert.True(book.Watches!.Fire(WatchEventType.ChildrenChanged, "/mnt/x"));
+        Apply(OpCode.RemoveWatches, (int)WatcherType.Any);
+        Assert.False(book.HasWatches);
+        Apply(OpCode.AddWatch, (int)AddWatchMode.PersistentRecursive);
+        Assert.True(book.Watches!.Fire(WatchEventType.Created, "/mnt/x/y"));
+
+        void Apply(OpCode op, int kind) => EffectOf(Request(op, w =>
+        {
+            new PathKindRequest("/mnt/x", kind).Write(w);
+            w.WriteRaw(new byte[behind]);
+        }))!.Apply(ref book, Strict, ErrorCode.Ok, default);
+    }
+
     [Fact]
     public void A_listing_is_asked_for_with_its_Stat()
     {
@@ -91,6 +135,10 @@ public sealed class MountedRequestTests
         var mountPoint = OfMulti(Multi(OpCode.Multi, (OpCode.Delete, "/mnt/x"), (OpCode.Delete, "/mnt")));
         Assert.Equal(new FailedMulti(2, 1, ErrorCode.NoAuth), mountPoint.Refusal);
         Assert.Null(OfMulti(Multi(OpCode.Multi, (OpCode.Check, "/ro/x"))).RefusedBy);
+        // A check writes nothing, wherever the others write.
+        Assert.Null(OfMulti(Multi(OpCode.Multi, (OpCode.Check, "/ro/x"), (OpCode.Delete, "/mnt/x"))).RefusedBy);
+        var behind = OfMulti(Multi(OpCode.Multi, (OpCode.Check, "/ro/x"), (OpCode.Delete, "/mnt/x"), (OpCode.Delete, "/ro/x")));
+        Assert.Equal(new FailedMulti(3, 2, ErrorCode.NoAuth), behind.Refusal);
         Assert.Null(OfMulti(Multi(OpCode.MultiRead, (OpCode.GetData, "/ro/x"))).RefusedBy);
     }
 

@@ -59,6 +59,28 @@ public sealed class PathRulesTests
     public void A_recursive_watch_must_not_see_what_is_closed(string path, AddWatchMode mode, bool allowed) =>
         Assert.Equal(allowed, Rules.Allow(OpCode.AddWatch, Frame(OpCode.AddWatch, new PathKindRequest(path, (int)mode).Write), out _));
 
+    [Theory]
+    [InlineData(AddWatchMode.Persistent, true)]
+    [InlineData(AddWatchMode.PersistentRecursive, false)]
+    public void What_stands_behind_a_request_is_ignored_as_servers_do(AddWatchMode mode, bool allowed)
+    {
+        foreach (var behind in new byte[] { 0, 1, 2 })
+        {
+            var frame = Frame(OpCode.AddWatch, w =>
+            {
+                new PathKindRequest("/a", (int)mode).Write(w);
+                w.WriteRaw([behind]);
+            });
+            Assert.Equal(allowed, Rules.Allow(OpCode.AddWatch, frame, out _));
+        }
+        var create = Frame(OpCode.Create, w =>
+        {
+            new CreateRequest("/a/open", [], [.. Acl.Open], CreateFlags.PersistentSequential).Write(w, OpCode.Create);
+            w.WriteInt(CreateFlags.Persistent);
+        });
+        Assert.False(Rules.Allow(OpCode.Create, create, out _));
+    }
+
     [Fact]
     public void Watches_that_are_set_again_are_judged_as_when_they_were_set()
     {

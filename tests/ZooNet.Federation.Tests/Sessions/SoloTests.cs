@@ -13,7 +13,7 @@ public sealed class SoloTests : ISoloSession
     private readonly List<(int Cluster, OpCode Op, Action<ReplyHeader, ReadOnlyMemory<byte>> Then)> _asked = [];
     private readonly List<SessionLink> _opened = [];
     private readonly List<AuthRequest> _kept = [];
-    private readonly HashSet<string> _recursive = [];
+    private readonly PathSet _recursive = [];
     private MountTable _mounts = new([new Mount("/mnt", 1, "eu", "/apps", MountOptions.Default)]);
     private readonly List<byte[]> _ran = [];
     private readonly List<(int Cluster, bool Asked)> _tried = [];
@@ -279,7 +279,7 @@ public sealed class SoloTests : ISoloSession
     [Fact]
     public void A_recursive_watch_is_remembered_also_if_nothing_is_mounted_below_yet()
     {
-        HashSet<string>? recursive = null;
+        PathSet? recursive = null;
         var watch = Frame(new RequestHeader(1, OpCode.AddWatch).Write, new PathKindRequest("/a", (int)AddWatchMode.PersistentRecursive).Write);
         Assert.Null(SoloChoice.Below(new ClientRequest(watch), "/a"u8, _mounts, ref recursive));
         Assert.Equal(["/a"], recursive!);
@@ -297,7 +297,7 @@ public sealed class SoloTests : ISoloSession
 
     MountTable ISoloSession.Mounts => _mounts;
 
-    HashSet<string> ISoloSession.Recursive => _recursive;
+    PathSet ISoloSession.Recursive => _recursive;
 
     SessionLink ISoloSession.LinkTo(int cluster) => _links[cluster];
 

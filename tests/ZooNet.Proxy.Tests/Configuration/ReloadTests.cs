@@ -3,6 +3,8 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using ZooNet.Client;
+using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Hosting;
@@ -77,6 +79,16 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         Assert.Contains(_log.Lines, l => l.StartsWith(Refusal, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_limit_that_is_changed_holds_for_clients_that_are_there()
+    {
+        var client = await _regions.ConnectAsync(_proxy.ClientEndPoints[0]);
+        await client.AddWatchAsync("/a", AddWatchMode.PersistentRecursive);
+        Assert.Equal(["limits.watches"], _proxy.Reload(Read("127.0.0.1:9", "warning", watches: 1)).Changed);
+
+        await Assert.ThrowsAsync<KeeperException>(() => client.AddWatchAsync("/b", AddWatchMode.PersistentRecursive));
+    }
+
     private async Task<HttpStatusCode> AskAsync(string token)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/status");
@@ -85,7 +97,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
         return response.StatusCode;
     }
 
-    private ConfigResult Read(string eu, string level, string region = "us")
+    private ConfigResult Read(string eu, string level, string region = "us", int watches = 10)
     {
         var file = Path.Combine(_folder, "zoonet.json");
         File.WriteAllText(file, JsonSerializer.Serialize(new
@@ -98,6 +110,7 @@ public sealed class ReloadTests : IAsyncLifetime, IDisposable
             remotes = new { eu = new { servers = eu } },
             secret = "zoonet:of-the-tests",
             logLevel = level,
+            limits = new { watches },
         }));
         return ProxyConfigLoader.Load(file, null, new Dictionary<string, string>());
     }

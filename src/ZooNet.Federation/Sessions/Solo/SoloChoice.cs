@@ -41,7 +41,7 @@ internal static class SoloChoice
     /// <param name="path">Its path.</param>
     /// <param name="mounts">The mounts in use.</param>
     /// <param name="recursive">The znodes at home that the client watches recursively; made when there is one.</param>
-    public static SoloRequest? Below(in ClientRequest request, ReadOnlySpan<byte> path, MountTable mounts, ref HashSet<string>? recursive)
+    public static SoloRequest? Below(in ClientRequest request, ReadOnlySpan<byte> path, MountTable mounts, ref PathSet? recursive)
     {
         var home = Encoding.UTF8.GetString(path);
         if (ZnodePath.Validate(home) is not null)
@@ -54,7 +54,7 @@ internal static class SoloChoice
         {
             case OpCode.AddWatch when request.WatchKind == (int)AddWatchMode.PersistentRecursive:
                 // Also where nothing is mounted below: a mount may come.
-                (recursive ??= new(StringComparer.Ordinal)).Add(home);
+                (recursive ??= new()).Add(home);
                 return mounts.AnyBelow(home) ? new SoloWatchBelow(xid, op, frame) : null;
             case OpCode.RemoveWatches when (WatcherType)request.WatchKind is WatcherType.Any or WatcherType.PersistentRecursive
                 && recursive?.Contains(home) == true:

@@ -19,7 +19,7 @@ internal interface ISoloSession
     MountTable Mounts { get; }
 
     /// <summary>The znodes at home that the client watches recursively, in whatever is or will be mounted below them too.</summary>
-    HashSet<string> Recursive { get; }
+    PathSet Recursive { get; }
 
     /// <summary>The link to a cluster, made if there is none.</summary>
     SessionLink LinkTo(int cluster);
