@@ -40,6 +40,9 @@ internal readonly ref struct ClientRequest
     /// <summary>Whether a read asks for a watch: the flag behind its path.</summary>
     public bool LeavesWatch => BehindPath.ReadBool();
 
+    /// <summary>Whether it would add a persistent watch on a null path.</summary>
+    public bool WatchesNothing => Op == OpCode.AddWatch && Body.Length >= 4 && BinaryPrimitives.ReadInt32BigEndian(Body) == -1;
+
     /// <summary>What follows the path. It is read from the front: servers ignore whatever stands behind a request.</summary>
     private JuteReader BehindPath
     {

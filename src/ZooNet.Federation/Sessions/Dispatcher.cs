@@ -148,6 +148,12 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
 
     private bool DispatchHomePath(in ClientRequest request, ReadOnlySpan<byte> path)
     {
+        if (path.IsEmpty && request.WatchesNothing)
+        {
+            // A server keeps such a watch, and can't close a connection any more that has one: every one of them would cost it a socket.
+            owner.Answer(request, ErrorCode.MarshallingError);
+            return true;
+        }
         if (region.ClusterCount > 1 && !request.IsPart && request.Op is OpCode.GetAllChildrenNumber or OpCode.AddWatch or OpCode.RemoveWatches
             && SoloChoice.Below(request, path, Mounts, ref _recursive) is { } below)
         {

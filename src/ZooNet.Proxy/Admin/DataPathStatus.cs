@@ -16,6 +16,8 @@ internal sealed class DataPathStatus(DataPath path, Func<IReadOnlyList<IPEndPoin
 
     public int Sessions => path.Clients.Count(c => c.Session.IsEstablished);
 
+    public long? Delayed => path.Throttle?.Delayed;
+
     public (long InAll, long OfAddress) Refused => (path.Limits.RefusedInAll, path.Limits.RefusedOfAddress);
 
     public (int InAll, int OfAddress) ConnectionLimits => (path.Limits.Total, path.Limits.PerAddress);

@@ -33,6 +33,9 @@ public interface IProxyStatus
     /// <summary>Connections that were refused because there were too many in all, and too many from their address.</summary>
     (long InAll, long OfAddress) Refused { get; }
 
+    /// <summary>Requests that had to wait because their address asked for more than it may; null without such a limit.</summary>
+    long? Delayed { get; }
+
     /// <summary>The most client connections at a time, in all and from one address.</summary>
     (int InAll, int OfAddress) ConnectionLimits { get; }
 

@@ -78,6 +78,7 @@ internal sealed class ConfigSchema
             ("timeouts", Object(("drain", Value()), ("connect", Value()), ("session", Value()))),
             ("limits", Object(("connections", Value()), ("connectionsPerAddress", Value()), ("watches", Value()), ("watchBytes", Value()),
                 ("credentials", Value()), ("credentialBytes", Value()), ("replyParts", Value()))),
+            ("throttle", Value()),
             ("proxyProtocol", List()),
             ("rules", new ConfigSchema { _anyChild = Object(("path", Value()), ("allow", Value()), ("clients", List())) }),
             ("fourLetterWords", List()),

@@ -96,6 +96,9 @@ public sealed record ProxyConfig
     /// <summary>Bytes of replies under way that are put together from several clusters, of all clients at once.</summary>
     public int MaxReplyParts { get; init; } = 256 * 1024 * 1024;
 
+    /// <summary>Requests a second that the clients of one address may make together; 0 for any number.</summary>
+    public int Throttle { get; init; }
+
     /// <summary>How long SIGTERM waits for outstanding requests.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

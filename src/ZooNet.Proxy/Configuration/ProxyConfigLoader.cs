@@ -173,6 +173,7 @@ public static class ProxyConfigLoader
             MaxCredentials = reader.Number("limits:credentials", 32, 1, 10_000),
             MaxCredentialBytes = reader.Number("limits:credentialBytes", 64 * 1024, 16, 64 * 1024 * 1024),
             MaxReplyParts = reader.Number("limits:replyParts", 256 * 1024 * 1024, 64 * 1024, int.MaxValue),
+            Throttle = reader.Number("throttle", 0, 1, 1_000_000),
             DrainTimeout = reader.Duration("timeouts:drain", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10)),
             ConnectTimeout = reader.Duration("timeouts:connect", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1)),
             SessionTimeout = reader.Duration("timeouts:session", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2)),

@@ -94,7 +94,23 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         {
             return;
         }
-        var client = new DownstreamConnection($"/{from}", path, path.RulesOf(Plain(from.Address), name));
+        var share = path.Throttle?.Enter(Plain(from.Address), path.NowMs);
+        try
+        {
+            var client = new DownstreamConnection($"/{from}", path, path.RulesOf(Plain(from.Address), name), share);
+            await ServeAsync(client, wire);
+        }
+        finally
+        {
+            if (share is not null)
+            {
+                path.Throttle!.Leave(share);
+            }
+        }
+    }
+
+    private async Task ServeAsync(DownstreamConnection client, Wire wire)
+    {
         if (!path.Add(client))
         {
             wire.Close();

@@ -5,7 +5,7 @@ namespace ZooNet.Proxy.Downstream;
 
 /// <summary>
 /// How many client connections there may be, in all and from one address: below what the process's file limit allows, so that the proxy's
-/// own sockets and files always find room. Thread-safe.
+/// own sockets and files always find room. Addresses are counted by <see cref="ClientNetwork"/>. Thread-safe.
 /// </summary>
 internal sealed class ConnectionLimits
 {
@@ -77,11 +77,12 @@ internal sealed class ConnectionLimits
     /// <returns>Null, or which limit refuses it; it is not counted any more then.</returns>
     public string? TryName(IPAddress address)
     {
-        if (_perAddress.AddOrUpdate(address, 1, static (_, count) => count + 1) > PerAddress)
+        var network = ClientNetwork.Of(address);
+        if (_perAddress.AddOrUpdate(network, 1, static (_, count) => count + 1) > PerAddress)
         {
             Leave(address);
             Interlocked.Increment(ref _refusedOfAddress);
-            return $"there are {PerAddress} connections from {address} (limits.connectionsPerAddress)";
+            return $"there are {PerAddress} connections from {ClientNetwork.Describe(network)} (limits.connectionsPerAddress)";
         }
         return null;
     }
@@ -109,9 +110,10 @@ internal sealed class ConnectionLimits
     public void Leave(IPAddress? address)
     {
         Interlocked.Decrement(ref _open);
-        while (address is not null && _perAddress.TryGetValue(address, out var count))
+        var network = address is null ? null : ClientNetwork.Of(address);
+        while (network is not null && _perAddress.TryGetValue(network, out var count))
         {
-            if (count <= 1 ? _perAddress.TryRemove(KeyValuePair.Create(address, count)) : _perAddress.TryUpdate(address, count - 1, count))
+            if (count <= 1 ? _perAddress.TryRemove(KeyValuePair.Create(network, count)) : _perAddress.TryUpdate(network, count - 1, count))
             {
                 return;
             }

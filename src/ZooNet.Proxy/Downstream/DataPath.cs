@@ -15,7 +15,7 @@ namespace ZooNet.Proxy.Downstream;
 /// <summary>
 /// The proxy's data path: the client connections, the servers they are linked to, and what they share. Thread-safe.
 /// </summary>
-public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteServers
+public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteServers, IDisposable
 {
     /// <summary>Characters of a closed connection's reason that are logged.</summary>
     private const int MaxLogged = 300;
@@ -29,7 +29,10 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private readonly long[] _closes = new long[Enum.GetValues<CloseReason>().Length];
     private readonly LogLimit _logLimit;
     private readonly LogLimit _refusals;
+    private readonly CancellationTokenSource _stopped = new();
+    private readonly BarrierChannels _barriers;
     private ITimer? _ticks;
+    private ITimer? _forgetting;
     private int _ticking;
     private volatile bool _draining;
 
@@ -39,6 +42,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             ClusterDirectory clusters)
     {
         _config = config;
+        _barriers = barriers;
         Region = region;
         Traffic = new TrafficCounters(() => _clients.Keys.Aggregate(default(TrafficSums), (sums, client) => sums + client.Sums));
         Records = records;
@@ -67,6 +71,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
             Limits.Change(now.MaxConnections, now.MaxConnectionsPerAddress);
             now.SetLimits(region.Limits);
         };
+        Throttle = config.Throttle == 0 ? null : new RequestThrottle(config.Throttle);
         _logLimit = new LogLimit(_closes.Length, time);
         _refusals = new LogLimit(4, time, burst: 1);
         if (Limits.Total > Limits.FilesAllow)
@@ -93,6 +98,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     public int ClientCount => _clients.Count;
 
     internal ConnectionLimits Limits { get; }
+    /// <summary>How many requests a second clients may make; null for any number.</summary>
+    internal RequestThrottle? Throttle { get; }
     internal LateParts Late { get; }
     internal RecordStore Records { get; }
     internal TimeProvider Time { get; }
@@ -100,6 +107,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     internal int MaxReply { get; }
     internal long NowMs => Time.GetTimestamp() / (Time.TimestampFrequency / 1000);
     internal IEnumerable<DownstreamConnection> Clients => _clients.Keys;
+
+    /// <inheritdoc/>
+    public void Dispose() => _stopped.Dispose();
 
     /// <summary>How many connections were closed for a reason.</summary>
     public long Closed(CloseReason reason) => Volatile.Read(ref _closes[(int)reason]);
@@ -211,6 +221,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     public Task StartAsync(CancellationToken cancellationToken)
     {
         _ticks = Time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
+        _forgetting = Time.CreateTimer(_ => _ = ForgetGoneAsync(), null, TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));
         return Task.CompletedTask;
     }
 
@@ -234,6 +245,11 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         {
             await ticks.DisposeAsync();
         }
+        if (_forgetting is { } forgetting)
+        {
+            await forgetting.DisposeAsync();
+        }
+        await _stopped.CancelAsync();
     }
 
     /// <inheritdoc/>
@@ -344,15 +360,37 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     private async Task LeaveGoneAsync(int cluster, ClusterServers servers)
     {
         Log.ServersChanged(Region.ClusterNames[cluster], string.Join(", ", servers.InOrder), servers.Source);
-        var addresses = (await Pools[cluster].AddressesAsync(CancellationToken.None)).ToHashSet(StringComparer.Ordinal);
-        if (addresses.Count == 0)
+        var list = servers.InOrder;
+        IReadOnlySet<UpstreamServer>? gone;
+        while ((gone = await Pools[cluster].GoneAsync(_stopped.Token)) is null)
         {
-            // Names that nobody knows: those that are connected are better off where they are.
-            return;
+            // A name that nobody knows now: until it is known those that are connected are better off where they are.
+            await Task.Delay(TimeSpan.FromSeconds(2), Time, _stopped.Token);
+            if (!ReferenceEquals(list, servers.InOrder))
+            {
+                return;
+            }
         }
         foreach (var client in _clients.Keys)
         {
-            client.LeaveGone(cluster, addresses);
+            client.LeaveGone(cluster, gone);
+        }
+    }
+
+    /// <summary>Forgets, once a minute, the servers that have left their clusters for good and that no client uses.</summary>
+    private async Task ForgetGoneAsync()
+    {
+        var used = new HashSet<UpstreamServer>();
+        foreach (var client in _clients.Keys)
+        {
+            client.AddServers(used);
+        }
+        foreach (var pool in Pools)
+        {
+            foreach (var server in await pool.ForgetGoneAsync(used.Contains, _stopped.Token))
+            {
+                _barriers.Leave(server);
+            }
         }
     }
 

@@ -51,9 +51,11 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private Task _lastSave = Task.CompletedTask;
     private bool _isClosed;
     private bool _draining;
+    private Turns _turns;
 
-    public DownstreamConnection(string address, DataPath path, PathRules? rules)
+    public DownstreamConnection(string address, DataPath path, PathRules? rules, RequestThrottle.Share? share)
     {
+        _turns = new Turns(share);
         Rules = rules;
         _path = path;
         Address = address;
@@ -100,10 +102,10 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     public bool IsClientSlow => _client.Backlog > SlowClientBytes && !_isClosed;
 
     /// <summary>True while nothing more is to be read from the client.</summary>
-    public bool MustPause => (!Session.WantsClientFrames || _draining || _slowLinks > 0) && !_isClosed;
+    public bool MustPause => (!Session.WantsClientFrames || _draining || _slowLinks > 0 || _turns.MustWait(_now)) && !_isClosed;
 
     /// <summary>True when the connection needs <see cref="Tick"/>.</summary>
-    public bool NeedsTicks => _ended is not null || Session.NeedsTicks;
+    public bool NeedsTicks => _ended is not null || _turns.IsWaiting || Session.NeedsTicks;
 
     /// <summary>
     /// Completes when the connection is closed: later than <see cref="RunAsync"/> if the client ended its stream and still waits for
@@ -261,6 +263,10 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                 Session.ClientClosed();
                 CloseClient(CloseReason.DownstreamFrameInvalid, $"a frame of length {length}; allowed are 1 to {_path.Region.MaxFrame} bytes (maxFrame)");
                 return;
+            }
+            if (!_turns.TryTake(_now))
+            {
+                break;
             }
             FramesReceived++;
             var frame = bytes.Slice(consumed, length);
@@ -422,8 +428,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                 return;
             }
         }
-        catch (Exception e) when (e is UpstreamUnavailableException or OperationCanceledException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
+            if (e is not (UpstreamUnavailableException or OperationCanceledException))
+            {
+                // A bug, which must not leave the session waiting for a link for ever.
+                _path.Log.LinkFailed(e, Address, Session.SessionId);
+            }
             OnLinkDown(connection, e.Message);
             return;
         }
@@ -562,18 +573,17 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
 
     /// <summary>
     /// Moves off a server of a cluster that is none any more. In a mount the link is made anew; at home the client's connection ends as
-    /// soon
-    /// as it waits for nothing, and the client comes back with its session.
+    /// soon as it waits for nothing, and the client comes back with its session.
     /// </summary>
     /// <param name="cluster">Its ordinal.</param>
-    /// <param name="addresses">The cluster's servers.</param>
-    public void LeaveGone(int cluster, IReadOnlySet<string> addresses)
+    /// <param name="servers">The servers that are to be left.</param>
+    public void LeaveGone(int cluster, IReadOnlySet<UpstreamServer> servers)
     {
         lock (Gate)
         {
             _now = _path.NowMs;
             var gone = Session.Links.Select(l => l.Cluster == cluster ? l.Transport as UpstreamConnection : null)
-                .FirstOrDefault(c => c?.Server is { } server && !addresses.Contains(server.Address));
+                .FirstOrDefault(c => c?.Server is { } server && servers.Contains(server));
             if (gone is not null && cluster == 0)
             {
                 _draining = true;
@@ -584,6 +594,15 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                 gone.Close();
             }
             FlushAll();
+        }
+    }
+
+    /// <summary>Adds the servers to which it is linked, or was last.</summary>
+    public void AddServers(HashSet<UpstreamServer> servers)
+    {
+        lock (Gate)
+        {
+            servers.UnionWith(Session.Links.Select(l => l.Server).OfType<UpstreamServer>());
         }
     }
 

@@ -94,6 +94,8 @@ public sealed class ProxyMetrics : IDisposable
             new(proxy.Refused.InAll, new KeyValuePair<string, object?>("limit", "all")),
             new(proxy.Refused.OfAddress, new KeyValuePair<string, object?>("limit", "address")),
         ]);
+        Counter("zoonet_requests_delayed_total", "Requests that waited because their address asked for more than it may (throttle).", () =>
+            proxy.Delayed is { } delayed ? [new(delayed)] : []);
         Counter("zoonet_limits_reached_total", "Requests that would have cost more than a client, or all of them, may cost.", () =>
         [
             .. Enum.GetValues<ClientLimit>().Select(limit =>

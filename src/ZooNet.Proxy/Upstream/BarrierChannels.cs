@@ -46,6 +46,19 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
         }
     }
 
+    /// <summary>Nobody reads through a server any more, nor will: its session here ends.</summary>
+    public void Leave(UpstreamServer server)
+    {
+        _paces.TryRemove(server, out _);
+        if (_channels.TryRemove(server, out var channel) && channel.IsValueCreated)
+        {
+            _ = channel.Value.DetachAsync();
+        }
+    }
+
+    /// <summary>How many servers something is kept of.</summary>
+    internal int Count => Math.Max(_channels.Count, _paces.Count);
+
     private async Task PauseAsync(UpstreamServer server, BarrierTicket ticket)
     {
         await Task.Delay(PaceOf(server).Gap, time);
@@ -55,21 +68,40 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
     private async Task RunAsync(UpstreamServer server, BarrierTicket ticket)
     {
         var began = time.GetTimestamp();
-        using var deadline = new CancellationTokenSource(config.SessionTimeout * 2 / 3, time);
         var succeeded = false;
+        try
+        {
+            succeeded = await TryCarryAsync(server);
+            var elapsed = time.GetElapsedTime(began);
+            if (succeeded)
+            {
+                PaceOf(server).Took(elapsed);
+            }
+            Completed?.Invoke(server, elapsed, succeeded);
+        }
+        finally
+        {
+            // Whatever has happened, clients wait for it.
+            server.BarrierDone(ticket, succeeded);
+        }
+    }
+
+    /// <returns>False if it failed, for whatever reason: the reads that needed it fail then, and the proxy goes on.</returns>
+    private async Task<bool> TryCarryAsync(UpstreamServer server)
+    {
+        using var deadline = new CancellationTokenSource(config.SessionTimeout * 2 / 3, time);
         Lazy<ZooKeeperClient>? channel = null;
         try
         {
-            while (!succeeded)
+            while (true)
             {
                 channel = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s)));
                 var client = channel.Value;
                 try
                 {
                     await client.WaitConnectedAsync(deadline.Token);
-                    var zxid = await BarrierAsync(client, deadline.Token);
-                    region.Learn(server, zxid);
-                    succeeded = true;
+                    region.Learn(server, await BarrierAsync(client, deadline.Token));
+                    return true;
                 }
                 catch (KeeperException e) when (e.Code is ErrorCode.SessionExpired or ErrorCode.AuthFailed)
                 {
@@ -84,7 +116,7 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
                 }
             }
         }
-        catch (Exception e) when (e is KeeperException or OperationCanceledException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             // A server that has lost what it showed refuses this session for good, without a word: the next barrier comes with a new one.
             if (channel is not null && _channels.TryRemove(new(server, channel)) && channel.IsValueCreated)
@@ -92,14 +124,8 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
                 _ = channel.Value.DetachAsync();
             }
             logger.BarrierFailed(server.Address, e.Message);
+            return false;
         }
-        var elapsed = time.GetElapsedTime(began);
-        if (succeeded)
-        {
-            PaceOf(server).Took(elapsed);
-        }
-        Completed?.Invoke(server, elapsed, succeeded);
-        server.BarrierDone(ticket, succeeded);
     }
 
     private async Task<long> BarrierAsync(ZooKeeperClient client, CancellationToken cancellationToken)

@@ -42,6 +42,19 @@ public sealed class HostNames(TimeProvider time, Func<string, Task<IPAddress[]>>
         return name.Known;
     }
 
+    /// <summary>Forgets the answers for all other names.</summary>
+    internal void KeepOnly(IEnumerable<string> hosts)
+    {
+        var kept = hosts.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var host in _names.Keys.Where(h => !kept.Contains(h)))
+        {
+            _names.TryRemove(host, out _);
+        }
+    }
+
+    /// <summary>How many names are remembered.</summary>
+    internal int Count => _names.Count;
+
     /// <summary>One name: the last answer, and the question that is under way.</summary>
     private sealed class Name
     {
@@ -70,9 +83,9 @@ public sealed class HostNames(TimeProvider time, Func<string, Task<IPAddress[]>>
                 // The name is gone. It may be back at the next connect; the others are tried meanwhile.
                 Known = [];
             }
-            catch (SocketException)
+            catch (Exception e) when (e is not OutOfMemoryException)
             {
-                // The resolver has no answer now; the last one stands.
+                // The resolver has no answer now, or the name is none that it can be asked for; the last one stands.
             }
         }
     }

@@ -15,6 +15,12 @@ public sealed class ServerDirectory
     /// <param name="host">Its host as it is configured, which its certificate must be for.</param>
     public void Add(UpstreamServer server, IPEndPoint endpoint, string host) => _entries[server] = (endpoint, host);
 
+    /// <summary>A pool has forgotten a server.</summary>
+    public void Remove(UpstreamServer server) => _entries.TryRemove(server, out _);
+
+    /// <summary>How many servers are entered.</summary>
+    internal int Count => _entries.Count;
+
     /// <summary>Where a server takes connections, and its host; one that no pool has met, where its address says.</summary>
     public (IPEndPoint EndPoint, string Host) Find(UpstreamServer server)
     {

@@ -16,10 +16,13 @@ namespace ZooNet.Proxy.Upstream;
 /// </summary>
 public sealed class ServerPool
 {
+    /// <summary>How long a server is remembered that is none of the cluster's any more: it may come back.</summary>
+    public static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
+
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
-    private readonly ConcurrentDictionary<IPEndPoint, bool> _near = new();
-    private readonly ConcurrentDictionary<IPEndPoint, string> _hosts = new();
+    private readonly ConcurrentDictionary<IPEndPoint, Listing> _listed = new();
     private readonly Func<IPEndPoint, UpstreamServer> _make;
+    private readonly ServerDirectory _directory;
     private readonly Region _region;
     private readonly ClusterConfig _cluster;
     private readonly ClusterServers _addresses;
@@ -49,8 +52,10 @@ public sealed class ServerPool
     /// <param name="time">The clock.</param>
     /// <param name="embedded">The proxy's own observer of it, once there is one.</param>
     /// <param name="addresses">Its addresses as they are known; null for those that are configured.</param>
+    /// <param name="lookup">Asks the resolver; by default the system's.</param>
     public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, ServerDirectory directory, TimeSpan connectTimeout,
-        TimeProvider time, Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null)
+        TimeProvider time, Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null,
+        Func<string, Task<IPAddress[]>>? lookup = null)
     {
         _addresses = addresses ?? new ClusterServers(cluster);
         _embedded = embedded ?? (static () => null);
@@ -58,10 +63,11 @@ public sealed class ServerPool
         _cluster = cluster;
         _connectTimeout = connectTimeout;
         _time = time;
-        _names = new HostNames(time);
+        _names = new HostNames(time, lookup);
+        _directory = directory;
         _make = endpoint =>
         {
-            var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = !_near.ContainsKey(endpoint) };
+            var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = _listed.GetValueOrDefault(endpoint)?.IsNear != true };
             directory.Add(server, endpoint, HostOf(endpoint));
             return server;
         };
@@ -94,6 +100,56 @@ public sealed class ServerPool
     /// <summary>The addresses of the cluster's servers, in order of preference. Names are resolved anew.</summary>
     public async Task<IReadOnlyList<string>> AddressesAsync(CancellationToken cancellationToken) =>
         [.. (await ResolveAsync(cancellationToken)).Select(e => e.ToString())];
+
+    /// <summary>
+    /// The servers met that are none of the cluster's any more. One whose name can't be resolved now may still be one, and so may any
+    /// other be behind that name; the proxy's own observer is no server of the cluster's list and never among them.
+    /// </summary>
+    /// <returns>Null while a name can't be resolved.</returns>
+    public async Task<IReadOnlySet<UpstreamServer>?> GoneAsync(CancellationToken cancellationToken)
+    {
+        var found = await LookUpAsync(cancellationToken);
+        if (found.Any(f => f.Addresses.Count == 0))
+        {
+            return null;
+        }
+        var there = found.SelectMany(f => f.Addresses.Select(address => new IPEndPoint(address, f.Server.Port))).ToHashSet();
+        return _servers.Where(s => !there.Contains(s.Key) && _listed.GetValueOrDefault(s.Key)?.IsOwn != true).Select(s => s.Value).ToHashSet();
+    }
+
+    /// <summary>Forgets the servers that have been none of the cluster's for <see cref="Remembered"/>.</summary>
+    /// <param name="isUsed">Whether a client is linked to one: it stays then.</param>
+    /// <param name="cancellationToken">Ends the wait for the resolver.</param>
+    /// <returns>The servers that are forgotten.</returns>
+    public async Task<IReadOnlyList<UpstreamServer>> ForgetGoneAsync(Func<UpstreamServer, bool> isUsed, CancellationToken cancellationToken)
+    {
+        await ResolveAsync(cancellationToken);
+        _names.KeepOnly(_addresses.InOrder.Select(a => a.Host));
+        var forgotten = new List<UpstreamServer>();
+        foreach (var (endpoint, listing) in _listed)
+        {
+            if (_time.GetElapsedTime(listing.LastSeen) < Remembered)
+            {
+                continue;
+            }
+            if (_servers.TryGetValue(endpoint, out var server))
+            {
+                if (server == Current || isUsed(server))
+                {
+                    continue;
+                }
+                _servers.TryRemove(endpoint, out _);
+                _distrusted.TryRemove(server, out _);
+                _directory.Remove(server);
+                forgotten.Add(server);
+            }
+            _listed.TryRemove(endpoint, out _);
+        }
+        return forgotten;
+    }
+
+    /// <summary>How many addresses and names are remembered.</summary>
+    internal (int Addresses, int Names) Kept => (_listed.Count, _names.Count);
 
     /// <summary>Whether a server takes a connection.</summary>
     public async Task<bool> AnswersAsync(string address, CancellationToken cancellationToken)
@@ -232,7 +288,7 @@ public sealed class ServerPool
     }
 
     /// <summary>The host whose name led to an address: a certificate is for it.</summary>
-    private string HostOf(IPEndPoint endpoint) => _hosts.GetValueOrDefault(endpoint) ?? endpoint.Address.ToString();
+    private string HostOf(IPEndPoint endpoint) => _listed.GetValueOrDefault(endpoint)?.Host ?? endpoint.Address.ToString();
 
     /// <summary>
     /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a
@@ -290,29 +346,53 @@ public sealed class ServerPool
     private async Task<List<IPEndPoint>> ResolveAsync(CancellationToken cancellationToken)
     {
         var observers = _addresses.Observers;
-        var servers = _addresses.InOrder;
-        // All at once: one name that the resolver is slow about delays no other.
-        var found = await Task.WhenAll(servers.Select(server => _names.ResolveAsync(server.Host, cancellationToken)));
+        var found = await LookUpAsync(cancellationToken);
         var endpoints = new List<IPEndPoint>();
         if (_embedded() is { IsReady: true } embedded)
         {
             endpoints.Add(embedded.EndPoint);
-            _near[embedded.EndPoint] = true;
+            List(embedded.EndPoint, null, isNear: true);
         }
-        for (var i = 0; i < servers.Count; i++)
+        foreach (var (server, addresses) in found)
         {
-            foreach (var address in found[i])
+            foreach (var address in addresses)
             {
-                var endpoint = new IPEndPoint(address, servers[i].Port);
+                var endpoint = new IPEndPoint(address, server.Port);
                 endpoints.Add(endpoint);
-                _hosts[endpoint] = servers[i].Host;
-                if (_cluster.IsHome || i < observers.Count)
-                {
-                    _near[endpoint] = true;
-                }
+                List(endpoint, server.Host, _cluster.IsHome || observers.Contains(server));
             }
         }
         return endpoints;
+    }
+
+    /// <summary>The addresses behind each name of the cluster's list.</summary>
+    private async Task<(HostPort Server, IReadOnlyList<IPAddress> Addresses)[]> LookUpAsync(CancellationToken cancellationToken) =>
+        // All at once: one name that the resolver is slow about delays no other.
+        await Task.WhenAll(_addresses.InOrder.Select(async server => (server, await _names.ResolveAsync(server.Host, cancellationToken))));
+
+    private void List(IPEndPoint endpoint, string? host, bool isNear)
+    {
+        var listing = _listed.GetOrAdd(endpoint, static _ => new Listing());
+        listing.Host = host;
+        listing.IsOwn = host is null;
+        listing.IsNear |= isNear;
+        listing.LastSeen = _time.GetTimestamp();
+    }
+
+    /// <summary>What is known of an address by the list in which it was last.</summary>
+    private sealed class Listing
+    {
+        /// <summary>The host whose name led to it; null for the proxy's own observer.</summary>
+        public string? Host { get; set => Volatile.Write(ref field, value); }
+
+        /// <summary>Whether the proxy's own observer listens there.</summary>
+        public bool IsOwn { get; set => Volatile.Write(ref field, value); }
+
+        /// <summary>Whether it stands in this region.</summary>
+        public bool IsNear { get; set => Volatile.Write(ref field, value); }
+
+        /// <summary>When it was last behind a name of the list.</summary>
+        public long LastSeen { get; set => Volatile.Write(ref field, value); }
     }
 }
 

@@ -83,6 +83,18 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
     }
 
     [Fact]
+    public void A_persistent_watch_on_a_null_path_is_answered_here_for_it_costs_a_server_a_socket()
+    {
+        var frame = Frame(OpCode.AddWatch, new PathKindRequest(null, 0).Write);
+        Assert.True(Dispatch(frame));
+        Assert.Equal([(1, ErrorCode.MarshallingError)], _answered);
+        Assert.Empty(_atHome.Sent);
+
+        Assert.True(Dispatch(Frame(OpCode.AddWatch, new PathKindRequest("", 0).Write)));
+        Assert.Single(_atHome.Sent);
+    }
+
+    [Fact]
     public void A_strict_request_waits_until_other_clusters_have_answered()
     {
         var there = Connect(_links.To(1));
@@ -246,16 +258,21 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         return connection;
     }
 
-    private static byte[] Request(OpCode op, string path, Action<JuteWriter> rest)
+    private static byte[] Frame(OpCode op, Action<JuteWriter> body)
     {
         var writer = new JuteWriter();
         var mark = writer.BeginFrame();
         new RequestHeader(1, op).Write(writer);
-        writer.WriteString(path);
-        rest(writer);
+        body(writer);
         writer.EndFrame(mark);
         return writer.Written.ToArray();
     }
+
+    private static byte[] Request(OpCode op, string path, Action<JuteWriter> rest) => Frame(op, writer =>
+    {
+        writer.WriteString(path);
+        rest(writer);
+    });
 
     private static byte[] Request(OpCode op, string path)
     {

@@ -276,6 +276,39 @@ public sealed class SoloTests : ISoloSession
     public void What_concerns_several_clusters_is_carried_out_alone_once_there_are_several(OpCode op, bool usesHomeOnly, bool alone) =>
         Assert.Equal(alone, SoloChoice.Of(new ClientRequest(Frame(new RequestHeader(1, op).Write, _ => { })), _mounts, usesHomeOnly, true) is not null);
 
+    [Theory]
+    [InlineData(3, true)]
+    [InlineData(4, true)]
+    [InlineData(0, false)]
+    public void A_persistent_watch_on_a_null_path_is_not_set_again_also_where_there_is_home_alone(int kind, bool alone)
+    {
+        var frame = Frame(new RequestHeader(1, OpCode.SetWatches2).Write, w =>
+        {
+            w.WriteLong(5);
+            for (var i = 0; i < 5; i++)
+            {
+                w.WriteInt(i == kind ? 2 : 0);
+                if (i == kind)
+                {
+                    w.WriteString("/x");
+                    w.WriteString(null);
+                }
+            }
+        });
+        _mounts = new MountTable([]);
+        var solo = SoloChoice.Of(new ClientRequest(frame), _mounts, usesHomeOnly: true, hasRemotes: false);
+        Assert.Equal(alone, solo is SoloSetWatches);
+        if (solo is null)
+        {
+            return;
+        }
+        solo.Begin(this);
+        var reader = new JuteReader(solo.Steps.Peek().AsSpan(12));
+        var home = SetWatchesRequest.Read(ref reader, OpCode.SetWatches2);
+        Assert.False(home.EndsInNull);
+        Assert.Equal(["/x"], [.. home.Persistent, .. home.PersistentRecursive]);
+    }
+
     [Fact]
     public void A_recursive_watch_is_remembered_also_if_nothing_is_mounted_below_yet()
     {

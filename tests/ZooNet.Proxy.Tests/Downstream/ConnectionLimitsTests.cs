@@ -51,6 +51,20 @@ public sealed class ConnectionLimitsTests
         Assert.Equal((allowed, ofAddress), (limits.Total, limits.PerAddress));
     }
 
+    [Fact]
+    public void Addresses_of_one_IPv6_network_count_together_for_one_host_may_have_all_of_them()
+    {
+        var limits = new ConnectionLimits(10, 2, 0, null, clusters: 1);
+        Assert.Null(limits.TryEnter(IPAddress.Parse("2001:db8:0:1::1")));
+        Assert.Null(limits.TryEnter(IPAddress.Parse("2001:db8:0:1:ffff::2")));
+        Assert.Contains("from 2001:db8:0:1::/64", limits.TryEnter(IPAddress.Parse("2001:db8:0:1:a:b:c:d")), StringComparison.Ordinal);
+        Assert.Null(limits.TryEnter(IPAddress.Parse("2001:db8:0:2::1")));
+
+        limits.Leave(IPAddress.Parse("2001:db8:0:1::1"));
+        Assert.Null(limits.TryEnter(IPAddress.Parse("2001:db8:0:1::3")));
+        Assert.Equal((3, 1L), (limits.Open, limits.RefusedOfAddress));
+    }
+
     private static async Task<Socket> OpenAsync(IPEndPoint server, string from)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

@@ -76,6 +76,29 @@ public sealed class BarrierChannelsTests : IAsyncLifetime
         Assert.False(await told.Task);
     }
 
+    [Fact]
+    public async Task Whatever_goes_wrong_with_a_barrier_those_who_wait_for_it_are_told()
+    {
+        // No pool has met it, and its name is no address.
+        var server = new UpstreamServer(_region, 0, "observer@nowhere", Channels(_home.Config));
+
+        Assert.False(await BarrierAsync(server));
+        Assert.False(await BarrierAsync(server));
+    }
+
+    [Fact]
+    public async Task Nothing_is_kept_of_a_server_that_nobody_reads_through_any_more()
+    {
+        var channels = Channels(_home.Config);
+        var server = new UpstreamServer(_region, 0, _home.Server.Address.ToString(), channels);
+        Assert.True(await BarrierAsync(server));
+        Assert.Equal(1, channels.Count);
+
+        channels.Leave(server);
+        Assert.Equal(0, channels.Count);
+        Assert.True(await BarrierAsync(server));
+    }
+
     private UpstreamServer Server(ProxyConfig config) => new(_region, 0, _home.Server.Address.ToString(), Channels(config));
 
     private BarrierChannels Channels(ProxyConfig config)

@@ -46,6 +46,16 @@ public sealed class HostNamesTests
     }
 
     [Fact]
+    public async Task A_name_that_the_resolver_can_not_even_be_asked_for_takes_nothing_away()
+    {
+        var lookups = new Queue<Func<IPAddress[]>>([() => [First], () => throw new ArgumentException("too long")]);
+        var names = new HostNames(TimeProvider.System, _ => Task.FromResult(lookups.Dequeue()()));
+
+        Assert.Equal([First], await names.ResolveAsync("zk", CancellationToken.None));
+        Assert.Equal([First], await names.ResolveAsync("zk", CancellationToken.None));
+    }
+
+    [Fact]
     public async Task An_address_needs_no_resolver()
     {
         var names = new HostNames(TimeProvider.System, _ => throw new InvalidOperationException("asked"));

@@ -21,7 +21,8 @@ internal static class SoloChoice
             case OpCode.GetEphemerals:
                 return usesHomeOnly ? null : new SoloEphemerals(xid, frame);
             case OpCode.SetWatches or OpCode.SetWatches2:
-                return !hasRemotes || (mounts.IsEmpty && op == OpCode.SetWatches) ? null : new SoloSetWatches(xid, op, frame);
+                return hasRemotes ? mounts.IsEmpty && op == OpCode.SetWatches ? null : new SoloSetWatches(xid, op, frame)
+                    : WatchesNothing(request) ? new SoloSetWatches(xid, op, frame) : null;
             case OpCode.Auth:
                 // Servers let these overtake; alone on the link they can't.
                 return new SoloAuth(xid, frame);
@@ -32,6 +33,26 @@ internal static class SoloChoice
             default:
                 return null;
         }
+    }
+
+    /// <summary>Whether persistent watches are set again of which one is on a null path: home must not get that one.</summary>
+    private static bool WatchesNothing(in ClientRequest request)
+    {
+        if (request.Op != OpCode.SetWatches2)
+        {
+            return false;
+        }
+        var reader = new JuteReader(request.Body);
+        reader.ReadLong();
+        for (var kind = 0; kind < 5; kind++)
+        {
+            var paths = reader.ReadNullableStrings() ?? [];
+            if (kind >= 3 && paths.Contains(null))
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// <summary>
