@@ -16,6 +16,7 @@ public sealed class LearningServer : IAsyncDisposable
     private readonly Observer _observer;
     private readonly Learner _learner;
     private readonly ServerListener _listener;
+    private int _isDisposed;
 
     private LearningServer(Observer observer, Learner learner, ServerListener listener)
     {
@@ -65,6 +66,12 @@ public sealed class LearningServer : IAsyncDisposable
     /// anew.
     /// </summary>
     public int Divergences => _learner.Divergences;
+
+    /// <summary>
+    /// How often it took the whole state since it was started: where it goes on from a state on disk, or reconnects, a leader as a rule
+    /// sends only what is missing.
+    /// </summary>
+    public int Snapshots => _learner.Snapshots;
 
     /// <summary>The last of these, in a sentence; null for none.</summary>
     public string? Divergence => _learner.Divergence;
@@ -135,13 +142,22 @@ public sealed class LearningServer : IAsyncDisposable
     /// <param name="options">How it serves: address, tick, timeouts.</param>
     /// <param name="quorum">Whom it follows.</param>
     /// <param name="cancel">Gives up listening.</param>
-    /// <exception cref="IOException">The address can't be listened on.</exception>
+    /// <exception cref="IOException">The address can't be listened on, or the folder for the state not be used.</exception>
     public static async Task<LearningServer> StartAsync(EmbeddedServerOptions options, LearnerOptions quorum, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(quorum);
-        var observer = new Observer(options with { ServerId = quorum.ServerId });
-        var learner = new Learner(observer, quorum);
+        var observer = new Observer(options with { ServerId = quorum.ServerId }) { Omissions = quorum.Omissions };
+        Learner learner;
+        try
+        {
+            learner = new Learner(observer, quorum);
+        }
+        catch
+        {
+            observer.Dispose();
+            throw;
+        }
         try
         {
             var listener = await ServerListener.StartAsync(observer, cancel).ConfigureAwait(false);
@@ -170,6 +186,10 @@ public sealed class LearningServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
         await _learner.DisposeAsync().ConfigureAwait(false);
         _observer.Dispose();
         await _listener.DisposeAsync().ConfigureAwait(false);

@@ -33,6 +33,22 @@ internal static partial class LogMessages
     [LoggerMessage(3023, LogLevel.Warning, "The state could not be taken once more from {Address}; trying again. {Problem}.", EventName = "NotTaken")]
     public static partial void NotTaken(ILogger logger, string address, string problem);
 
+    [LoggerMessage(3024, LogLevel.Information,
+        "Going on from the state in {Folder}: {Znodes} znodes, as of 0x{Zxid:x}.", EventName = "StateLoaded")]
+    public static partial void StateLoaded(ILogger logger, string folder, int znodes, long zxid);
+
+    [LoggerMessage(3025, LogLevel.Information,
+        "The state in {Folder} is not used: {Why}. The whole state is asked for.", EventName = "StateNotUsed")]
+    public static partial void StateNotUsed(ILogger logger, string folder, string why);
+
+    [LoggerMessage(3026, LogLevel.Error,
+        "The state in {Folder} is thrown away, and the whole state is asked for. {Why}.", EventName = "StateThrownAway")]
+    public static partial void StateThrownAway(ILogger logger, string folder, string why);
+
+    [LoggerMessage(3027, LogLevel.Error,
+        "The state can't be kept in {Folder}; the next start asks for the whole state. {Why}", EventName = "StateNotSaved")]
+    public static partial void StateNotSaved(ILogger logger, string folder, string why);
+
     [LoggerMessage(3022, LogLevel.Error, "This observer was not what its leader is; its state is taken anew. {Problem}.", EventName = "Diverged")]
     public static partial void Diverged(ILogger logger, string problem);
 }

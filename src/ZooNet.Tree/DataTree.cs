@@ -210,6 +210,7 @@ internal sealed class DataTree
     }
 
     /// <summary>Rebuilds every list of children from the paths.</summary>
+    /// <exception cref="InvalidDataException">A znode has no parent.</exception>
     public void RelinkChildren()
     {
         ApproximateDataSize = 0;
@@ -220,10 +221,15 @@ internal sealed class DataTree
         }
         foreach (var node in _nodes.Values)
         {
-            if (node.Path != "/")
+            if (node.Path == "/")
             {
-                (_nodes[ZnodePath.ParentOf(node.Path)].Children ??= []).Add(ZnodePath.NameOf(node.Path));
+                continue;
             }
+            if (!_nodes.TryGetValue(ZnodePath.ParentOf(node.Path), out var parent))
+            {
+                throw new InvalidDataException($"a znode without a parent, {node.Path}");
+            }
+            (parent.Children ??= []).Add(ZnodePath.NameOf(node.Path));
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using ZooNet.Protocol;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Persistence;
+using ZooNet.Server.Quorum;
 using ZooNet.Tree;
 using ZooNet.Tree.Transactions;
 
@@ -29,6 +30,8 @@ internal sealed class Observer : Replica, IDisposable
     private List<Commit>? _recorded;
     private long _recordedBytes;
     private (long Zxid, TaskCompletionSource Reached)? _awaited;
+    private (long Before, TxnHeader Header)? _last;
+    private readonly HashSet<KeyValuePair<long, int>> _everTouched = [];
 
     public Observer(EmbeddedServerOptions options)
         : base(options)
@@ -58,6 +61,14 @@ internal sealed class Observer : Replica, IDisposable
 
     /// <inheritdoc/>
     public override bool IsServing => _isServing;
+
+    /// <summary>What is left out of the rules; nothing but in tests.</summary>
+    public LearnerOmissions Omissions { get; init; } = LearnerOmissions.None;
+
+    /// <summary>
+    /// The transaction that the leader must send first, to show that a state from disk is of its own history; null where that is settled.
+    /// </summary>
+    public TxnHeader? Awaits { get; private set; }
 
     /// <summary>Takes over the leader's state, and serves from then on. Under the leader's gate.</summary>
     public void Synchronise(DataTree source)
@@ -104,10 +115,14 @@ internal sealed class Observer : Replica, IDisposable
             {
                 _shown = Tree.LastZxid;
             }
-            _isServing = false;
             _touched.Clear();
             _recorded = null;
             _awaited?.Reached.TrySetResult();
+            if (Omissions.AnswersWithoutLeader)
+            {
+                return;
+            }
+            _isServing = false;
         }
         CloseConnections();
     }
@@ -133,6 +148,52 @@ internal sealed class Observer : Replica, IDisposable
         {
             Tree.Clear();
             Tree.LastZxid = 0;
+            (_last, Awaits) = (null, null);
+        }
+    }
+
+    /// <summary>
+    /// Goes on from a state of the past. The leader sends its last transaction once more, which changes nothing, and whether it is the same
+    /// one says whether it is the same history. Nobody is served yet.
+    /// </summary>
+    public void Restore(DataTree state, in ReplicaPosition position)
+    {
+        lock (Gate)
+        {
+            Tree.Adopt(state);
+            Tree.LastZxid = position.Before;
+            Awaits = Omissions.TrustsTheDisk ? null : position.Last;
+        }
+    }
+
+    /// <summary>A transaction is about to be applied.</summary>
+    /// <exception cref="ForeignHistoryException">It is not the one that must come first.</exception>
+    public void Expect(in TxnHeader next)
+    {
+        lock (Gate)
+        {
+            if (Awaits is { } awaited && awaited != next)
+            {
+                throw new ForeignHistoryException(awaited.Zxid);
+            }
+            Awaits = null;
+        }
+    }
+
+    /// <summary>
+    /// Copies the state, to be kept on disk; null where there is none that a restart could go on from, or that is on disk already.
+    /// </summary>
+    /// <param name="acceptedEpoch">Is kept with it.</param>
+    /// <param name="savedZxid">The last transaction of the state that is on disk; 0 for none.</param>
+    /// <param name="zxid">The last transaction of this one.</param>
+    public List<byte[]>? CopyState(long acceptedEpoch, long savedZxid, out long zxid)
+    {
+        lock (Gate)
+        {
+            zxid = Tree.LastZxid;
+            return _last is { } last && last.Header.Zxid == zxid && zxid != savedZxid && Awaits is null
+                ? ReplicaFile.Take(Tree, new ReplicaPosition(acceptedEpoch, last.Before, last.Header))
+                : null;
         }
     }
 
@@ -235,7 +296,7 @@ internal sealed class Observer : Replica, IDisposable
     public override bool Handle(ServerConnection connection, RequestHeader header, ReadOnlySpan<byte> body)
     {
         var forLeader = !Options.ReadOnly && !IsForeign(header.Op, body) && (header.Op.IsWrite() || header.Op is OpCode.Sync or OpCode.CloseSession);
-        if (!forLeader && connection.Waiting.Count == 0)
+        if (!forLeader && (connection.Waiting.Count == 0 || Omissions.ReadsAtOnce))
         {
             return Execute(connection, header, body);
         }
@@ -285,7 +346,12 @@ internal sealed class Observer : Replica, IDisposable
 
     private void Apply(in Commit commit)
     {
+        var before = Tree.LastZxid;
         var result = commit.Txn is { } txn ? Tree.Apply(commit.Header, txn) : default;
+        if (commit.Txn is not null)
+        {
+            _last = (before, commit.Header);
+        }
         if (_recorded is not null && commit.Txn is not null)
         {
             _recorded.Add(commit with { Origin = null });
@@ -377,9 +443,10 @@ internal sealed class Observer : Replica, IDisposable
     {
         Run(() =>
         {
-            if (_touched.Count > 0)
+            if (_touched.Count > 0 || _everTouched.Count > 0)
             {
-                var touched = _touched.ToArray();
+                _everTouched.UnionWith(Omissions.TouchesForEver ? _touched : []);
+                var touched = Omissions.TouchesForEver ? [.. _everTouched] : _touched.ToArray();
                 _touched.Clear();
                 Leader.Touch(touched);
             }

@@ -101,7 +101,8 @@ internal static class Snapshot
         tree.RelinkChildren();
     }
 
-    private static void Write(JuteWriter writer, Znode node)
+    /// <summary>Writes a znode as it is on disk.</summary>
+    public static void Write(JuteWriter writer, Znode node)
     {
         writer.WriteString(node.Path);
         writer.WriteBuffer(node.Data);
@@ -119,7 +120,8 @@ internal static class Snapshot
         writer.WriteInt(node.Creates);
     }
 
-    private static Znode Read(ref JuteReader reader) => new(reader.ReadString() ?? "/", reader.ReadBuffer(), Acl.ReadList(ref reader) ?? [],
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static Znode Read(ref JuteReader reader) => new(reader.ReadString() ?? "/", reader.ReadBuffer(), Acl.ReadList(ref reader) ?? [],
         (ZnodeKind)reader.ReadInt(), reader.ReadLong(), reader.ReadLong())
     {
         Czxid = reader.ReadLong(),

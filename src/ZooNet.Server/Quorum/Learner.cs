@@ -1,5 +1,8 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using ZooNet.Server.Cluster;
 using ZooNet.Tree;
@@ -18,10 +21,14 @@ internal sealed class Learner : IAsyncDisposable
     private Task _run = Task.CompletedTask;
     private long _acceptedEpoch;
     private readonly SemaphoreSlim _keeping = new(1);
+    private readonly LearnerStore? _store;
     private int _divergences;
+    private int _snapshots;
     private volatile string? _problem;
     private volatile LearnerConnection? _current;
 
+    /// <summary>Makes one; it does nothing before <see cref="Start"/>.</summary>
+    /// <exception cref="IOException">The folder for its state can't be used.</exception>
     public Learner(Observer observer, LearnerOptions options)
     {
         _observer = observer;
@@ -29,6 +36,7 @@ internal sealed class Learner : IAsyncDisposable
         _logger = observer.Options.Logging.CreateLogger<Learner>();
         _observer.Leader = NoLeader.Instance;
         _observer.Tree.Roots = options.Roots is { } roots ? RootsOf(roots) : null;
+        _store = options.DataDirectory is { } folder ? new LearnerStore(folder, observer, _logger) : null;
     }
 
     /// <summary>Where it stands.</summary>
@@ -42,6 +50,11 @@ internal sealed class Learner : IAsyncDisposable
 
     /// <summary>How often the replica was not what its leader was, and was thrown away.</summary>
     public int Divergences => Volatile.Read(ref _divergences);
+
+    /// <summary>
+    /// How often the whole state was taken: at the first start, and where a leader had no list any more of what was missing.
+    /// </summary>
+    public int Snapshots => Volatile.Read(ref _snapshots);
 
     /// <summary>The last time, in a sentence; null while it never was.</summary>
     public string? Divergence { get; private set => Volatile.Write(ref field, value); }
@@ -62,6 +75,8 @@ internal sealed class Learner : IAsyncDisposable
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await _run.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _store?.Save(_acceptedEpoch);
+        _store?.Dispose();
         _stop.Dispose();
         _keeping.Dispose();
     }
@@ -145,6 +160,11 @@ internal sealed class Learner : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        if (_store?.TryLoad(_observer.Tree.Roots) is { } epoch)
+        {
+            _acceptedEpoch = epoch;
+        }
+        using var saver = Time.CreateTimer(_ => _store?.Save(_acceptedEpoch), null, _options.SaveEvery, _options.SaveEvery);
         var pause = _options.Pause.Shortest;
         while (!_stop.IsCancellationRequested)
         {
@@ -175,11 +195,13 @@ internal sealed class Learner : IAsyncDisposable
 
     /// <summary>Follows whoever listens there for as long as it leads.</summary>
     /// <returns>Why it can't be followed; null where it has been.</returns>
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever a stranger's bytes bring about costs this connection and nothing else.")]
     private async Task<string?> TryAsync(DnsEndPoint address)
     {
         var name = $"{address.Host}:{address.Port}";
         var followed = false;
         var diverged = false;
+        var foreign = false;
         string problem;
         try
         {
@@ -190,6 +212,10 @@ internal sealed class Learner : IAsyncDisposable
                 _current = connection;
                 connection.Changed += state =>
                 {
+                    if (state == LearnerState.Snapshot)
+                    {
+                        Interlocked.Increment(ref _snapshots);
+                    }
                     if (state == LearnerState.Following)
                     {
                         followed = true;
@@ -219,9 +245,20 @@ internal sealed class Learner : IAsyncDisposable
             problem = $"{name}: {e.Message}. The replica is thrown away";
             diverged = true;
         }
+        catch (ForeignHistoryException e)
+        {
+            problem = $"{name}: {e.Message}. The state is thrown away";
+            foreign = true;
+        }
         catch (Exception e) when (e is IOException or InvalidDataException or SocketException or OperationCanceledException)
         {
             problem = $"{name}: {e.Message}";
+        }
+        catch (Exception e)
+        {
+            // A transaction may be half applied.
+            problem = $"{name}: what it sends can't be followed: {e.Message}. The replica is thrown away";
+            diverged = true;
         }
         _current = null;
         _observer.Leader = NoLeader.Instance;
@@ -233,6 +270,10 @@ internal sealed class Learner : IAsyncDisposable
             Interlocked.Increment(ref _divergences);
             LogMessages.Diverged(_logger, problem);
         }
+        if (foreign)
+        {
+            ThrowAway(problem);
+        }
         Changed?.Invoke(LearnerState.Looking);
         if (!followed)
         {
@@ -240,6 +281,15 @@ internal sealed class Learner : IAsyncDisposable
         }
         Tell($"the leader was lost: {problem}");
         return null;
+    }
+
+    /// <summary>The state from disk is of no use.</summary>
+    private void ThrowAway(string why)
+    {
+        _observer.Forget();
+        // The epoch came with it, and may be another ensemble's.
+        _acceptedEpoch = 0;
+        _store?.Discard(why);
     }
 
     private async Task<Stream> ConnectAsync(DnsEndPoint address)
@@ -255,12 +305,37 @@ internal sealed class Learner : IAsyncDisposable
                 // Clients are served only once this connection follows, so each of them gets it.
                 _observer.ForwardedFrom = (socket.LocalEndPoint as IPEndPoint)?.Address;
             }
-            return new NetworkStream(socket, ownsSocket: true);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            if (_options.Tls is { } tls)
+            {
+                var secure = new SslStream(stream);
+                stream = secure;
+                await secure.AuthenticateAsClientAsync(tls(address.Host), limit.Token).ConfigureAwait(false);
+            }
+            if (_options.Credentials is { } credentials)
+            {
+                await QuorumLogin.LoginAsync(stream, credentials, $"{address.Host}:{address.Port}", limit.Token).ConfigureAwait(false);
+            }
+            return stream;
         }
         catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
         {
             socket.Dispose();
-            throw new LearnerException($"{address.Host}:{address.Port} did not take a connection within {_options.ConnectTimeout.TotalSeconds:0.#} s");
+            var how = (_options.Tls, _options.Credentials) switch
+            {
+                (null, null) => "",
+                (_, null) => ": does it speak TLS there (sslQuorum)?",
+                _ => ": does it ask for SASL there (quorum.auth.enableSasl)?",
+            };
+            var limitSeconds = _options.ConnectTimeout.TotalSeconds;
+            throw new LearnerException($"{address.Host}:{address.Port} did not take a connection within {limitSeconds:0.#} s{how}");
+        }
+        catch (Exception e) when (_options.Tls is not null && e is AuthenticationException or IOException and not LearnerException)
+        {
+            socket.Dispose();
+            var reason = (e.InnerException ?? e).Message.TrimEnd('.');
+            throw new LearnerException($"{address.Host}:{address.Port} can't be spoken to by TLS: {reason}. "
+                + "Is it the leader's quorum port, with sslQuorum=true, and do the certificates match?", e);
         }
         catch
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
 using ZooNet.Tree;
@@ -35,6 +36,7 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     private readonly Dictionary<long, int> _touched = [];
     private readonly Queue<(TxnHeader Header, Txn Txn, TxnDigest? Digest)> _proposals = new();
     private readonly List<Commit> _batch = [];
+    private long _serverId;
     private long _ownSession;
     private bool _isCurrent;
 
@@ -136,6 +138,7 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     /// <exception cref="IOException">The connection broke.</exception>
     public async Task HandshakeAsync(long serverId, long acceptedEpoch, CancellationToken cancellationToken)
     {
+        _serverId = serverId;
         _stream.Send(LearnerMessages.ObserverInfo(serverId, acceptedEpoch, configVersion: 0));
         var info = await FirstAsync(cancellationToken).ConfigureAwait(false);
         Epoch = info.Zxid >>> 32;
@@ -145,11 +148,29 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
         }
         if (Epoch < acceptedEpoch)
         {
+            ThrowIfFromDisk();
             throw new LearnerException($"{Address} leads epoch {Epoch}, but the ensemble has had epoch {acceptedEpoch}: it is a leader of the past, or another ensemble");
         }
         Enter(LearnerState.Handshake);
         var last = _observer.Tree.LastZxid;
         _stream.Send(LearnerMessages.AckEpoch(last, Epoch == acceptedEpoch ? -1 : (int)(last >>> 32)));
+    }
+
+    /// <summary>
+    /// A leader counts the word of a learner with a voter's number as that voter's. From 3.5 on it tells the configuration before the first
+    /// such word.
+    /// </summary>
+    private void CheckNumber(byte[]? configuration)
+    {
+        var name = $"server.{_serverId}=";
+        foreach (var line in Encoding.UTF8.GetString(configuration ?? []).Split('\n', StringSplitOptions.TrimEntries))
+        {
+            if (line.StartsWith(name, StringComparison.Ordinal) && !line.Contains(":observer", StringComparison.Ordinal))
+            {
+                throw new LearnerException($"the number {_serverId} is taken: the ensemble of {Address} has a voter {line}; "
+                    + "give the observer a 'sid' that no server there has");
+            }
+        }
     }
 
     private async Task<QuorumPacket> FirstAsync(CancellationToken cancellationToken)
@@ -183,6 +204,11 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
     {
         await BringUpToDateAsync(cancellationToken).ConfigureAwait(false);
         Enter(LearnerState.CatchingUp);
+        if (_observer.Omissions.ServesAtOnce)
+        {
+            Enter(LearnerState.Following);
+            _observer.Serve();
+        }
         _ownSession = _observer.NewSessionId();
         _stream.Send(LearnerMessages.CreateSession(_ownSession, OwnTimeoutMs), []);
         while (true)
@@ -210,12 +236,22 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
                 break;
             case QuorumPacketType.Snap:
                 Enter(LearnerState.Snapshot);
-                _observer.Tree.Clear();
-                await new SnapshotReader(_stream, _observer.Tree).ReadAsync(cancellationToken).ConfigureAwait(false);
+                _observer.Forget();
+                try
+                {
+                    await new SnapshotReader(_stream, _observer.Tree).ReadAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch
+                {
+                    // Half a state is none.
+                    _observer.Forget();
+                    throw;
+                }
                 _observer.Tree.LastZxid = first.Zxid;
                 break;
             case QuorumPacketType.Trunc:
                 // What it has shown, the ensemble has lost. It begins anew, and whoever has seen more is turned away by its zxid.
+                ThrowIfFromDisk();
                 var ahead = _observer.Tree.LastZxid;
                 _observer.Forget();
                 throw new LearnerException($"the ensemble has lost what it had committed: {Address} is at 0x{first.Zxid:x}, this replica at 0x{ahead:x}. The replica is thrown away");
@@ -264,11 +300,13 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
                 Revalidated(packet);
                 break;
             case QuorumPacketType.NewLeader:
+                CheckNumber(packet.Data);
                 _stream.Send(new QuorumPacket(QuorumPacketType.Ack, packet.Zxid));
                 break;
             case QuorumPacketType.UpToDate:
                 _isCurrent = true;
                 Deliver();
+                ThrowIfFromDisk();
                 if (_observer.Tree.Roots is null)
                 {
                     _observer.CheckDigests();
@@ -280,6 +318,15 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
         }
         cancellationToken.ThrowIfCancellationRequested();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The leader has not sent what would show that the state from disk is its own.</summary>
+    private void ThrowIfFromDisk()
+    {
+        if (_observer.Awaits is { } awaited)
+        {
+            throw new ForeignHistoryException(awaited.Zxid);
+        }
     }
 
     private static TxnHeader Read(byte[]? data, int offset, out Txn txn, out TxnDigest? digest)
@@ -296,12 +343,16 @@ internal sealed class LearnerConnection : ILeader, IAsyncDisposable
 
     private void Take(in TxnHeader header, Txn txn, TxnDigest? digest)
     {
+        if (_observer.Awaits is not null)
+        {
+            _observer.Expect(header);
+        }
         if (header.SessionId == _ownSession && txn is CreateSessionTxn)
         {
             Deliver();
             _observer.Receive([new Commit(header, txn, null, Known(digest))]);
             Enter(LearnerState.Following);
-            if (_observer.HasGoneBack)
+            if (_observer.HasGoneBack && !_observer.Omissions.TellsNobodyOfGoingBack)
             {
                 WentBack?.Invoke();
             }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 
 namespace ZooNet.Server.Quorum;
 
@@ -30,7 +31,28 @@ public sealed record LearnerOptions
     /// </summary>
     public IReadOnlyList<string>? Roots { get; init; }
 
-    /// <summary>How long a connection may take to be made.</summary>
+    /// <summary>
+    /// Where to keep the state, so that a restart asks its leader only for what came since; null for nowhere. The folder is this learner's
+    /// alone. It is written when the learner ends, and every <see cref="SaveEvery"/> where anything has changed.
+    /// </summary>
+    public string? DataDirectory { get; init; }
+
+    /// <summary>How often the state is put on disk while it runs. Positive.</summary>
+    public TimeSpan SaveEvery { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// What to ask of a leader by TLS, given its host as <see cref="Quorum"/> has it; called for each connection. Null for plain TCP.
+    /// Ensembles ask for it with <c>sslQuorum</c>.
+    /// </summary>
+    public Func<string, SslClientAuthenticationOptions>? Tls { get; init; }
+
+    /// <summary>As whom to log in by SASL; null where quorum connections do not ask for it.</summary>
+    public QuorumCredentials? Credentials { get; init; }
+
+    /// <summary>What is left out of the rules; nothing but in tests.</summary>
+    internal LearnerOmissions Omissions { get; init; } = LearnerOmissions.None;
+
+    /// <summary>How long a connection may take to be made, with TLS and login.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long a leader may be silent. Leaders ping twice per tick; a new one may take a few ticks to begin.</summary>

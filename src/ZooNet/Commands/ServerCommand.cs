@@ -16,7 +16,10 @@ public static class ServerCommand
     public static Command Create()
     {
         var listen = new Option<string>("--listen") { Description = "Address and port to listen on; port 0 takes a free one.", DefaultValueFactory = _ => "127.0.0.1:2181" };
-        var data = new Option<string?>("--data") { Description = "Folder to keep the data in. Without it everything is in memory only." };
+        var data = new Option<string?>("--data")
+        {
+            Description = "Folder to keep the data in; without it everything is in memory. With --observe: what a restart goes on from.",
+        };
         var tick = new Option<int>("--tick") { Description = "Milliseconds of a tick: session timeouts are 2 to 20 of them.", DefaultValueFactory = _ => 2000 };
         var super = new Option<string?>("--super-digest") { Description = "Who may do anything: super: and the base64 of the SHA-1 of \"super:password\"." };
         var reconfig = new Option<bool>("--reconfig") { Description = "Allow the super user to reconfigure: observers may join and leave /zookeeper/config." };
@@ -79,7 +82,8 @@ public static class ServerCommand
         LearningServer server;
         try
         {
-            server = await LearningServer.StartAsync(options, new LearnerOptions { Quorum = addresses, ServerId = (byte)sid }, cancel);
+            var learning = new LearnerOptions { Quorum = addresses, ServerId = (byte)sid, DataDirectory = options.DataDirectory };
+            server = await LearningServer.StartAsync(options, learning, cancel);
         }
         catch (IOException e)
         {

@@ -24,13 +24,22 @@ public sealed class LearnerTests
     {
         Jars.Require();
         await using var ensemble = await RealEnsemble.StartAsync("diff", ThreeVoters with { LocalObservers = 1 });
-        await using var learner = await ObserveAsync(ensemble);
-        await using var here = new RandomWrites(seed, () => ConnectAsync(learner));
-        await using var there = new RandomWrites(seed + 1000, ensemble.ConnectAsync);
+        await using var real = await ensemble.ConnectAsync(ensemble.Observers.Single());
+        foreach (var path in (string[])["/p", "/q", "/q/r"])
+        {
+            await real.CreateAsync(path);
+        }
+        await using var whole = await ObserveAsync(ensemble);
+        await using var part = await ObserveAsync(ensemble, 201, "/p", "/q/r");
+        await using var a = new RandomWrites(seed, () => ConnectAsync(whole));
+        await using var b = new RandomWrites(seed + 1000, ensemble.ConnectAsync);
+        await using var p = new RandomWrites(seed + 2000, () => ConnectAsync(part), "/p");
+        await using var r = new RandomWrites(seed + 3000, ensemble.ConnectAsync, "/q/r");
         var rounds = Math.Max(3, Writes / 300);
         for (var round = 1; round <= rounds; round++)
         {
-            var work = Task.WhenAll(here.DoAsync(Writes / rounds / 2), there.DoAsync(Writes / rounds / 2));
+            var each = Writes / rounds / 4;
+            var work = Task.WhenAll(a.DoAsync(each), b.DoAsync(each), p.DoAsync(each), r.DoAsync(each));
             if (round < rounds)
             {
                 // The leader dies in the middle of them.
@@ -42,15 +51,20 @@ public sealed class LearnerTests
             await work;
         }
 
-        await using var mine = await ConnectAsync(learner);
-        await using var real = await ensemble.ConnectAsync(ensemble.Observers.Single());
-        await mine.SyncAsync();
         await real.SyncAsync();
-        var differences = Namespace.Differences(await Namespace.ReadAsync(real), await Namespace.ReadAsync(mine));
-        Assert.True(!differences.Any(), string.Join('\n', differences));
-        Assert.True(learner.Divergence is null, learner.Divergence);
+        foreach (var (learner, roots) in ((LearningServer, string[])[])[(whole, ["/"]), (part, ["/p", "/q/r"])])
+        {
+            await using var mine = await ConnectAsync(learner);
+            await mine.SyncAsync();
+            foreach (var root in roots)
+            {
+                var differences = Namespace.Differences(await Namespace.ReadAsync(real, root), await Namespace.ReadAsync(mine, root));
+                Assert.True(!differences.Any(), string.Join('\n', differences));
+            }
+            Assert.True(learner.Divergence is null, learner.Divergence);
+        }
         // A write that was refused has no digest.
-        Assert.True(learner.DigestsCompared > Writes / 4, $"{learner.DigestsCompared} transactions were compared with the leader's tree");
+        Assert.True(whole.DigestsCompared > Writes / 4, $"{whole.DigestsCompared} transactions were compared with the leader's tree");
     }
 
     [SkippableFact]
@@ -167,11 +181,120 @@ public sealed class LearnerTests
         Assert.Equal([1], (await Eventually.AgainAsync(() => client.GetDataAsync("/x"))).Data!);
     }
 
-    internal static async Task<LearningServer> ObserveAsync(RealEnsemble ensemble, params string[] roots)
+    [SkippableFact]
+    public async Task An_observer_that_keeps_its_state_asks_for_what_came_since_and_has_the_same_as_a_real_one()
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("disk", ThreeVoters with { LocalObservers = 1 });
+        var folder = OwnedFolder.Create("disk-state");
+        try
+        {
+            await using var writes = new RandomWrites(1, ensemble.ConnectAsync);
+            await using var part = new RandomWrites(2, ensemble.ConnectAsync, "/p");
+            await using var real = await ensemble.ConnectAsync(ensemble.Observers.Single());
+            await real.CreateAsync("/p");
+            for (var start = 0; start < 4; start++)
+            {
+                await using var whole = await ObserveAsync(ensemble, o => o with { DataDirectory = Path.Combine(folder, "whole") });
+                await using var partial = await ObserveAsync(ensemble,
+                    o => o with { ServerId = 201, Roots = ["/p"], DataDirectory = Path.Combine(folder, "part") });
+                // The first time there is nothing to go on from. Later a leader has all that came since, also one elected meanwhile.
+                Assert.Equal((start == 0 ? 1 : 0, start == 0 ? 1 : 0), (whole.Snapshots, partial.Snapshots));
+                await Task.WhenAll(writes.DoAsync(50), part.DoAsync(50));
+                await real.SyncAsync();
+                foreach (var (learner, root) in ((LearningServer, string)[])[(whole, "/"), (partial, "/p")])
+                {
+                    await using var mine = await ConnectAsync(learner);
+                    await mine.SyncAsync();
+                    var differences = Namespace.Differences(await Namespace.ReadAsync(real, root), await Namespace.ReadAsync(mine, root));
+                    Assert.True(!differences.Any(), string.Join('\n', differences));
+                    Assert.True(learner.Divergence is null, learner.Divergence);
+                }
+                await whole.DisposeAsync();
+                await partial.DisposeAsync();
+                if (start == 2)
+                {
+                    var leader = (await ensemble.LeaderAsync())!;
+                    await leader.KillAsync();
+                    await writes.DoAsync(10);
+                    await leader.RestartAsync();
+                }
+                await Task.WhenAll(writes.DoAsync(50), part.DoAsync(50));
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_state_of_another_ensemble_is_thrown_away_and_the_right_one_is_served()
+    {
+        Jars.Require();
+        await using var one = await RealEnsemble.StartAsync("one", new() { Voters = 1 });
+        await using var other = await RealEnsemble.StartAsync("other", new() { Voters = 1 });
+        var folder = OwnedFolder.Create("foreign-state");
+        try
+        {
+            await using var atOne = await one.ConnectAsync();
+            await using var atOther = await other.ConnectAsync();
+            await atOne.CreateAsync("/one");
+            // The same zxids, and more of them.
+            for (var i = 0; i < 50; i++)
+            {
+                await atOther.CreateAsync($"/other{i}");
+            }
+            await using (var learner = await ObserveAsync(one, o => o with { DataDirectory = folder }))
+            {
+                Assert.Equal(1, learner.Snapshots);
+            }
+            await using var again = await ObserveAsync(other, o => o with { DataDirectory = folder });
+
+            Assert.Equal(1, again.Snapshots);
+            await using var client = await ConnectAsync(again);
+            Assert.True((await client.ExistsAsync("/other49")).Exists);
+            Assert.False((await client.ExistsAsync("/one")).Exists);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [SkippableFact]
+    public async Task What_is_wrong_with_an_address_or_a_number_is_said_in_a_sentence()
+    {
+        Jars.Require();
+        await using var ensemble = await RealEnsemble.StartAsync("wrong", new() { Voters = 1 });
+        var server = ensemble.Servers[0];
+        var nobody = FreePorts.Take();
+
+        await SaysAsync(server.ClientPort, 200, $"127.0.0.1:{server.ClientPort} ", "is it the quorum port (2888 in server.N=");
+        await SaysAsync(nobody, 200, $"127.0.0.1:{nobody}: Connection refused");
+        await SaysAsync(server.QuorumPort, 1, "the number 1 is taken", "has a voter server.1=",
+            "give the observer a 'sid' that no server there has");
+
+        static async Task SaysAsync(int port, byte sid, params string[] parts)
+        {
+            await using var learner = await LearningServer.StartAsync(new EmbeddedServerOptions(),
+                new LearnerOptions { Quorum = [new("127.0.0.1", port)], ServerId = sid });
+            await Eventually.Async(() => learner.Problem is not null, "it says why it does not follow");
+            Assert.All(parts, part => Assert.Contains(part, learner.Problem, StringComparison.Ordinal));
+            Assert.False(learner.IsServing);
+        }
+    }
+
+    internal static Task<LearningServer> ObserveAsync(RealEnsemble ensemble, params string[] roots) => ObserveAsync(ensemble, 200, roots);
+
+    private static Task<LearningServer> ObserveAsync(RealEnsemble ensemble, byte sid, params string[] roots) =>
+        ObserveAsync(ensemble, o => o with { ServerId = sid, Roots = roots.Length > 0 ? roots : null });
+
+    internal static async Task<LearningServer> ObserveAsync(RealEnsemble ensemble, Func<LearnerOptions, LearnerOptions> with)
     {
         var learner = await LearningServer.StartAsync(
             new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500) },
-            new LearnerOptions { Quorum = ensemble.QuorumPorts, ServerId = 200, Roots = roots.Length > 0 ? roots : null });
+            with(new LearnerOptions { Quorum = ensemble.QuorumPorts, ServerId = 200 }));
         await Eventually.Async(() => learner.State == LearnerState.Following, $"it follows ({learner.Problem})");
         return learner;
     }

@@ -289,6 +289,75 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
         Assert.False((await client.ExistsAsync("/x")).Exists);
     }
 
+    [Fact]
+    public async Task A_snapshot_that_is_cut_off_after_it_had_followed_leaves_nothing_behind()
+    {
+        var first = await _leader.AcceptAsync();
+        await first.LeadAsync();
+        Create(first, "/x", [1]);
+        await ThereAsync(await ConnectAsync(first), "/x");
+        await first.DisposeAsync();
+        await using (var second = await _leader.AcceptAsync())
+        {
+            await second.HandshakeAsync();
+            Assert.NotEqual(0, second.LastZxid);
+            await second.SendRawAsync(Snapshots.Of(Snapshot, ("", []), ("/a", [1]), ("/b", [2])).AsMemory()[..^40]);
+        }
+
+        await using var third = await _leader.AcceptAsync();
+        await third.HandshakeAsync();
+
+        // A leader that believed in what was there before would send no more than what came since.
+        Assert.Equal(0, third.LastZxid);
+    }
+
+    [Fact]
+    public async Task A_znode_without_a_parent_is_no_snapshot()
+    {
+        await using (var first = await _leader.AcceptAsync())
+        {
+            await first.HandshakeAsync();
+            await first.SendRawAsync(Snapshots.Of(Snapshot, ("", []), ("/a/b", [1])));
+            await first.EndAsync();
+        }
+        await using var second = await _leader.AcceptAsync();
+        await SaysAsync("a znode without a parent, /a/b");
+    }
+
+    [Fact]
+    public async Task A_leader_of_a_version_before_3_4_is_said_to_be_one()
+    {
+        await using (var first = await _leader.AcceptAsync())
+        {
+            await first.ReadAsync();
+            first.Send(new QuorumPacket(QuorumPacketType.LeaderInfo, 1L << 32, [0, 0, 0, 1]));
+            await first.EndAsync();
+        }
+        await SaysAsync("speaks a version of the quorum protocol from before ZooKeeper 3.4");
+    }
+
+    [Theory]
+    [InlineData("server.200=eu1:2888:3888:participant;2181", "the number 200 is taken: the ensemble of")]
+    [InlineData("server.200=eu1:2888:3888", "has a voter server.200=eu1:2888:3888")]
+    [InlineData("server.200=us1:2888:3888:observer;2181", null)]
+    [InlineData("server.20=eu1:2888:3888:participant;2181", null)]
+    public async Task A_number_that_a_voter_has_is_refused_before_the_leader_counts_on_it(string line, string? problem)
+    {
+        await using var leader = await _leader.AcceptAsync();
+        await leader.HandshakeAsync();
+        leader.Send(new QuorumPacket(QuorumPacketType.Diff, 0));
+        var config = System.Text.Encoding.UTF8.GetBytes($"server.1=eu1:2888:3888:participant;2181\n{line}\nversion=0");
+        leader.Send(new QuorumPacket(QuorumPacketType.NewLeader, 1L << 32, config));
+
+        if (problem is null)
+        {
+            Assert.Equal(QuorumPacketType.Ack, (await leader.ReadAsync()).Type);
+            return;
+        }
+        await Assert.ThrowsAnyAsync<IOException>(leader.ReadAsync);
+        await SaysAsync(problem);
+    }
+
     // ---------------------------------------------------------------- digests
 
     [Fact]
@@ -393,7 +462,7 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
 
     private static async Task TouchedAsync(ScriptedLeader.Learner leader, long session)
     {
-        while (!await PingAsync(leader, session))
+        while (!(await leader.PingAsync()).Contains(session))
         {
             await Task.Delay(20);
         }
@@ -407,26 +476,9 @@ public sealed class LearnerFaultsTests : IAsyncLifetime, IDisposable
         using var limit = new CancellationTokenSource(ScriptedLeader.Limit);
         for (var missing = 0; missing < 10; missing++)
         {
-            missing = await PingAsync(leader, session) ? -1 : missing;
+            missing = (await leader.PingAsync()).Contains(session) ? -1 : missing;
             Assert.False(limit.IsCancellationRequested, "the session is kept alive though its client is gone");
             await Task.Delay(20);
         }
-    }
-
-    /// <summary>Sends a ping.</summary>
-    /// <returns>Whether the session is among those that the answer keeps alive.</returns>
-    private static async Task<bool> PingAsync(ScriptedLeader.Learner leader, long session)
-    {
-        leader.Send(new QuorumPacket(QuorumPacketType.Ping, leader.Tree.LastZxid));
-        var pong = await leader.ReadAsync();
-        Assert.Equal(QuorumPacketType.Ping, pong.Type);
-        var reader = new JuteReader(pong.Data);
-        var found = false;
-        while (reader.Remaining > 0)
-        {
-            found |= reader.ReadLong() == session;
-            reader.ReadInt();
-        }
-        return found;
     }
 }

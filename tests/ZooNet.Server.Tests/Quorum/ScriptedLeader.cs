@@ -133,6 +133,23 @@ internal sealed class ScriptedLeader : IDisposable
             Send(new QuorumPacket(QuorumPacketType.Inform, header.Zxid, data.Written.ToArray()));
         }
 
+        /// <summary>Sends a ping.</summary>
+        /// <returns>The sessions that the answer keeps alive.</returns>
+        public async Task<HashSet<long>> PingAsync()
+        {
+            Send(new QuorumPacket(QuorumPacketType.Ping, Tree.LastZxid));
+            var pong = await ReadAsync();
+            Assert.Equal(QuorumPacketType.Ping, pong.Type);
+            var reader = new JuteReader(pong.Data);
+            var sessions = new HashSet<long>();
+            while (reader.Remaining > 0)
+            {
+                sessions.Add(reader.ReadLong());
+                reader.ReadInt();
+            }
+            return sessions;
+        }
+
         /// <summary>Sends a packet.</summary>
         public void Send(in QuorumPacket packet) => _stream.Send(packet);
 
