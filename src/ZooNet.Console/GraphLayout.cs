@@ -2,16 +2,31 @@ using System.Globalization;
 
 namespace ZooNet.WebConsole;
 
-/// <summary>Where things stand in the picture: clusters on an ellipse, arrows as arcs that two opposite ones do not share. Pure.</summary>
+/// <summary>
+/// Where things stand in the picture: clusters on an ellipse, and of many in rows, smaller. Arrows are arcs that two opposite ones do not
+/// share. Pure.
+/// </summary>
 internal sealed class GraphLayout
 {
-    public const double NodeWidth = 168;
-    public const double NodeHeight = 74;
+    /// <summary>With more clusters than this the picture is drawn in rows, with the arrows only that matter most.</summary>
+    public const int Few = 12;
 
     private readonly Dictionary<string, (double X, double Y)> _places = new(StringComparer.Ordinal);
 
     public GraphLayout(IReadOnlyList<string> clusters)
     {
+        IsCompact = clusters.Count > Few;
+        (NodeWidth, NodeHeight) = IsCompact ? (112, 40) : (168, 74);
+        if (IsCompact)
+        {
+            var columns = Math.Max(8, (int)Math.Ceiling(Math.Sqrt(clusters.Count)));
+            for (var i = 0; i < clusters.Count; i++)
+            {
+                _places[clusters[i]] = (80 + i % columns * 134, 40 + i / columns * 72);
+            }
+            (Width, Height) = (columns * 134 + 26, (clusters.Count + columns - 1) / columns * 72 + 8);
+            return;
+        }
         // Room for each along the ellipse, so that a hundred do not lie upon each other.
         var radius = Math.Max(150, clusters.Count * (NodeWidth + 30) / (2 * Math.PI));
         var (rx, ry) = (radius * 1.45, radius);
@@ -34,6 +49,13 @@ internal sealed class GraphLayout
         Height = _places.Values.Select(p => p.Y).DefaultIfEmpty(0).Max() + NodeHeight / 2 + 70;
     }
 
+    /// <summary>Whether it is drawn in rows.</summary>
+    public bool IsCompact { get; }
+
+    public double NodeWidth { get; }
+
+    public double NodeHeight { get; }
+
     public double Width { get; }
 
     public double Height { get; }
@@ -48,7 +70,8 @@ internal sealed class GraphLayout
         var length = Math.Max(1, Math.Sqrt(dx * dx + dy * dy));
         // To the left of its way, so that the arrow back bends to the other side.
         var (nx, ny) = (dy / length, -dx / length);
-        var (cx, cy) = ((x1 + x2) / 2 + nx * 70, (y1 + y2) / 2 + ny * 70);
+        var bend = IsCompact ? 24 : 70;
+        var (cx, cy) = ((x1 + x2) / 2 + nx * bend, (y1 + y2) / 2 + ny * bend);
         var (sx, sy) = Border(x1, y1, cx, cy);
         var (ex, ey) = Border(x2, y2, cx, cy);
         return (Text($"M {sx:0.#} {sy:0.#} Q {cx:0.#} {cy:0.#} {ex:0.#} {ey:0.#}"), (sx + 2 * cx + ex) / 4 + nx * 24,
@@ -58,7 +81,7 @@ internal sealed class GraphLayout
     public static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Where the line from a node's middle to a point leaves the node, with a little room for the arrow's head.</summary>
-    private static (double X, double Y) Border(double x, double y, double towardsX, double towardsY)
+    private (double X, double Y) Border(double x, double y, double towardsX, double towardsY)
     {
         var (dx, dy) = (towardsX - x, towardsY - y);
         var scale = Math.Min(

@@ -6,10 +6,18 @@ namespace ZooNet.WebConsole;
 /// <param name="Url">Its admin endpoint.</param>
 /// <param name="Status">Its last answer, perhaps an old one; null before the first.</param>
 /// <param name="Before">The answer before that, for rates.</param>
-/// <param name="Seconds">The time between the two.</param>
+/// <param name="Seconds">The time between the two; 0 where it is too long for a rate to mean anything.</param>
 /// <param name="Answered">When it last answered; null if it never has.</param>
 /// <param name="Error">Why it does not answer now; null while it does.</param>
-public sealed record ProxyView(Uri Url, StatusReply? Status, StatusReply? Before, double Seconds, DateTimeOffset? Answered, string? Error)
+/// <param name="MayChange">False where it has said that the console's token is one to look only.</param>
+public sealed record ProxyView(
+    Uri Url,
+    StatusReply? Status,
+    StatusReply? Before,
+    double Seconds,
+    DateTimeOffset? Answered,
+    string? Error,
+    bool MayChange = true)
 {
     /// <summary>Its own name, or its address before that is known.</summary>
     public string Name => Status?.ProxyId ?? Url.Authority;
@@ -17,7 +25,9 @@ public sealed record ProxyView(Uri Url, StatusReply? Status, StatusReply? Before
     /// <summary>The rate of a counter of one mount, per second; null where it is not known yet.</summary>
     public double? Rate(string mount, Func<MountTraffic, long?> counter)
     {
-        if (Error is not null || Seconds <= 0 || Of(Status) is not { } now || Of(Before) is not { } was || now < was)
+        // Counters of a proxy that was started anew have nothing to do with those before.
+        if (Error is not null || Seconds <= 0 || Status?.Started != Before?.Started
+            || Of(Status) is not { } now || Of(Before) is not { } was || now < was)
         {
             return null;
         }
@@ -32,10 +42,15 @@ public sealed record ProxyView(Uri Url, StatusReply? Status, StatusReply? Before
 /// <summary>One region, as its proxies show it. Immutable.</summary>
 public sealed record RegionView(string Name, string Home, IReadOnlyList<ProxyView> Proxies)
 {
-    /// <summary>The proxy that is believed: the first that answers, or else the first.</summary>
-    public ProxyView Best => Proxies.FirstOrDefault(p => p.Error is null) ?? Proxies[0];
+    /// <summary>The proxy that is believed: the first that answers and is ready, else one that answers, else the first.</summary>
+    public ProxyView Best => Proxies.FirstOrDefault(p => p.Error is null && p.Status!.Ready)
+        ?? Proxies.FirstOrDefault(p => p.Error is null) ?? Proxies[0];
 
+    /// <summary>Whether clients of the region are served by anybody.</summary>
     public bool IsUp => Proxies.Any(p => p.Error is null && p.Status!.Ready);
+
+    /// <summary>Whether the console's token lets it change anything here.</summary>
+    public bool MayChange => Best.MayChange;
 
     /// <summary>The sum over the proxies that tell.</summary>
     public double? Rate(string mount, Func<MountTraffic, long?> counter)
@@ -45,9 +60,25 @@ public sealed record RegionView(string Name, string Home, IReadOnlyList<ProxyVie
     }
 }
 
-/// <summary>One region reading another cluster: an arrow of the picture.</summary>
+/// <summary>One region reading another cluster: an arrow of the picture. Rates are per second; null where they are not known yet.</summary>
+/// <param name="Region">Who reads.</param>
+/// <param name="Home">The home cluster of that region.</param>
+/// <param name="Cluster">What is read.</param>
+/// <param name="Mounts">How many mounts.</param>
+/// <param name="Joining">Whether one of them is not in use, or not any more.</param>
+/// <param name="Up">Whether the cluster can be reached from there.</param>
+/// <param name="InCycle">Whether this closes a cycle: only then may reads wait.</param>
+/// <param name="RttMs">Round trip, in milliseconds.</param>
+/// <param name="Barriers">Reads that waited for a barrier.</param>
+/// <param name="Shared">Those of them that shared one with another read.</param>
+/// <param name="NothingNew">Reads that did not wait: nothing new had been seen elsewhere.</param>
+/// <param name="NotCoupled">Reads that did not wait: the clusters are not coupled.</param>
+/// <param name="NoInterest">Reads that did not wait: nobody else can see what was new.</param>
+/// <param name="Failed">Reads that failed with their barrier.</param>
+/// <param name="Title">The mounts, a line each.</param>
 public sealed record Edge(
     string Region,
+    string Home,
     string Cluster,
     int Mounts,
     bool Joining,
@@ -55,20 +86,50 @@ public sealed record Edge(
     bool InCycle,
     double? RttMs,
     double? Barriers,
-    double? Avoided,
-    string Title);
+    double? Shared,
+    double? NothingNew,
+    double? NotCoupled,
+    double? NoInterest,
+    double? Failed,
+    string Title)
+{
+    /// <summary>Reads that did not wait, by whichever rule.</summary>
+    public double? Avoided => NothingNew + NotCoupled + NoInterest;
+
+    /// <summary>As its arrow is drawn.</summary>
+    public string Kind => !Up ? "down" : Joining ? "joining" : InCycle ? "cycle" : "plain";
+}
 
 /// <summary>All that the console sees at one moment. Immutable.</summary>
-public sealed record FederationView(IReadOnlyList<RegionView> Regions, IReadOnlyList<ProxyView> Unknown, DateTimeOffset Taken)
+public sealed class FederationView
 {
+    private readonly Lazy<IReadOnlyList<Edge>> _edges;
+
+    /// <summary>Puts it together.</summary>
+    public FederationView(IReadOnlyList<RegionView> regions, IReadOnlyList<ProxyView> unknown, DateTimeOffset taken)
+    {
+        (Regions, Unknown, Taken) = (regions, unknown, taken);
+        Clusters = [.. regions.Select(r => r.Home).Concat(regions.SelectMany(r => r.Best.Status!.Clusters.Select(c => c.Name))).Distinct()];
+        _edges = new(() => [.. Regions.SelectMany(EdgesOf)]);
+    }
+
+    /// <summary>The regions whose proxies have told their name.</summary>
+    public IReadOnlyList<RegionView> Regions { get; }
+
+    /// <summary>Proxies that have never answered.</summary>
+    public IReadOnlyList<ProxyView> Unknown { get; }
+
+    /// <summary>When it was put together.</summary>
+    public DateTimeOffset Taken { get; }
+
+    /// <summary>Every proxy.</summary>
     public IEnumerable<ProxyView> Proxies => Regions.SelectMany(r => r.Proxies).Concat(Unknown);
 
     /// <summary>Every cluster that anybody knows: the homes first.</summary>
-    public IReadOnlyList<string> Clusters => [.. Regions.Select(r => r.Home)
-        .Concat(Regions.SelectMany(r => r.Best.Status!.Clusters.Select(c => c.Name)))
-        .Distinct()];
+    public IReadOnlyList<string> Clusters { get; }
 
-    public IReadOnlyList<Edge> Edges => [.. Regions.SelectMany(EdgesOf)];
+    /// <summary>The arrows.</summary>
+    public IReadOnlyList<Edge> Edges => _edges.Value;
 
     private static IEnumerable<Edge> EdgesOf(RegionView region)
     {
@@ -78,24 +139,28 @@ public sealed record FederationView(IReadOnlyList<RegionView> Regions, IReadOnly
             var cluster = status.Clusters.FirstOrDefault(c => c.Name == group.Key);
             var inCycle = status.Graph?.Components.Any(c => c.Contains($"view {region.Name}") && c.Contains($"cluster {group.Key}"))
                 ?? false;
-            var joining = group.Any(m => m.State != "active");
             yield return new Edge(
                 region.Name,
+                region.Home,
                 group.Key,
                 group.Count(),
-                joining,
+                group.Any(m => m.State != "active"),
                 cluster?.Up ?? false,
                 inCycle,
                 cluster?.RttMs,
-                Sum(region, group, t => t.BarriersNeeded),
-                Sum(region, group, t => t.AvoidedNothingNew + t.AvoidedNotCoupled + t.AvoidedNoInterestChange),
+                Sum(t => t.BarriersNeeded),
+                Sum(t => t.BarriersShared),
+                Sum(t => t.AvoidedNothingNew),
+                Sum(t => t.AvoidedNotCoupled),
+                Sum(t => t.AvoidedNoInterestChange),
+                Sum(t => t.BarriersFailed),
                 string.Join("\n", group.Select(m => $"{m.Cluster}:{m.RemotePath} on {m.Path} ({m.Options}), {m.State}")));
-        }
-    }
 
-    private static double? Sum(RegionView region, IEnumerable<MountInfo> mounts, Func<MountTraffic, long?> counter)
-    {
-        var rates = mounts.Select(m => region.Rate(m.Path, counter)).OfType<double>().ToList();
-        return rates.Count == 0 ? null : rates.Sum();
+            double? Sum(Func<MountTraffic, long?> counter)
+            {
+                var rates = group.Select(m => region.Rate(m.Path, counter)).OfType<double>().ToList();
+                return rates.Count == 0 ? null : rates.Sum();
+            }
+        }
     }
 }

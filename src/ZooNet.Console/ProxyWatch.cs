@@ -12,7 +12,15 @@ namespace ZooNet.WebConsole;
 /// </summary>
 internal sealed class ProxyWatch : BackgroundService
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    // What another version leaves out is missed here, and not later in a page that shows it.
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
+    };
+
+    /// <summary>How long one proxy may take to tell its status.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>How long after the last page proxies go on being asked.</summary>
     private static readonly TimeSpan Interest = TimeSpan.FromSeconds(15);
@@ -49,12 +57,13 @@ internal sealed class ProxyWatch : BackgroundService
     {
         get
         {
-            var views = _options.Proxies.Select(url => _views[url]).ToList();
+            var now = _time.GetUtcNow();
+            var views = _options.Proxies.Select(url => WithAge(_views[url], now)).ToList();
             return new FederationView(
                 [.. views.Where(v => v.Status is not null).GroupBy(v => v.Status!.Region).OrderBy(g => g.Key, StringComparer.Ordinal)
-                    .Select(g => new RegionView(g.Key, g.First().Status!.Clusters.First(c => c.Home).Name, [.. g]))],
+                    .Select(g => new RegionView(g.Key, g.First().Status!.Clusters.FirstOrDefault(c => c.Home)?.Name ?? g.Key, [.. g]))],
                 [.. views.Where(v => v.Status is null)],
-                _time.GetUtcNow());
+                now);
         }
     }
 
@@ -77,14 +86,18 @@ internal sealed class ProxyWatch : BackgroundService
                 _looked.Release();
             }
             // A proxy that does not answer is no reason to show no page.
-            await Task.WhenAny(round, Task.Delay(TimeSpan.FromSeconds(2), _time, cancellationToken));
+            await Task.WhenAny(round, Task.Delay(2 * Patience, _time, cancellationToken));
         }
         return Current;
     }
 
     /// <summary>Asks one proxy.</summary>
     /// <exception cref="ProxyRefusedException">It refused, or does not answer; the message is for the user.</exception>
-    public async Task<T> AskAsync<T>(ProxyView proxy, HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    public async Task<T> AskAsync<T>(ProxyView proxy, HttpMethod method, string path, object? body, CancellationToken cancellationToken) =>
+        (await AnswerAsync<T>(proxy, method, path, body, cancellationToken)).Reply;
+
+    private async Task<(T Reply, bool MayChange)> AnswerAsync<T>(ProxyView proxy, HttpMethod method, string path, object? body,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -96,7 +109,9 @@ internal sealed class ProxyWatch : BackgroundService
             using var response = await _http.SendAsync(request, cancellationToken);
             if (response.IsSuccessStatusCode)
             {
-                return (await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken))!;
+                var mayChange = !response.Headers.TryGetValues(AdminAccess.RoleHeader, out var role)
+                    || role.First() == AdminAccess.Administrator;
+                return ((await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken))!, mayChange);
             }
             var problem = await RefusalDetail.ReadAsync(response, cancellationToken);
             throw new ProxyRefusedException(problem ?? $"{proxy.Name} answered {(int)response.StatusCode}");
@@ -107,7 +122,8 @@ internal sealed class ProxyWatch : BackgroundService
         }
         catch (JsonException e)
         {
-            throw new ProxyRefusedException($"the answer of {proxy.Name} is not understood; is it of another version? ({e.Message})");
+            throw new ProxyRefusedException($"what {proxy.Name} answers is not understood by this console, which is of version "
+                + $"{StatusReporter.Version}: is the proxy of another one? ({e.Message})");
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -150,13 +166,14 @@ internal sealed class ProxyWatch : BackgroundService
     {
         var before = _views[url];
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(2));
+        limit.CancelAfter(Patience);
         try
         {
-            var status = await AskAsync<StatusReply>(before, HttpMethod.Get, "/api/v1/status", null, limit.Token);
+            var (status, mayChange) = await AnswerAsync<StatusReply>(before, HttpMethod.Get, "/api/v1/status", null, limit.Token);
             var now = _time.GetUtcNow();
-            var seconds = before.Answered is { } then ? (now - then).TotalSeconds : 0;
-            _views[url] = new ProxyView(url, status, before.Status, seconds, now, null);
+            // After a night in which nobody looked a rate would be that of the night.
+            var seconds = before.Answered is { } then && now - then <= Interest + _options.Every ? (now - then).TotalSeconds : 0;
+            _views[url] = new ProxyView(url, status, before.Status, seconds, now, null, mayChange);
             if (status.Region != before.Status?.Region || status.ProxyId != before.Status.ProxyId)
             {
                 NamesChanged?.Invoke();
@@ -168,9 +185,15 @@ internal sealed class ProxyWatch : BackgroundService
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            _views[url] = before with { Error = $"{before.Name} did not answer within 2 s" };
+            _views[url] = before with { Error = $"{before.Name} did not answer within {Patience.TotalSeconds} s" };
         }
     }
+
+    /// <summary>What is older than it can be while proxies are asked is not shown as if it were of now.</summary>
+    private ProxyView WithAge(ProxyView view, DateTimeOffset now) =>
+        view is { Error: null, Answered: { } then } && now - then > _options.Every + 2 * Patience
+            ? view with { Error = $"{view.Name} has not been heard for {(now - then).TotalSeconds:0} s" }
+            : view;
 }
 
 /// <summary>A proxy refused, or does not answer. The message is a sentence for the user.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.Extensions.Time.Testing;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Tests;
@@ -158,7 +159,150 @@ public sealed class ConsoleTests : IAsyncLifetime
         var html = await page.Content.ReadAsStringAsync();
         Assert.Contains("this console only shows", WebUtility.HtmlDecode(html));
         Assert.Contains("href=\"/zoonet/console.css\"", html);
+        // A server in front may take the path off, too.
+        Assert.Contains("href=\"/zoonet/console.css\"", await http.GetStringAsync("/sessions"));
         Assert.Empty(await _us.MountsAsync());
+    }
+
+    [Fact]
+    public async Task A_token_that_may_only_look_gets_pages_without_buttons_and_refusals()
+    {
+        const string Token = "0123456789abcdef-look";
+        var proxy = await _regions.StartProxyAsync(c => c with { ProxyId = "us-2", ViewTokens = [Token] });
+        var (console, http) = await StartAsync(new ConsoleOptions { Proxies = [proxy.Http.BaseAddress!], Token = Token });
+        await using var ended = console;
+        using var done = http;
+
+        Assert.DoesNotContain("<button", await http.GetStringAsync("/mounts"));
+        Assert.DoesNotContain("value=\"set\"", await http.GetStringAsync("/namespace?region=us&path=/"));
+        foreach (var (page, action) in new[] { ("/mounts", "mount"), ("/namespace", "create") })
+        {
+            var answer = await http.PostAsync(page, new FormUrlEncodedContent(new Dictionary<string, string>
+            {
+                ["region"] = "us", ["source"] = "eu:/apps", ["path"] = "/", ["child"] = "x", ["action"] = action,
+            }));
+            Assert.Contains("token is one to look", WebUtility.HtmlDecode(await answer.Content.ReadAsStringAsync()));
+        }
+        Assert.False((await (await _regions.ConnectAsync(_regions.Us.Address)).ExistsAsync("/x")).Exists);
+    }
+
+    [Theory]
+    [InlineData("""{"version":"9.9","region":"xx","proxyId":"xx-1"}""")]
+    [InlineData("""{"tables":[]}""")]
+    [InlineData("<html>")]
+    public async Task A_proxy_of_another_version_is_shown_as_not_understood_and_the_others_are_as_before(string answer)
+    {
+        await using var other = await OtherProxy.StartAsync(answer);
+        var (console, http) = await StartAsync(new ConsoleOptions { Proxies = [_us.Http.BaseAddress!, other.Url] });
+        await using var ended = console;
+        using var done = http;
+
+        var html = await http.GetStringAsync("/");
+
+        Assert.Contains("is not understood by this console", html);
+        Assert.Contains("us-1", html);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/mounts")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/sessions")).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_was_seen_yesterday_is_not_shown_as_of_now_and_makes_no_rate()
+    {
+        var time = new FakeTimeProvider();
+        using var watch = new ProxyWatch(new ConsoleOptions { Proxies = [_us.Http.BaseAddress!] }, time);
+        await watch.StartAsync(CancellationToken.None);
+        Assert.Null(Assert.Single((await watch.LookAsync(CancellationToken.None)).Proxies).Error);
+
+        await watch.StopAsync(CancellationToken.None);
+        time.Advance(TimeSpan.FromHours(8));
+        Assert.Contains("us-1 has not been heard for 28800 s", Assert.Single(watch.Current.Proxies).Error);
+
+        await watch.StartAsync(CancellationToken.None);
+        using var seen = new CancellationTokenSource();
+        var looking = watch.LookAsync(seen.Token);
+        await TwoRegions.Eventually(() => Task.FromResult(watch.Current.Proxies.Single().Error is null));
+        await seen.CancelAsync();
+        _ = await looking;
+        var fresh = watch.Current.Proxies.Single();
+        Assert.NotNull(fresh.Before);
+        Assert.Null(fresh.Rate("/", t => t.BarriersNeeded));
+        await watch.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task An_acl_is_changed_only_by_who_may_and_only_if_nobody_else_has_meanwhile()
+    {
+        var client = await _regions.ConnectAsync(_regions.Us.Address);
+        await client.CreateAsync("/app");
+        var asked = new Dictionary<string, string> { ["region"] = "us", ["path"] = "/app", ["action"] = "set-acl", ["version"] = "0" };
+
+        Assert.Contains("'x' in 'world:anyone:rx' is no permission",
+            await PostAsync("/namespace", new(asked) { ["acl"] = "world:anyone:rx" }));
+        Assert.Contains("The ACL of /app is written", await PostAsync("/namespace", new(asked) { ["acl"] = "world:anyone:r\r\n" }));
+        Assert.Equal(new Acl(1, "world", "anyone"), Assert.Single((await client.GetAclAsync("/app")).AccessControl));
+        Assert.Contains("NoAuth", await PostAsync("/namespace", new(asked) { ["acl"] = "world:anyone:cdrwa", ["version"] = "1" }));
+    }
+
+    [Fact]
+    public async Task A_subtree_is_exported_and_imported_elsewhere_also_across_a_mount()
+    {
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        var client = await _regions.ConnectAsync(_us.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/app", "text\n"u8.ToArray());
+        await client.CreateAsync("/app/bytes", [0xff, 0x00]);
+        await client.CreateAsync("/app/lease", flags: CreateFlags.Ephemeral);
+
+        var file = await _http.GetByteArrayAsync("/namespace/export?region=us&path=/app");
+        var done = await ImportAsync("/mnt/eu/copy", file);
+
+        Assert.Contains("2 znodes are made below /mnt/eu/copy", done);
+        var eu = await _regions.ConnectAsync(_regions.Eu.Address);
+        Assert.Equal("text\n"u8.ToArray(), (await eu.GetDataAsync("/apps/copy")).Data);
+        Assert.Equal([0xff, 0x00], (await eu.GetDataAsync("/apps/copy/bytes")).Data);
+        Assert.Contains("0 znodes are made below /mnt/eu/copy, 0 written over, 2 that were there left",
+            await ImportAsync("/mnt/eu/copy", file));
+        Assert.Contains("nothing was changed", await ImportAsync("/mnt/eu/other", "{}"u8.ToArray()));
+        Assert.False((await eu.ExistsAsync("/apps/other")).Exists);
+    }
+
+    [Fact]
+    public async Task A_subtree_is_searched_by_a_part_of_a_name_or_an_expression()
+    {
+        var client = await _regions.ConnectAsync(_regions.Us.Address);
+        foreach (var path in new[] { "/a", "/a/b", "/a/b/Needle-1", "/a/needle-22", "/a/other" })
+        {
+            await client.CreateAsync(path);
+        }
+
+        var part = await _http.GetStringAsync("/namespace?region=us&path=/&deep=true&like=needle");
+        var expression = await _http.GetStringAsync($"/namespace?region=us&path=/&deep=true&like={Uri.EscapeDataString(@"/^\w+-\d\d$/")}");
+
+        Assert.Contains(">/a/b/Needle-1</a>", part);
+        Assert.Contains(">/a/needle-22</a>", part);
+        Assert.DoesNotContain(">/a/b/Needle-1</a>", expression);
+        Assert.Contains(">/a/needle-22</a>", expression);
+        Assert.Contains("is no regular expression", await _http.GetStringAsync("/namespace?region=us&path=/&deep=true&like=/(/"));
+    }
+
+    [Fact]
+    public async Task Deleting_with_everything_below_asks_twice_and_spares_what_is_mounted()
+    {
+        await _us.MountAsync("eu:/apps", "/mnt/eu");
+        var client = await _regions.ConnectAsync(_us.Host.ClientEndPoints[0]);
+        foreach (var path in new[] { "/old", "/old/a", "/old/a/b" })
+        {
+            await client.CreateAsync(path);
+        }
+        var asked = new Dictionary<string, string> { ["region"] = "us", ["path"] = "/old", ["action"] = "delete-all" };
+
+        Assert.Contains("<strong>2</strong> below it", await PostAsync("/namespace", asked));
+        Assert.Contains("<strong>2</strong> below it", await PostAsync("/namespace", new(asked) { ["typed"] = "/odl" }));
+        Assert.True((await client.ExistsAsync("/old/a/b")).Exists);
+        Assert.Contains("/old and all below are deleted, 3 znodes", await PostAsync("/namespace", new(asked) { ["typed"] = "/old" }));
+        Assert.False((await client.ExistsAsync("/old")).Exists);
+        Assert.Contains("eu:/apps is mounted on /mnt/eu",
+            await PostAsync("/namespace", new(asked) { ["path"] = "/mnt", ["typed"] = "/mnt" }));
+        Assert.True((await client.ExistsAsync("/mnt/eu")).Exists);
     }
 
     [SkippableFact]
@@ -199,6 +343,18 @@ public sealed class ConsoleTests : IAsyncLifetime
         });
         await console.StartAsync();
         return (console, new HttpClient { BaseAddress = new Uri($"http://{console.EndPoint}") });
+    }
+
+    private async Task<string> ImportAsync(string path, byte[] file)
+    {
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("us"), "region" },
+            { new StringContent(path), "path" },
+            { new ByteArrayContent(file), "file", "tree.json" },
+        };
+        using var response = await _http.PostAsync("/namespace/import", form);
+        return WebUtility.HtmlDecode(await response.Content.ReadAsStringAsync());
     }
 
     private async Task<string> PostAsync(string path, Dictionary<string, string> form)

@@ -61,13 +61,13 @@ public sealed class PageTests : IDisposable
         var layout = new GraphLayout(names);
 
         var places = names.Select(n => layout[n]).ToList();
-        Assert.All(places, p => Assert.InRange(p.X, GraphLayout.NodeWidth / 2, layout.Width - GraphLayout.NodeWidth / 2));
+        Assert.All(places, p => Assert.InRange(p.X, layout.NodeWidth / 2, layout.Width - layout.NodeWidth / 2));
         for (var i = 0; i < places.Count; i++)
         {
             for (var j = 0; j < i; j++)
             {
-                var apart = Math.Abs(places[i].X - places[j].X) > GraphLayout.NodeWidth * 0.9
-                    || Math.Abs(places[i].Y - places[j].Y) > GraphLayout.NodeHeight * 0.9;
+                var apart = Math.Abs(places[i].X - places[j].X) > layout.NodeWidth * 0.9
+                    || Math.Abs(places[i].Y - places[j].Y) > layout.NodeHeight * 0.9;
                 Assert.True(apart, $"{names[i]} lies upon {names[j]}");
             }
         }
@@ -96,8 +96,8 @@ public sealed class PageTests : IDisposable
             p.Add(x => x.View, view).Add(x => x.ReadOnly, true).Add(x => x.Path, "/x").Add(x => x.Znode, znode));
 
         Assert.Empty(mounts.FindAll("button"));
-        Assert.Empty(znodes.FindAll("button[value=set], button[value=create], button[value=delete]"));
-        Assert.True(znodes.Find("textarea").HasAttribute("readonly"));
+        Assert.Equal(["Go", "Ask as this user"], znodes.FindAll("button").Select(b => b.TextContent));
+        Assert.All(znodes.FindAll("textarea"), t => Assert.True(t.HasAttribute("readonly")));
     }
 
     [Fact]
@@ -163,6 +163,88 @@ public sealed class PageTests : IDisposable
             p.Add(x => x.View, Samples.View(Samples.Status("us", [], []))).Add(x => x.Path, "/a").Add(x => x.Znode, znode));
 
         Assert.DoesNotContain(page.FindAll("main script"), _ => true);
-        Assert.Equal(evil, page.Find("textarea").TextContent);
+        Assert.Equal(evil, page.Find("textarea[rows='8']").TextContent);
+    }
+
+    [Fact]
+    public void A_region_whose_token_may_only_look_has_no_buttons_and_the_others_keep_theirs()
+    {
+        var (us, eu) = (Samples.Status("us", ["eu"], [Samples.Mount("/mnt/eu", "eu")]),
+            Samples.Status("eu", ["us"], [Samples.Mount("/mnt/us", "us")]));
+        var view = new FederationView([new RegionView("us", "us", [Samples.Proxy(us) with { MayChange = false }]),
+            new RegionView("eu", "eu", [Samples.Proxy(eu)])], [], default);
+
+        var page = _context.Render<MountsPage>(p => p.Add(x => x.View, view));
+
+        Assert.Equal("Unmount /mnt/us of eu", Assert.Single(page.FindAll("td button")).GetAttribute("aria-label"));
+        Assert.Equal(["eu"], page.FindAll("option").Select(o => o.TextContent));
+    }
+
+    [Fact]
+    public void Of_many_clusters_arrows_are_drawn_for_what_is_wrong_and_for_the_one_that_was_chosen()
+    {
+        var statuses = Enumerable.Range(0, 100).Select(i => Samples.Status($"r{i}", [$"r{(i + 1) % 100}"],
+            [.. Enumerable.Range(0, 10).Select(m => Samples.Mount($"/m{m}", $"r{(i + 1) % 100}"))],
+            down: i == 7 ? ["r8"] : null)).ToArray();
+
+        var all = _context.Render<FederationPage>(p => p.Add(x => x.View, Samples.View(statuses)));
+        var one = _context.Render<FederationPage>(p => p.Add(x => x.View, Samples.View(statuses)).Add(x => x.Focus, "r50"));
+
+        Assert.Equal(100, all.FindAll("g.node").Count);
+        Assert.Single(all.FindAll("g.edge.down"));
+        Assert.Empty(all.FindAll("g.edge.plain"));
+        Assert.Equal("r7", all.Find("section[aria-labelledby=reads] tbody td").TextContent);
+        Assert.Equal(2, one.FindAll("g.edge.plain").Count);
+        Assert.Equal(["r49", "r50"],
+            one.FindAll("section[aria-labelledby=reads] tbody tr").Select(r => r.QuerySelector("td")!.TextContent));
+    }
+
+    [Fact]
+    public void A_thousand_mounts_are_paged_and_can_be_looked_for()
+    {
+        var view = Samples.View([.. Enumerable.Range(0, 100).Select(i => Samples.Status($"r{i:00}", ["eu"],
+            [.. Enumerable.Range(0, 10).Select(m => Samples.Mount($"/m{m}", "eu"))]))]);
+
+        var first = _context.Render<MountsPage>(p => p.Add(x => x.View, view));
+        var some = _context.Render<MountsPage>(p => p.Add(x => x.View, view).Add(x => x.Like, "r42 "));
+
+        Assert.Equal(100, first.FindAll("tbody tr").Count);
+        Assert.Contains("Page 1 of 10", first.Find(".pages").TextContent);
+        Assert.Equal(["r42"], some.FindAll("#live h2").Select(h => h.TextContent));
+        Assert.Equal(10, some.FindAll("tbody tr").Count);
+    }
+
+    [Fact]
+    public void Counters_of_a_proxy_that_was_started_anew_make_no_rate()
+    {
+        var before = Samples.Status("us", ["eu"], [Samples.Mount("/a", "eu", 10)]);
+        var now = Samples.Status("us", ["eu"], [Samples.Mount("/a", "eu", 1_000_000)]) with
+        {
+            Started = DateTimeOffset.UnixEpoch.AddHours(1),
+        };
+
+        Assert.Null(Samples.Proxy(now, before).Rate("/a", t => t.Reads));
+    }
+
+    [Fact]
+    public void Avoided_barriers_are_told_by_the_rule_that_avoided_them()
+    {
+        static MountInfo With(MountTraffic traffic) => Samples.Mount("/a", "eu") with { Traffic = traffic };
+        var before = Samples.Status("us", ["eu"], [With(new MountTraffic(0, 0, 0, 0, 0, 0, 0, 0, 0))]);
+        var now = Samples.Status("us", ["eu"], [With(new MountTraffic(0, 0, 0, 2, 4, 6, 8, 10, 12))]);
+        var view = new FederationView([new RegionView("us", "us", [Samples.Proxy(now, before)])], [], default);
+
+        var row = _context.Render<FederationPage>(p => p.Add(x => x.View, view)).Find("section[aria-labelledby=reads] tbody tr");
+
+        Assert.Equal(["1", "1.5 ms", "1", "2", "3", "4", "5", "6"], row.QuerySelectorAll("td.n").Select(c => c.TextContent));
+    }
+
+    [Fact]
+    public void A_proxy_of_another_version_is_marked()
+    {
+        var page = _context.Render<FederationPage>(p =>
+            p.Add(x => x.View, Samples.View(Samples.Status("us", [], []) with { Version = "9.9" })));
+
+        Assert.Contains("9.9the console is of", page.Find("section[aria-labelledby=proxies] tbody").TextContent);
     }
 }

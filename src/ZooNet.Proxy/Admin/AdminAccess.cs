@@ -15,8 +15,14 @@ namespace ZooNet.Proxy.Admin;
 /// <param name="audit">Where refusals are told.</param>
 public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
 {
-    private const string Viewer = "view";
-    private const string Administrator = "admin";
+    /// <summary>The role of who may look at everything.</summary>
+    public const string Viewer = "view";
+
+    /// <summary>The role of who may mount and unmount, too.</summary>
+    public const string Administrator = "admin";
+
+    /// <summary>The header of every answer that says which role the asker has.</summary>
+    public const string RoleHeader = "ZooNet-Role";
 
     private Tokens _tokens = new(config.Current);
 
@@ -59,6 +65,7 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
         if (role is not null)
         {
             context.Items[typeof(AdminAccess)] = role;
+            context.Response.Headers[RoleHeader] = role;
         }
         await next(context);
     }
