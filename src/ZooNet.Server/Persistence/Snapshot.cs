@@ -86,11 +86,11 @@ internal static class Snapshot
         }
         tree.Clear();
         tree.LastZxid = reader.ReadLong();
-        for (var i = reader.ReadInt(); i > 0; i--)
+        for (var i = reader.ReadInt(); i > 0 && !reader.Failed; i--)
         {
             tree.Sessions[reader.ReadLong()] = reader.ReadInt();
         }
-        for (var i = reader.ReadInt(); i > 0; i--)
+        for (var i = reader.ReadInt(); i > 0 && !reader.Failed; i--)
         {
             tree.Restore(Read(ref reader));
         }
