@@ -65,6 +65,25 @@ public sealed class TwoProxiesTests
     }
 
     [SkippableFact]
+    public async Task Two_proxies_leave_an_observer_that_has_gone_though_no_client_is_there_that_would_miss_it()
+    {
+        Jars.Require();
+        await using var us = await RealEnsemble.StartAsync("us");
+        await using var eu = await RealEnsemble.StartAsync("eu", new() { RemoteObservers = 2 });
+        var observers = eu.Observers.Where(o => o.Relays.Count > 0).ToList();
+        await using var one = await Proxies.StartAsync(us, eu);
+        await one.MountAsync("eu:/", "/mnt");
+        await using var two = await Proxies.StartAsync(us, eu);
+        await ReadThroughAsync(observers[0]);
+        await observers[0].KillAsync();
+        await ReadThroughAsync(observers[1]);
+
+        Task ReadThroughAsync(RealServer observer) => Eventually.Async(
+            () => ((ProxyHost[])[one, two]).All(p => p.Path.Region.Copies.Agreed(1) == $"{observer.Address.Host}:{observer.Address.Port}"),
+            $"both proxies read through {observer.Address}", TimeSpan.FromSeconds(60));
+    }
+
+    [SkippableFact]
     public async Task Two_proxies_that_read_through_observers_of_their_own_couple_everything_and_say_why()
     {
         Jars.Require();

@@ -92,6 +92,9 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>Raised, by any thread, when the control session has been attached, again or for the first time.</summary>
     public event Action? Connected;
 
+    /// <summary>Raised, by any thread, when the control session's connection has been lost.</summary>
+    public event Action? Disconnected;
+
     /// <summary>Raised, by any thread, when <see cref="Health"/> turned up or down.</summary>
     public event Action? HealthChanged;
 
@@ -243,6 +246,10 @@ public sealed class ClusterControl : IAsyncDisposable
             {
                 Tree.Forget();
                 Connected?.Invoke();
+            }
+            else if (state == SessionState.Disconnected)
+            {
+                Disconnected?.Invoke();
             }
         };
         var answersBefore = Interlocked.Read(ref _answers);

@@ -23,6 +23,7 @@ public sealed class PreferredServers
     private readonly Action _wake;
     private readonly Choice[] _choices;
     private readonly CancellationToken _stop;
+    private volatile bool _alone = true;
 
     /// <summary>Makes it.</summary>
     /// <param name="clusters">How many clusters there are, home included.</param>
@@ -46,6 +47,19 @@ public sealed class PreferredServers
         _wake();
     }
 
+    /// <summary>
+    /// The server of a cluster may have gone, as the proxy's own session there has lost its connection: it is tried, and if it takes no
+    /// connection, the first that does is preferred. So the region's proxies need no client to find that out. Any thread.
+    /// </summary>
+    public void Doubt(int cluster)
+    {
+        var choice = _choices[cluster];
+        if (!_alone && Interlocked.Exchange(ref choice.Doubted, 1) == 0)
+        {
+            _ = TryAsync(cluster, choice);
+        }
+    }
+
     /// <summary>After which time <see cref="Current"/> must be asked again though nothing happens; null for never.</summary>
     public TimeSpan? CheckAfter { get; private set; }
 
@@ -59,6 +73,7 @@ public sealed class PreferredServers
     public IReadOnlyDictionary<string, string> Current(IEnumerable<(string Name, int Ordinal)> clusters, bool alone)
     {
         CheckAfter = null;
+        _alone = alone;
         var preferred = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, ordinal) in clusters)
         {
@@ -129,6 +144,33 @@ public sealed class PreferredServers
         choice.TryBetterAfter = Stay * (1 << choice.Doublings);
     }
 
+    private async Task TryAsync(int ordinal, Choice choice)
+    {
+        try
+        {
+            if (Volatile.Read(ref choice.Server) is not { } server || await _servers.AnswersAsync(ordinal, server, _stop))
+            {
+                return;
+            }
+            foreach (var address in (await _servers.AddressesAsync(ordinal, _stop)).Where(a => a != server))
+            {
+                if (await _servers.AnswersAsync(ordinal, address, _stop))
+                {
+                    Reached(ordinal, address);
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The driver ends.
+        }
+        finally
+        {
+            Volatile.Write(ref choice.Doubted, 0);
+        }
+    }
+
     /// <summary>The addresses, and the first of those before a server that takes a connection.</summary>
     private async Task<(IReadOnlyList<string> Addresses, string? Better)> FindAsync(int ordinal, string than)
     {
@@ -147,6 +189,8 @@ public sealed class PreferredServers
     {
         /// <summary>A server that a link has reached instead of the one agreed on.</summary>
         public string? Reached;
+        /// <summary>1 while it is being found out whether the server still answers.</summary>
+        public int Doubted;
         public string? Server;
         public IReadOnlyList<string> Addresses = [];
         public string? Best => Addresses is [var first, ..] ? first : null;

@@ -91,6 +91,11 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
                 folder.IsDirty = true;
                 _loop.Ring();
             };
+            if (_preferred is { } preferred && !control.Cluster.IsHome)
+            {
+                control.Disconnected += () => preferred.Doubt(control.Cluster.Ordinal);
+                control.Connected += () => preferred.Doubt(control.Cluster.Ordinal);
+            }
             control.Connected += () =>
             {
                 folder.IsDirty = true;

@@ -69,6 +69,20 @@ public sealed class PreferredServersTests : TimeProvider, IRemoteServers
     }
 
     [Fact]
+    public void One_that_is_doubted_is_left_only_if_it_does_not_answer_and_for_the_first_that_does()
+    {
+        Preferred();
+        _servers.Doubt(1);
+        Assert.Equal("a", Preferred());
+        _answering.ExceptWith(["a", "b"]);
+        _servers.Doubt(1);
+        Assert.Equal("c", Preferred());
+        _answering.Clear();
+        _servers.Doubt(1);
+        Assert.Equal("c", Preferred());
+    }
+
+    [Fact]
     public void A_proxy_alone_servers_what_it_uses()
     {
         Assert.Equal("a", Preferred(alone: true));
