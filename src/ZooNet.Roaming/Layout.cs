@@ -25,6 +25,9 @@ internal sealed class Layout
     /// <summary>The znode that holds all others of the tree.</summary>
     public string Root { get; }
 
+    /// <summary>In a zone: one child for each proxy of that region that serves the tree, for as long as it does.</summary>
+    public string Serving => $"{Root}/serving";
+
     /// <summary>At the arbiter: who owns an object.</summary>
     public string Record(string name) => $"{Root}/records/{name}";
 

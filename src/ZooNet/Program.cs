@@ -9,6 +9,7 @@ return await CommandLine.RunAsync(
     MountCommand.Create(),
     UnmountCommand.Create(),
     MountsCommand.Create(),
+    TreeCommand.Create(),
     ResolveCommand.Create(),
     StatusCommand.Create(),
     ClustersCommand.Create(),

@@ -10,6 +10,7 @@ using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Downstream;
 using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 
@@ -31,6 +32,7 @@ public static class AdminApi
         services.AddSingleton<AdminAccess>();
         services.AddSingleton<ReadAdvisor>();
         services.AddSingleton<StatusReporter>();
+        services.AddSingleton<TreeCommands>();
         services.AddSingleton<ProxyMetrics>();
         services.AddSingleton<FourLetterWords>();
         services.AddSingleton(s => new ServerVersions(s.GetRequiredService<DataPath>().Pools[0], s.GetRequiredService<TimeProvider>()));
@@ -58,6 +60,7 @@ public static class AdminApi
                 ? Results.Ok(mount) : Problem(StatusCodes.Status404NotFound, $"nothing is mounted on /{path}"));
         api.MapDelete("/mounts/{**path}", UnmountAsync);
         api.MapGet("/resolve", Resolve);
+        api.MapTreeApi();
         api.MapConsoleApi();
         api.MapGet("/status", (StatusReporter status) => status.Status());
         api.MapGet("/config", (ConfigInForce config) => config.Current.Values);

@@ -3,6 +3,7 @@ using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Admin;
@@ -19,7 +20,8 @@ public sealed class StatusReporter(
     IProxyStatus proxy,
     TimeProvider time,
     ReadAdvisor advisor,
-    IGraphSource? graph = null)
+    IGraphSource? graph = null,
+    RoamingTrees? trees = null)
 {
     private const string Insecure =
         "insecure: the secret is one that everybody knows; any client can forge mounts and take over other clients' sessions";
@@ -141,6 +143,7 @@ public sealed class StatusReporter(
         problems.AddRange(clusters.All.Select(NotFollowing).OfType<string>());
         problems.AddRange(clusters.All.Where(c => c.Embedded is { Divergences: > 0 })
             .Select(c => $"the proxy's own observer of '{c.Cluster.Name}' was thrown away {c.Embedded!.Divergences} times: {c.Embedded.Divergence}"));
+        problems.AddRange(trees?.Problems ?? []);
         if (config.IsInsecure)
         {
             problems.Add(Insecure);

@@ -31,6 +31,11 @@ public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostP
     /// </summary>
     public bool Follow { get; init; }
 
+    /// <summary>
+    /// True for a roaming tree (docs/roaming.md): its servers are the proxies themselves, each with a copy in memory. It has no addresses.
+    /// </summary>
+    public bool IsTree { get; init; }
+
     /// <summary>True for the region's own cluster.</summary>
     public bool IsHome => Ordinal == 0;
 

@@ -249,9 +249,14 @@ public static class ProxyConfigLoader
             {
                 reader.Fail($"{key}:follow", "true", "needs 'servers' to ask first", null);
             }
-            if (IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum") && reader.Text($"{key}:srv") is null)
+            var isTree = reader.Flag($"{key}:tree");
+            if (isTree && (observers.Count + servers.Count + quorum.Count > 0 || srv is not null || follow))
             {
-                const string Ways = "'observers' (in this region), 'servers' or 'srv' (its own), or 'quorum' (its voters' quorum ports)";
+                reader.Fail($"{key}:tree", "true", "says that it is a roaming tree, which has no servers of its own; leave out its addresses", null);
+            }
+            if (!isTree && IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum") && reader.Text($"{key}:srv") is null)
+            {
+                const string Ways = "'observers' (in this region), 'servers' or 'srv' (its own), or 'quorum' (its voters' quorum ports); or 'tree: true' for a roaming tree";
                 reader.Fail(key, null, $"has no address; give {Ways}", null);
             }
             foreach (var both in observers.Intersect(servers))
@@ -270,6 +275,7 @@ public static class ProxyConfigLoader
                 Sid = sid,
                 Srv = srv,
                 Follow = follow,
+                IsTree = isTree,
                 Tls = ReadUpstreamTls(reader, $"{key}:tls"),
             });
 

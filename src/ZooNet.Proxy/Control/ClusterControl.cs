@@ -34,7 +34,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private readonly CircuitBreakerStateProvider _circuit = new();
     private readonly ResiliencePipeline _calls;
     private readonly ResiliencePipeline _reconnect;
-    private readonly Func<EmbeddedObserver?> _embedded;
+    private readonly Func<IOwnServer?> _embedded;
     private readonly ClusterServers _addresses;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -48,7 +48,7 @@ public sealed class ClusterControl : IAsyncDisposable
 
     /// <summary>Makes a control of one cluster. It does nothing before <see cref="Start"/>.</summary>
     public ClusterControl(ClusterConfig cluster, ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
-        Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null)
+        Func<IOwnServer?>? embedded = null, ClusterServers? addresses = null)
     {
         _addresses = addresses ?? new ClusterServers(cluster);
         _embedded = embedded ?? (static () => null);
@@ -128,8 +128,8 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>The proxies' tree there.</summary>
     public ProxyTree Tree { get; }
 
-    /// <summary>The proxy's own observer of it; null where none is configured.</summary>
-    public EmbeddedObserver? Embedded => _embedded();
+    /// <summary>The proxy's own observer of it; null where none is configured, and for a tree.</summary>
+    public EmbeddedObserver? Embedded => _embedded() as EmbeddedObserver;
 
     /// <summary>Where it may be reached, the preferred first: the proxy's own observer, those of this region, its servers.</summary>
     public IReadOnlyList<ServerAddress> Servers =>
@@ -385,7 +385,7 @@ public sealed class ClusterControl : IAsyncDisposable
         if (_embedded() is { } own)
         {
             var state = own.IsServing ? "serving" : own.Problem ?? own.State;
-            servers = $"{servers}{(servers.Length == 0 ? "" : ", ")}the proxy's own observer: {state}";
+            servers = $"{servers}{(servers.Length == 0 ? "" : ", ")}{own.What}: {state}";
         }
         if (Cluster.Tls is not null && _lastLine is { } line)
         {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Control;
@@ -11,9 +12,9 @@ public sealed class ClusterControls : IAsyncDisposable
 
     /// <summary>Makes the controls; none connects before it is started.</summary>
     public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
-        EmbeddedObservers? observers = null, ClusterDirectory? directory = null) =>
+        EmbeddedObservers? observers = null, ClusterDirectory? directory = null, TreeServers? trees = null) =>
         _byOrdinal = [.. config.Clusters.Select(c =>
-            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal), directory?[c.Ordinal]))];
+            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal) ?? trees?.Of(c.Ordinal), directory?[c.Ordinal]))];
 
     /// <summary>The home cluster's.</summary>
     public ClusterControl Home => _byOrdinal[0];

@@ -21,6 +21,9 @@ public static class ZooNetTree
     /// <summary>Folders with the records of clients' sessions in other clusters.</summary>
     public const string Sessions = Root + "/sessions";
 
+    /// <summary>One child per roaming tree that the cluster is a zone of (docs/roaming.md).</summary>
+    public const string Roaming = Root + "/roaming";
+
     /// <summary>What the tree consists of, the root first.</summary>
     public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions];
 

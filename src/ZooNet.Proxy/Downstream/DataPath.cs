@@ -6,6 +6,7 @@ using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Hosting;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 using ZooNet.Proxy.Views;
@@ -39,7 +40,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     /// <summary>Makes the data path of a configuration.</summary>
     public DataPath(ProxyConfig config, Region region, BarrierChannels barriers, ServerDirectory directory, RecordStore records,
         TimeProvider time, ILogger<DataPath> logger, EmbeddedObservers observers, LateParts late, ConfigInForce inForce,
-            ClusterDirectory clusters)
+            ClusterDirectory clusters, TreeServers trees)
     {
         _config = config;
         _barriers = barriers;
@@ -50,7 +51,7 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Log = logger;
         Late = late;
         Pools = [.. config.Clusters.Select(c =>
-            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal),
+            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal) ?? trees.Of(c.Ordinal),
                 clusters[c.Ordinal]))];
         observers.WentBack += cluster => Pools[cluster].Forget();
         observers.Taken += () => Taken?.Invoke();

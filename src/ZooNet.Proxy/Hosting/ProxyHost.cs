@@ -15,6 +15,7 @@ using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Downstream;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Transport;
 using ZooNet.Proxy.Upstream;
@@ -63,6 +64,9 @@ public sealed class ProxyHost : IAsyncDisposable
             config, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILoggerFactory>()));
         // Before everything that may read through them, and so stopped after it.
         builder.Services.AddHostedService(s => s.GetRequiredService<EmbeddedObservers>());
+        builder.Services.AddSingleton<TreeServers>();
+        builder.Services.AddSingleton<RoamingTrees>();
+        builder.Services.AddHostedService(s => s.GetRequiredService<RoamingTrees>());
         builder.Services.AddSingleton<RecordStore>();
         builder.Services.AddSingleton(s => new LateParts(
             word => s.GetRequiredService<FourLetterWords>().TryAnswerAsync(word),

@@ -12,7 +12,7 @@ namespace ZooNet.Proxy.Upstream;
 /// <remarks>
 /// While it does not follow a leader it turns clients away, as a ZooKeeper observer does, so links go to the configured servers meanwhile.
 /// </remarks>
-public sealed class EmbeddedObserver
+public sealed class EmbeddedObserver : IOwnServer
 {
     private readonly LearningServer _server;
     private readonly Func<string, CancellationToken, Task> _look;
@@ -24,13 +24,16 @@ public sealed class EmbeddedObserver
         EndPoint = new NamedEndPoint(server.Address, name);
     }
 
-    /// <summary>Where it listens, on loopback. As text it is a name that no other proxy's observer has, on whatever host.</summary>
+    /// <inheritdoc/>
     public IPEndPoint EndPoint { get; }
 
-    /// <summary>A connection to it without a socket. It is closed at the handshake if it serves nobody.</summary>
+    /// <inheritdoc/>
     public IDuplexPipe Connect() => _server.Connect();
 
-    /// <summary>Its name among the servers that the region's proxies read through.</summary>
+    /// <inheritdoc/>
+    public string What => "the proxy's own observer";
+
+    /// <inheritdoc/>
     public string Name => EndPoint.ToString();
 
     /// <summary>What it should keep.</summary>
@@ -70,13 +73,4 @@ public sealed class EmbeddedObserver
 
     /// <summary>How many znodes it holds, and the bytes of their paths and data.</summary>
     public (int Count, long Bytes) Znodes => _server.Znodes;
-
-    /// <summary>
-    /// Proxies agree on a server by its address. Two of them on two hosts may have their observers at the same loopback address, and those
-    /// are two servers.
-    /// </summary>
-    private sealed class NamedEndPoint(IPEndPoint at, string name) : IPEndPoint(at.Address, at.Port)
-    {
-        public override string ToString() => name;
-    }
 }

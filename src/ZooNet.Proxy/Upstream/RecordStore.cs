@@ -134,6 +134,39 @@ public sealed class RecordStore : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Looks after a record from now on whose proxy is gone. If the client does not come back, it is removed as one of this proxy's own.
+    /// </summary>
+    /// <param name="path">Its znode.</param>
+    /// <param name="session">The client's session at home.</param>
+    /// <param name="cluster">The remote cluster.</param>
+    /// <param name="servedBy">The proxy that is gone: if the record names another one by now, nothing is done.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="ClusterUnreachableException">Home does not answer.</exception>
+    public async Task AdoptAsync(string path, long session, int cluster, string servedBy, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var found = await _home.CallAsync(client => client.GetDataAsync(path, cancellationToken: cancellationToken), cancellationToken);
+            if (SessionRecord.Open(found.Data, _secret, _config, session, _config.Clusters[cluster]) is not { } record
+                || record.ServedBy != servedBy)
+            {
+                return;
+            }
+            var mine = (record with { ServedBy = _self.Id }).Seal(_secret, _config);
+            await _home.CallAsync(client => client.SetDataAsync(path, mine, found.Stat.Version, cancellationToken), cancellationToken);
+            lock (_lock)
+            {
+                _own.TryAdd((session, cluster), new Own(record.Home) { UnservedSince = _time.GetTimestamp() });
+            }
+            _loop.Ring();
+        }
+        catch (KeeperException e) when (e.Code is ErrorCode.BadVersion or ErrorCode.NoNode)
+        {
+            // Another proxy looks after it, or it is gone.
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {

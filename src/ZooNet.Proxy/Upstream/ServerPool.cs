@@ -29,7 +29,7 @@ public sealed class ServerPool
     private readonly TimeSpan _connectTimeout;
     private readonly TimeProvider _time;
     private readonly HostNames _names;
-    private readonly Func<EmbeddedObserver?> _embedded;
+    private readonly Func<IOwnServer?> _embedded;
     private int _turn;
     private long _downUntil;
     private long _stayUntil;
@@ -50,11 +50,11 @@ public sealed class ServerPool
     /// <param name="directory">Where its servers are entered.</param>
     /// <param name="connectTimeout">How long a server may take to take a connection.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="embedded">The proxy's own observer of it, once there is one.</param>
+    /// <param name="embedded">The proxy's own server of it, once there is one.</param>
     /// <param name="addresses">Its addresses as they are known; null for those that are configured.</param>
     /// <param name="lookup">Asks the resolver; by default the system's.</param>
     public ServerPool(Region region, ClusterConfig cluster, IBarrierTransport barriers, ServerDirectory directory, TimeSpan connectTimeout,
-        TimeProvider time, Func<EmbeddedObserver?>? embedded = null, ClusterServers? addresses = null,
+        TimeProvider time, Func<IOwnServer?>? embedded = null, ClusterServers? addresses = null,
         Func<string, Task<IPAddress[]>>? lookup = null)
     {
         _addresses = addresses ?? new ClusterServers(cluster);
@@ -246,8 +246,8 @@ public sealed class ServerPool
         if (_embedded() is { IsReady: false } lost)
         {
             errors.Add(lost.IsServing
-                ? "the proxy's own observer takes what is mounted"
-                : $"the proxy's own observer does not follow a leader ({lost.Problem ?? lost.State})");
+                ? $"{lost.What} takes what is mounted"
+                : $"{lost.What} does not serve ({lost.Problem ?? lost.State})");
         }
         _lastError = errors.Count == 0 ? "no address behind the configured names" : string.Join("; ", errors);
         Volatile.Write(ref _downUntil, _time.GetTimestamp() + _time.TimestampFrequency / 2);

@@ -17,7 +17,13 @@ internal readonly record struct Place(long Epoch, int Number);
 /// <param name="Number">Its running number there.</param>
 /// <param name="Result">What it did; null where it had no effect: applied before, out of turn, or of a proxy that was forgotten.</param>
 /// <param name="Zxid">The position of its effect in the object's own order; 0 without one.</param>
-internal readonly record struct Outcome(long Proxy, long Number, TxnResult? Result, long Zxid);
+/// <param name="Change">What it changed, for who keeps the same znodes elsewhere; null where it changed none.</param>
+internal readonly record struct Outcome(long Proxy, long Number, TxnResult? Result, long Zxid, ObjectChange? Change = null);
+
+/// <summary>What a command does to the znodes.</summary>
+/// <param name="Session">Whose it is: the owner of what it makes, or whose znodes go.</param>
+/// <param name="Txn">The change.</param>
+internal sealed record ObjectChange(SessionName Session, Txn Txn);
 
 /// <summary>
 /// A copy of an object: its znodes as its log makes them, whichever zones held the parts of the log. Every copy that has applied the same
@@ -97,8 +103,9 @@ internal sealed class ObjectCopy
             if ((begun || entry.Since >= Horizon) && number == last.Number + 1)
             {
                 Proxies[entry.Proxy] = (number, Index);
-                var result = Execute(entry.Commands[i]);
-                outcomes[i] = new Outcome(entry.Proxy, number, result, Tree.LastZxid);
+                var result = Execute(entry.Commands[i], out var txn);
+                outcomes[i] = new Outcome(entry.Proxy, number, result, Tree.LastZxid,
+                    txn is null ? null : new ObjectChange(entry.Commands[i].Session, txn));
                 AddToDigest(entry.Proxy, number, result);
             }
             else
@@ -115,26 +122,27 @@ internal sealed class ObjectCopy
         return outcomes;
     }
 
-    private TxnResult Execute(Command command)
+    private TxnResult Execute(Command command, out Txn? txn)
     {
         var zxid = Tree.LastZxid + 1;
+        txn = null;
         switch (command.Kind)
         {
             case CommandKind.Write:
-                var txn = _preparer.Prepare(command.Op, command.Body, command.Identities);
+                txn = _preparer.Prepare(command.Op, command.Body, command.Identities);
                 return Tree.Apply(new TxnHeader(OwnsFrom(txn, command.Session), 0, zxid, TimeMs), txn);
             case CommandKind.EndSession:
                 Owners.Remove(command.Session, out var owner);
-                return Tree.Apply(new TxnHeader(owner == 0 ? -1 : owner, 0, zxid, TimeMs), CloseSessionTxn.Instance);
+                txn = CloseSessionTxn.Instance;
+                return Tree.Apply(new TxnHeader(owner == 0 ? -1 : owner, 0, zxid, TimeMs), txn);
             case CommandKind.EndProxy:
                 Forget(command.Proxy);
                 Horizon = Index + 1;
                 break;
             case CommandKind.Reap:
                 var path = Encoding.UTF8.GetString(command.Body);
-                var reap = Tree.Find(path) is { } node && node.IsDue(TimeMs) ? _preparer.DeleteReapable(path)
-                    : new ErrorTxn(ErrorCode.NoNode);
-                return Tree.Apply(new TxnHeader(0, 0, zxid, TimeMs), reap);
+                txn = Tree.Find(path) is { } node && node.IsDue(TimeMs) ? _preparer.DeleteReapable(path) : new ErrorTxn(ErrorCode.NoNode);
+                return Tree.Apply(new TxnHeader(0, 0, zxid, TimeMs), txn);
         }
         Tree.LastZxid = zxid;
         return new TxnResult(command.Op, ErrorCode.Ok);

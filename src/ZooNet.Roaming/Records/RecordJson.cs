@@ -11,6 +11,7 @@ namespace ZooNet.Roaming.Records;
 [JsonSerializable(typeof(Ballot))]
 [JsonSerializable(typeof(BaseRecord))]
 [JsonSerializable(typeof(LogRecord))]
+[JsonSerializable(typeof(TreeRecord))]
 internal sealed partial class RecordJson : JsonSerializerContext
 {
     /// <summary>The longest record in bytes: none of them comes near it.</summary>

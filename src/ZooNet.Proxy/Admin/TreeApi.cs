@@ -1,0 +1,85 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Roaming;
+
+namespace ZooNet.Proxy.Admin;
+
+/// <summary>The roaming trees at the admin endpoint: what <c>zoonet tree</c> asks.</summary>
+internal static class TreeApi
+{
+    public static void MapTreeApi(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/trees", async (TreeCommands commands, CancellationToken token) => new TreeList(await commands.ListAsync(token)));
+        api.MapGet("/trees/{name}", async (string name, TreeCommands commands, CancellationToken token) => Legal(name)
+            ?? (await commands.ShowAsync(name, token) is { } tree ? Results.Ok(tree)
+                : Results.Problem($"there is no roaming tree '{name}' that this proxy's home is a zone of", statusCode: StatusCodes.Status404NotFound)));
+        api.MapPost("/trees", async (TreeBody body, TreeCommands commands, AuditLog audit, HttpContext context, CancellationToken token) =>
+        {
+            var outcome = await commands.CreateAsync(body.Name, body.Zones ?? [], body.Arbiter, body.Owner, body.DryRun, token);
+            if (!body.DryRun)
+            {
+                audit.Changed(context, "tree create", body.Name, null, $"{string.Join(",", body.Zones ?? [])} ({body.Arbiter})", outcome.Message);
+            }
+            return ResultOf(outcome);
+        });
+        api.MapPost("/trees/{name}/owner", async (string name, OwnerBody body, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) =>
+        {
+            if (Legal(name) is { } bad)
+            {
+                return bad;
+            }
+            var outcome = await commands.MoveAsync(name, body.Zone, token);
+            audit.Changed(context, "tree move", name, null, body.Zone, outcome.Message);
+            return ResultOf(outcome);
+        });
+        api.MapDelete("/trees/{name}", async (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) =>
+        {
+            if (Legal(name) is { } bad)
+            {
+                return bad;
+            }
+            var outcome = await commands.DeleteAsync(name, dryRun ?? false, token);
+            if (dryRun != true)
+            {
+                audit.Changed(context, "tree delete", name, name, null, outcome.Message);
+            }
+            return ResultOf(outcome);
+        });
+    }
+
+    private static IResult? Legal(string name) =>
+        TreeRules.CheckName(name) is { } why ? Results.Problem(why, statusCode: StatusCodes.Status400BadRequest) : null;
+
+    private static IResult ResultOf(TreeOutcome outcome) => outcome.Refusal switch
+    {
+        null => Results.Ok(new TreeReply(outcome.Message)),
+        RefusalKind.Invalid => Results.Problem(outcome.Message, statusCode: StatusCodes.Status400BadRequest),
+        RefusalKind.NotFound => Results.Problem(outcome.Message, statusCode: StatusCodes.Status404NotFound),
+        RefusalKind.Conflict => Results.Problem(outcome.Message, statusCode: StatusCodes.Status409Conflict),
+        _ => Results.Problem(outcome.Message, statusCode: StatusCodes.Status503ServiceUnavailable),
+    };
+}
+
+/// <summary>Body of <c>POST /api/v1/trees</c>.</summary>
+/// <param name="Name">The tree's name.</param>
+/// <param name="Zones">The clusters that take part.</param>
+/// <param name="Arbiter">The zone that keeps the record of who owns it.</param>
+/// <param name="Owner">Who owns it first; null for the proxy's home.</param>
+/// <param name="DryRun">True to change nothing.</param>
+public sealed record TreeBody(string? Name, IReadOnlyList<string>? Zones, string? Arbiter, string? Owner, bool DryRun = false);
+
+/// <summary>Body of <c>POST /api/v1/trees/NAME/owner</c>.</summary>
+/// <param name="Zone">The zone that is to own it.</param>
+public sealed record OwnerBody(string? Zone);
+
+/// <summary>What came of a command.</summary>
+/// <param name="Message">One sentence.</param>
+public sealed record TreeReply(string Message);
+
+/// <summary>The trees.</summary>
+/// <param name="Trees">By name.</param>
+public sealed record TreeList(IReadOnlyList<TreeInfo> Trees);

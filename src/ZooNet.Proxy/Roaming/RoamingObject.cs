@@ -1,0 +1,662 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using ZooNet.Protocol;
+using ZooNet.Proxy.Control;
+using ZooNet.Roaming;
+using ZooNet.Roaming.Moves;
+using ZooNet.Roaming.Objects;
+using ZooNet.Roaming.Records;
+
+namespace ZooNet.Proxy.Roaming;
+
+/// <summary>Who uses an object: told everything on the object's loop, one thing after the other.</summary>
+internal interface IObjectUser
+{
+    /// <summary>
+    /// The copy holds all that had been committed when the object was started, or was replaced by a snapshot: it begins anew from there.
+    /// </summary>
+    void Load(ObjectCopy copy);
+
+    /// <summary>An entry was applied to the copy.</summary>
+    /// <param name="copy">The copy, with the entry.</param>
+    /// <param name="outcomes">What became of each command; the tag for those that were sent here.</param>
+    void Applied(ObjectCopy copy, IReadOnlyList<(Outcome Outcome, object? Tag)> outcomes);
+
+    /// <summary>The copy holds all that had been committed before this was asked for.</summary>
+    void Fresh(ObjectCopy copy, object tag);
+
+    /// <summary>Nobody can tell what became of a command.</summary>
+    void Lost(object tag);
+}
+
+/// <summary>
+/// One object of a roaming tree on real ensembles: follows its log from zone to zone, sends commands, moves it, and finishes moves that
+/// stand still. All its state belongs to one loop; requests to ensembles run beside it and come back to it. So a proxy that was paused
+/// goes on where it was: whatever it still sends is refused by the fence.
+/// </summary>
+internal sealed class RoamingObject : IAsyncDisposable
+{
+    /// <summary>Entries on their way at once.</summary>
+    private const int MaxInFlight = 4;
+
+    /// <summary>Entries that are read at once.</summary>
+    private const int MaxWindow = 16;
+
+    /// <summary>A snapshot is taken after so many entries.</summary>
+    public const int SnapshotEvery = 1000;
+
+    /// <summary>A snapshot is taken when the ballot tells of so many runs.</summary>
+    private const int SnapshotRuns = 16;
+
+    /// <summary>So often a move that stands still is looked at before it is finished here.</summary>
+    private const int Patience = 6;
+
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReapInterval = TimeSpan.FromSeconds(15);
+    private static readonly object CatchUp = new();
+
+    private readonly Layout _layout;
+    private readonly TreeRecord _tree;
+    private readonly string _name;
+    private readonly string _zone;
+    private readonly IZones _zones;
+    private readonly TimeProvider _time;
+    private readonly IObjectUser _user;
+    private readonly Loop _loop;
+    private readonly ConcurrentQueue<Action> _inbox = new();
+    private readonly Follower _follower;
+    private readonly Queue<(long Index, List<object> Tags)> _reached = new();
+    private readonly List<(long Index, TaskCompletionSource Done)> _awaited = [];
+    private List<object> _fresh = [CatchUp];
+    private Sender? _sender;
+    private bool _locating;
+    private bool _locateAgain;
+    private bool _reading;
+    private bool _checking;
+    private bool _keeping;
+    private bool _finishing;
+    private (string Zone, Place Place)? _armed;
+    private int _window = 1;
+    private int _inFlight;
+    private bool _resend;
+    private int _waits;
+    private int _failures;
+    private bool _resting;
+    private long _refused;
+    private long _snapshotAt;
+    private volatile ObjectState _state = ObjectState.Unknown;
+    private string? _problem;
+
+    /// <summary>Makes it; nothing happens before <see cref="Start"/>.</summary>
+    public RoamingObject(Layout layout, TreeRecord tree, string name, string zone, IZones zones, IObjectUser user, TimeProvider time,
+        Action<Exception> failed)
+    {
+        (_layout, _tree, _name, _zone, _zones, _user, _time) = (layout, tree, name, zone, zones, user, time);
+        _follower = new Follower(name);
+        _loop = new Loop(TurnAsync, failed, TimeSpan.FromMilliseconds(100), LongestPause, time);
+        _zones.Stirred += OnStirred;
+    }
+
+    /// <summary>Where it stands; any thread.</summary>
+    public ObjectState State => _state;
+
+    /// <summary>Why it does not go on; null while it does.</summary>
+    public string? Problem => _loop.Failure ?? Volatile.Read(ref _problem);
+
+    /// <summary>The copy. On the loop.</summary>
+    public ObjectCopy Copy => _follower.Copy;
+
+    /// <summary>Begins to follow the log.</summary>
+    public void Start() => _loop.Start();
+
+    /// <summary>Runs something on the loop; any thread.</summary>
+    public void Post(Action action)
+    {
+        _inbox.Enqueue(action);
+        _loop.Ring();
+    }
+
+    /// <summary>Sends a command, behind those that were sent before. On the loop.</summary>
+    /// <returns>False where too many wait, or it is too long; nothing was sent then.</returns>
+    public bool TrySend(Command command, object? tag) => _sender is { } sender && sender.TryAdd(command, tag);
+
+    /// <summary>Asks for <see cref="IObjectUser.Fresh"/>; answered in the order in which it was asked for. On the loop.</summary>
+    public void Freshen(object tag) => _fresh.Add(tag);
+
+    /// <summary>Makes a zone the owner, or finishes the move that is under way.</summary>
+    /// <param name="target">The zone; null only to finish.</param>
+    /// <param name="cancellationToken">Gives up; what was begun may be finished by anybody.</param>
+    public async Task<(End End, string Reason)> MoveAsync(string? target, CancellationToken cancellationToken)
+    {
+        var mover = new Mover(_layout, _tree.Arbiter, _name, target);
+        await RunAsync(mover, cancellationToken);
+        Post(Locate);
+        return (mover.End, mover.Reason);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _zones.Stirred -= OnStirred;
+        await _loop.DisposeAsync();
+    }
+
+    // ---------------------------------------------------------------- the loop
+
+    private Task<TimeSpan> TurnAsync(CancellationToken cancellationToken)
+    {
+        while (_inbox.TryDequeue(out var action))
+        {
+            action();
+        }
+        Follow();
+        Push();
+        Check();
+        Keep();
+        _state = new ObjectState(_follower.Location, _follower.Copy.Index, _follower.Copy.Digest, _sender is not null,
+            _sender?.Count ?? 0, _follower.Copy.Tree.Count);
+        // Every change comes by the inbox; containers and TTL znodes are looked at now and then.
+        return Task.FromResult(_follower.Copy.Tree.Reapable.Count > 0 ? ReapInterval : Loop.UntilRung);
+    }
+
+    private void OnStirred(string zone, string? path) => Post(() =>
+    {
+        if (_armed is { } armed && armed.Zone == zone
+            && (path is null || path == _layout.Ballot(_name) || path == _layout.Entry(_name, armed.Place.Epoch, armed.Place.Number)))
+        {
+            _armed = null;
+            if (path == _layout.Ballot(_name))
+            {
+                Locate();
+            }
+        }
+    });
+
+    /// <summary>Does something that takes time beside the loop, and goes on with what it came to on the loop.</summary>
+    private void Begin<T>(Func<CancellationToken, Task<T>> work, Action<T> then, Action unreachable)
+    {
+        _ = RunAsync();
+
+        async Task RunAsync()
+        {
+            try
+            {
+                var result = await work(_loop.Stopping);
+                Post(() => then(result));
+            }
+            catch (ClusterUnreachableException e)
+            {
+                Post(() =>
+                {
+                    Volatile.Write(ref _problem, e.Message);
+                    unreachable();
+                });
+            }
+            catch (OperationCanceledException) when (_loop.Stopping.IsCancellationRequested)
+            {
+            }
+            catch (Exception e)
+            {
+                // On the loop it becomes the object's failure, and is told.
+                Post(() =>
+                {
+                    unreachable();
+                    throw new RoamingDataException(e.Message);
+                });
+            }
+        }
+    }
+
+    private async Task<T> RunAsync<T>(T procedure, CancellationToken cancellationToken) where T : Procedure
+    {
+        foreach (var ask in procedure.Steps())
+        {
+            if (ask.Kind == AskKind.Applied)
+            {
+                await AppliedAsync(ask.Index, cancellationToken);
+            }
+            else
+            {
+                await _zones.AskAsync(ask, cancellationToken);
+            }
+        }
+        return procedure;
+    }
+
+    private Task AppliedAsync(long index, CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() =>
+        {
+            _awaited.Add((index, done));
+            Reached();
+        });
+        return done.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Rings the loop again after a while.</summary>
+    private void Rest(int tries, Action then)
+    {
+        var pause = ShortestPause * Math.Pow(2, Math.Min(tries, 8));
+        pause = (pause < LongestPause ? pause : LongestPause) * (0.5 + (RandomNumberGenerator.GetInt32(1000) / 1000.0));
+        _ = RestAsync();
+
+        async Task RestAsync()
+        {
+            try
+            {
+                await Task.Delay(pause, _time, _loop.Stopping);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            Post(then);
+        }
+    }
+
+    // ---------------------------------------------------------------- following
+
+    private void Follow()
+    {
+        if (_reading)
+        {
+            return;
+        }
+        switch (_follower.Next(out var zone, out var place))
+        {
+            case Need.Location:
+                LocateOnce();
+                break;
+            case Need.Snapshot:
+                Load();
+                break;
+            default:
+                if (_armed != (zone, place))
+                {
+                    Read(zone, place);
+                }
+                break;
+        }
+    }
+
+    private void Read(string zone, Place place)
+    {
+        _reading = true;
+        var window = _window;
+        Begin(cancel => Task.WhenAll(Enumerable.Range(0, window).Select(i =>
+            _zones.PeekAsync(zone, _layout.Entry(_name, place.Epoch, place.Number + i), cancel))), found =>
+        {
+            _reading = false;
+            _failures = 0;
+            var applied = 0;
+            foreach (var data in found)
+            {
+                // The run may end here, or somebody's snapshot have come between.
+                if (data is null || _follower.Next(out var nextZone, out var next) != Need.Entry || nextZone != zone
+                    || next != place with { Number = place.Number + applied })
+                {
+                    break;
+                }
+                Apply(next, data);
+                applied++;
+            }
+            _window = applied == window ? Math.Min(window * 2, MaxWindow) : 1;
+            if (applied == 0 && found[0] is null)
+            {
+                Arm(zone, place);
+            }
+        }, Unreadable);
+    }
+
+    private void Unreadable()
+    {
+        _armed = null;
+        Rest(_failures++, () => _reading = false);
+    }
+
+    private void Apply(Place place, byte[] data)
+    {
+        var copy = _follower.Copy;
+        var entry = Entry.Read(_layout.Entry(_name, place.Epoch, place.Number), data);
+        var outcomes = copy.Apply(entry);
+        if (_sender is not { } sender)
+        {
+            Reached();
+            return;
+        }
+        var told = new (Outcome, object?)[outcomes.Count];
+        for (var i = 0; i < told.Length; i++)
+        {
+            told[i] = (outcomes[i], sender.Applied(outcomes[i], out var tag) ? tag : null);
+        }
+        _user.Applied(copy, told);
+        Reached();
+    }
+
+    /// <summary>There is nothing more to read: looks again by watch, and whether the log is one still.</summary>
+    private void Arm(string zone, Place place)
+    {
+        _reading = true;
+        Begin(cancel => _zones.WatchAsync(zone, _layout.Entry(_name, place.Epoch, place.Number), _layout.Ballot(_name),
+            _layout.Log(_name, place.Epoch), cancel), end =>
+        {
+            _reading = false;
+            if (end.HasEntry)
+            {
+                return;
+            }
+            var isTrimmed = end.Log is null
+                || LogRecord.Read(_layout.Log(_name, place.Epoch), end.Log).Below > place.Number;
+            var at = _follower.Location;
+            if (isTrimmed)
+            {
+                Load();
+                Locate();
+            }
+            else
+            {
+                _armed = (zone, place);
+                if (at is not null && at.Zone == zone && at.Epoch == place.Epoch && end.Fence != at.Version)
+                {
+                    Locate();
+                }
+            }
+        }, Unreadable);
+    }
+
+    private void Load()
+    {
+        _reading = true;
+        Begin(cancel => RunAsync(new SnapshotReader(_layout, _tree.Zones, _name, _follower.Copy.Index), cancel), reader =>
+        {
+            if (reader.Copy is not { } copy || copy.Index <= _follower.Copy.Index)
+            {
+                Rest(_failures++, () => _reading = false);
+                return;
+            }
+            _reading = false;
+            _failures = 0;
+            _follower.Replace(copy);
+            foreach (var tag in _sender?.Jumped(copy).OfType<object>() ?? [])
+            {
+                _user.Lost(tag);
+            }
+            if (_sender is not null)
+            {
+                _user.Load(copy);
+            }
+            Reached();
+        }, Unreadable);
+    }
+
+    private void Locate()
+    {
+        _locateAgain |= _locating;
+        LocateOnce();
+    }
+
+    private void LocateOnce()
+    {
+        if (_locating)
+        {
+            return;
+        }
+        _locating = true;
+        Begin(cancel => RunAsync(new Locator(_layout, _tree.Arbiter, _name), cancel), Located, () => Rest(_waits++, LocateAnew));
+    }
+
+    private void LocateAnew()
+    {
+        _locating = false;
+        Locate();
+    }
+
+    private void Located(Locator locator)
+    {
+        Volatile.Write(ref _problem, locator.End switch
+        {
+            End.Refused => locator.Reason,
+            End.Unreachable => "the arbiter, or the owner's ensemble, does not answer",
+            _ => null,
+        });
+        if (locator.Location is { } found)
+        {
+            _follower.Learn(found);
+            if (found.IsOpen && found.Epoch > _refused)
+            {
+                _waits = 0;
+                _locating = false;
+                if (_locateAgain)
+                {
+                    _locateAgain = false;
+                    LocateOnce();
+                }
+                return;
+            }
+        }
+        _locateAgain = false;
+        // A move is under way. Whoever has begun it may be gone.
+        if (_waits >= Patience && locator.End == End.Done && !_finishing)
+        {
+            _finishing = true;
+            Begin(cancel => RunAsync(new Mover(_layout, _tree.Arbiter, _name, null), cancel), _ => _finishing = false,
+                () => _finishing = false);
+        }
+        Rest(Math.Min(_waits++, Patience), LocateAnew);
+    }
+
+    // ---------------------------------------------------------------- sending
+
+    private void Push()
+    {
+        if (_sender is not { Count: > 0 } sender || _resting)
+        {
+            return;
+        }
+        var copy = _follower.Copy;
+        if (!copy.Takes(sender.Proxy, sender.Since))
+        {
+            sender.BeginAnew(NewId(), copy.Index);
+        }
+        if (!IsOpen(out var at))
+        {
+            LocateOnce();
+            return;
+        }
+        if (_resend)
+        {
+            if (_inFlight > 0)
+            {
+                return;
+            }
+            _resend = false;
+            sender.SendAgain();
+        }
+        while (_inFlight < MaxInFlight && sender.Take(_time.GetUtcNow().ToUnixTimeMilliseconds()) is { } entry)
+        {
+            _inFlight++;
+            var append = at.Append(_layout, _name, entry.ToBytes());
+            Begin(async cancel =>
+            {
+                await _zones.AskAsync(append, cancel);
+                return append.Error;
+            }, error => Appended(at, error), () => Appended(at, ErrorCode.ConnectionLoss));
+        }
+    }
+
+    private bool IsOpen([NotNullWhen(true)] out Location? at)
+    {
+        at = _follower.Location;
+        return at is { IsOpen: true } && at.Epoch > _refused;
+    }
+
+    private void Appended(Location at, ErrorCode error)
+    {
+        _inFlight--;
+        if (error == ErrorCode.Ok)
+        {
+            _failures = 0;
+            // The watch would tell a little later.
+            _armed = null;
+            return;
+        }
+        _resend = true;
+        if (error is ErrorCode.BadVersion or ErrorCode.NoNode)
+        {
+            _refused = Math.Max(_refused, at.Epoch);
+            Locate();
+            return;
+        }
+        Volatile.Write(ref _problem, $"the ensemble of {at.Zone} answered {error} to an entry");
+        if (!_resting)
+        {
+            _resting = true;
+            Rest(_failures++, () =>
+            {
+                _resting = false;
+                Locate();
+            });
+        }
+    }
+
+    // ---------------------------------------------------------------- freshness
+
+    private void Check()
+    {
+        if (_checking || _fresh.Count == 0)
+        {
+            return;
+        }
+        if (!IsOpen(out var at))
+        {
+            LocateOnce();
+            return;
+        }
+        _checking = true;
+        (var tags, _fresh) = (_fresh, []);
+        Begin(cancel => RunAsync(new ObjectBarrier(_layout, _name, at), cancel), barrier =>
+        {
+            if (barrier.Index is { } index)
+            {
+                _checking = false;
+                _reached.Enqueue((index, tags));
+                if (_follower.Copy.Index < index)
+                {
+                    _armed = null;
+                }
+                Reached();
+                return;
+            }
+            if (barrier.End == End.Done)
+            {
+                // Sealed: the object goes on elsewhere.
+                _refused = Math.Max(_refused, at.Epoch);
+            }
+            Again();
+        }, Again);
+
+        void Again()
+        {
+            _fresh.InsertRange(0, tags);
+            Rest(_waits++, () =>
+            {
+                _checking = false;
+                Locate();
+            });
+        }
+    }
+
+    private void Reached()
+    {
+        var copy = _follower.Copy;
+        for (var i = _awaited.Count - 1; i >= 0; i--)
+        {
+            if (_awaited[i].Index <= copy.Index)
+            {
+                _awaited[i].Done.TrySetResult();
+                _awaited.RemoveAt(i);
+            }
+        }
+        while (_reached.TryPeek(out var first) && first.Index <= copy.Index)
+        {
+            _reached.Dequeue();
+            foreach (var tag in first.Tags)
+            {
+                if (tag != CatchUp)
+                {
+                    _user.Fresh(copy, tag);
+                }
+                else
+                {
+                    _sender = new Sender(_zone, NewId(), copy.Index);
+                    _user.Load(copy);
+                }
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- snapshots
+
+    /// <summary>A proxy of the owner's zone keeps the log short there, and takes away what has outlived its time.</summary>
+    private void Keep()
+    {
+        if (_keeping || _sender is null || !IsOpen(out var at) || at.Zone != _zone)
+        {
+            return;
+        }
+        var copy = _follower.Copy;
+        Reap(copy);
+        if (copy.Index < _snapshotAt + SnapshotEvery && (at.Ballot.Runs.Count < SnapshotRuns || copy.Index == _snapshotAt))
+        {
+            return;
+        }
+        _keeping = true;
+        _snapshotAt = copy.Index;
+        var snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, Snapshot.Write(copy), NewId());
+        Begin(async cancel =>
+        {
+            await RunAsync(snapshot, cancel);
+            return snapshot.End == End.Done ? await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name), cancel) : null;
+        }, _ => _keeping = false, () => _keeping = false);
+    }
+
+    private void Reap(ObjectCopy copy)
+    {
+        if (copy.Tree.Reapable.Count == 0)
+        {
+            return;
+        }
+        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        foreach (var path in copy.Tree.Reapable.Where(p => copy.Tree.Find(p) is { } node && node.IsDue(now) && !_reaping.Contains(p)).ToList())
+        {
+            if (TrySend(Command.Reap(path), null))
+            {
+                _reaping.Add(path);
+            }
+        }
+        if (_sender is { Count: 0 })
+        {
+            _reaping.Clear();
+        }
+    }
+
+    private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
+
+    private static long NewId() => RandomNumberGenerator.GetInt32(1, int.MaxValue) * (1L << 32) | (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
+}
+
+/// <summary>Where an object stands in one proxy.</summary>
+/// <param name="At">Where its entries go, as far as the proxy knows; null before it has looked.</param>
+/// <param name="Index">How many entries the copy has applied.</param>
+/// <param name="Digest">What it has applied, in one number.</param>
+/// <param name="IsLoaded">Whether the copy has caught up since the start.</param>
+/// <param name="Waiting">Commands that have not been applied.</param>
+/// <param name="Znodes">How many znodes it has.</param>
+internal sealed record ObjectState(Location? At, long Index, ulong Digest, bool IsLoaded, int Waiting, int Znodes)
+{
+    /// <summary>Nothing is known yet.</summary>
+    public static ObjectState Unknown { get; } = new(null, 0, 0, false, 0, 0);
+}

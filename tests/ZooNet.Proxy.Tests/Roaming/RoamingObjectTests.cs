@@ -1,0 +1,139 @@
+using ZooNet.Roaming.Moves;
+
+namespace ZooNet.Proxy.Tests.Roaming;
+
+/// <summary>An object of a roaming tree on two ensembles, in this process.</summary>
+public sealed class RoamingObjectTests
+{
+    [Fact]
+    public async Task What_one_proxy_appends_every_proxy_reads_before_and_after_a_move()
+    {
+        await using var zones = await Zones.StartAsync();
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+
+        Assert.Equal("/q-0000000000", await us.AppendAsync("/q-", "a"));
+        Assert.Equal("/q-0000000001", await eu.AppendAsync("/q-", "b"));
+        Assert.Equal((End.Done, ""), await eu.Object.MoveAsync("eu", CancellationToken.None));
+        Assert.Equal("/q-0000000002", await us.AppendAsync("/q-", "c"));
+        Assert.Equal("/q-0000000003", await eu.AppendAsync("/q-", "d"));
+
+        Assert.Equal(["a", "b", "c", "d"], await us.ReadFreshAsync());
+        Assert.Equal(["a", "b", "c", "d"], await eu.ReadFreshAsync());
+        Assert.Equal("eu", us.Object.State.At!.Zone);
+        Assert.Equal(us.Object.State.Digest, eu.Object.State.Digest);
+    }
+
+    [Fact]
+    public async Task A_fresh_read_has_what_was_written_elsewhere_a_moment_ago_also_right_after_a_move()
+    {
+        await using var zones = await Zones.StartAsync();
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+        for (var i = 0; i < 10; i++)
+        {
+            var writer = i % 2 == 0 ? us : eu;
+            await writer.AppendAsync("/q-", $"{i}");
+            Assert.Equal(i + 1, (await (i % 2 == 0 ? eu : us).ReadFreshAsync()).Length);
+            Assert.Equal(End.Done, (await writer.Object.MoveAsync(i % 2 == 0 ? "eu" : "us", CancellationToken.None)).End);
+        }
+    }
+
+    [Fact]
+    public async Task An_entry_whose_reply_was_lost_takes_effect_once()
+    {
+        await using var zones = await Zones.StartAsync();
+        LossyZones? lossy = null;
+        var us = await (await zones.ProxyAsync("us", inner => lossy = new LossyZones(inner))).StartAsync();
+        lossy!.Loses = ask => ask.Writes.Any(w => w.Kind == WriteKind.CreateSequential) && lossy.Lost < 3;
+
+        var paths = new List<string>();
+        for (var i = 0; i < 10; i++)
+        {
+            paths.AddRange(await Task.WhenAll(Enumerable.Range(0, 3).Select(j => us.AppendAsync("/q-", $"{i} {j}"))));
+        }
+
+        Assert.Equal(3, lossy.Lost);
+        Assert.Equal(Enumerable.Range(0, 30).Select(i => $"/q-{i:D10}"), paths);
+        Assert.Equal(30, (await us.ReadFreshAsync()).Length);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    [InlineData(6)]
+    [InlineData(7)]
+    [InlineData(8)]
+    [InlineData(9)]
+    public async Task A_move_whose_proxy_died_after_any_step_is_finished_by_another_and_no_command_is_lost(int steps)
+    {
+        await using var zones = await Zones.StartAsync();
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        await us.AppendAsync("/q-", "before");
+        var dying = await zones.ProxyAsync("eu");
+        var move = await dying.DoAsync(new Mover(Zones.Layout, "us", ZoneProxy.Name, "eu"), steps);
+        Assert.Equal(End.None, move.End);
+
+        // Whether the object is us' still or will be eu's: somebody takes the command, and there is one order.
+        Assert.Equal("/q-0000000001", await us.AppendAsync("/q-", "after"));
+
+        var late = await (await zones.ProxyAsync("eu")).StartAsync();
+        Assert.Equal(["before", "after"], await late.ReadFreshAsync());
+        await TwoRegions.Eventually(() => Task.FromResult(us.Object.State.At!.Zone == (steps < 2 ? "us" : "eu")));
+    }
+
+    [Fact]
+    public async Task An_entry_of_a_proxy_that_was_paused_during_two_moves_takes_effect_once_and_at_the_new_owner()
+    {
+        await using var zones = await Zones.StartAsync();
+        LossyZones? paused = null;
+        var us = await (await zones.ProxyAsync("us", inner => paused = new LossyZones(inner))).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+        var wake = new TaskCompletionSource();
+        paused!.Pause = wake.Task;
+        var written = us.AppendAsync("/q-", "late");
+        Assert.Equal(End.Done, (await eu.Object.MoveAsync("eu", CancellationToken.None)).End);
+        await eu.AppendAsync("/q-", "first");
+        Assert.Equal(End.Done, (await eu.Object.MoveAsync("us", CancellationToken.None)).End);
+        Assert.Equal(End.Done, (await eu.Object.MoveAsync("eu", CancellationToken.None)).End);
+
+        wake.SetResult();
+
+        Assert.Equal("/q-0000000001", await written);
+        Assert.Equal(["first", "late"], await eu.ReadFreshAsync());
+    }
+
+    [Fact]
+    public async Task A_proxy_that_comes_when_the_log_was_trimmed_begins_with_a_snapshot()
+    {
+        await using var zones = await Zones.StartAsync();
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        for (var i = 0; i < 30; i++)
+        {
+            await us.AppendAsync("/q-", $"{i}");
+        }
+        // More moves than a ballot takes without a snapshot: so there were some.
+        for (var i = 0; i < 80; i++)
+        {
+            var (end, reason) = await us.Object.MoveAsync(i % 2 == 0 ? "eu" : "us", CancellationToken.None);
+            Assert.True(end == End.Done, reason);
+            if (i % 2 == 1)
+            {
+                await us.AppendAsync("/q-", "x");
+            }
+        }
+        await TwoRegions.Eventually(async () => us.Object.State.At is { IsOpen: true } at
+            && await PeekAsync(us, Zones.Layout.Entry(ZoneProxy.Name, 1, 0)) is null && at.Zone == "us");
+
+        var late = await (await zones.ProxyAsync("eu")).StartAsync();
+
+        Assert.Equal(70, (await late.ReadFreshAsync()).Length);
+        Assert.Equal(us.Object.State.Digest, late.Object.State.Digest);
+    }
+
+    private static Task<byte[]?> PeekAsync(ZoneProxy proxy, string path) => proxy.Controls.Home.CallAsync(async c =>
+        (await c.ExistsAsync(path)).Exists ? [] : (byte[]?)null, CancellationToken.None);
+}
