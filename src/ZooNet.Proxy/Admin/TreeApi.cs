@@ -14,13 +14,15 @@ internal static class TreeApi
         api.MapGet("/trees", async (TreeCommands commands, CancellationToken token) => new TreeList(await commands.ListAsync(token)));
         api.MapGet("/trees/{name}", async (string name, TreeCommands commands, CancellationToken token) => Legal(name)
             ?? (await commands.ShowAsync(name, token) is { } tree ? Results.Ok(tree)
-                : Results.Problem($"there is no roaming tree '{name}' that this proxy's home is a zone of", statusCode: StatusCodes.Status404NotFound)));
+                : Results.Problem($"there is no roaming tree '{name}' that this proxy's home is a zone of",
+                    statusCode: StatusCodes.Status404NotFound)));
         api.MapPost("/trees", async (TreeBody body, TreeCommands commands, AuditLog audit, HttpContext context, CancellationToken token) =>
         {
             var outcome = await commands.CreateAsync(body.Name, body.Zones ?? [], body.Arbiter, body.Owner, body.DryRun, token);
             if (!body.DryRun)
             {
-                audit.Changed(context, "tree create", body.Name, null, $"{string.Join(",", body.Zones ?? [])} ({body.Arbiter})", outcome.Message);
+                audit.Changed(context, "tree create", body.Name, null, $"{string.Join(",", body.Zones ?? [])} ({body.Arbiter})",
+                    outcome.Message);
             }
             return ResultOf(outcome);
         });

@@ -69,6 +69,7 @@ internal sealed class RoamingObject : IAsyncDisposable
     private readonly Follower _follower;
     private readonly Queue<(long Index, List<object> Tags)> _reached = new();
     private readonly List<(long Index, TaskCompletionSource Done)> _awaited = [];
+    private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
     private List<object> _fresh = [CatchUp];
     private Sender? _sender;
     private bool _locating;
@@ -630,7 +631,8 @@ internal sealed class RoamingObject : IAsyncDisposable
             return;
         }
         var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var path in copy.Tree.Reapable.Where(p => copy.Tree.Find(p) is { } node && node.IsDue(now) && !_reaping.Contains(p)).ToList())
+        foreach (var path in copy.Tree.Reapable.Where(p => copy.Tree.Find(p) is { } node && node.IsDue(now)
+            && !_reaping.Contains(p)).ToList())
         {
             if (TrySend(Command.Reap(path), null))
             {
@@ -643,9 +645,8 @@ internal sealed class RoamingObject : IAsyncDisposable
         }
     }
 
-    private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
-
-    private static long NewId() => RandomNumberGenerator.GetInt32(1, int.MaxValue) * (1L << 32) | (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
+    private static long NewId() => RandomNumberGenerator.GetInt32(1, int.MaxValue) * (1L << 32)
+        | (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
 }
 
 /// <summary>Where an object stands in one proxy.</summary>

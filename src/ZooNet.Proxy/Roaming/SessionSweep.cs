@@ -71,7 +71,8 @@ internal sealed class SessionSweep(ProxyConfig config, ClusterControls clusters,
         await records.AdoptAsync(path, record.Home.Id, record.Remote.Cluster, record.ServedBy, cancellationToken);
     }
 
-    private async Task ReadAllAsync(ClusterConfig tree, Dictionary<long, (string, SessionRecord)> found, CancellationToken cancellationToken)
+    private async Task ReadAllAsync(ClusterConfig tree, Dictionary<long, (string, SessionRecord)> found,
+        CancellationToken cancellationToken)
     {
         for (var i = 0; i < SessionRecord.Folders; i++)
         {
@@ -79,7 +80,8 @@ internal sealed class SessionSweep(ProxyConfig config, ClusterControls clusters,
             string[] names;
             try
             {
-                names = (await clusters.Home.CallAsync(c => c.GetChildrenAsync(folder, cancellationToken: cancellationToken), cancellationToken)).Names;
+                names = (await clusters.Home.CallAsync(c => c.GetChildrenAsync(folder, cancellationToken: cancellationToken),
+                    cancellationToken)).Names;
             }
             catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
             {
@@ -101,11 +103,13 @@ internal sealed class SessionSweep(ProxyConfig config, ClusterControls clusters,
         }
         try
         {
-            var data = (await clusters.Home.CallAsync(c => c.GetDataAsync(path, cancellationToken: cancellationToken), cancellationToken)).Data;
+            var data = (await clusters.Home.CallAsync(c => c.GetDataAsync(path, cancellationToken: cancellationToken),
+                cancellationToken)).Data;
             // One that can't be read is nobody's reason to end anything.
             if (SessionRecord.Open(data, secret, config, home, tree) is not { } record)
             {
-                throw new RoamingDataException($"{path} can't be opened with this proxy's secret: no session of the tree is ended before it can");
+                throw new RoamingDataException($"{path} can't be opened with this proxy's secret: no session of the tree is ended "
+                    + "before it can");
             }
             found[record.Remote.SessionId] = (path, record);
         }

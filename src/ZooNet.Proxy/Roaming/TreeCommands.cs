@@ -57,8 +57,10 @@ public sealed class TreeCommands
         CancellationToken cancellationToken) => GuardAsync(async () =>
     {
         var first = owner ?? _config.Home.Name;
-        var wrong = TreeRules.CheckName(name) ?? (TreeRules.CheckZones(zones, _config) is { } bad ? $"the tree '{name}' can't be made: {bad}" : null)
-            ?? (arbiter is null ? "no arbiter is named; name one of the zones: --arbiter us" : TreeRules.CheckMember("arbiter", arbiter, zones))
+        var wrong = TreeRules.CheckName(name) ?? (TreeRules.CheckZones(zones, _config) is { } bad
+            ? $"the tree '{name}' can't be made: {bad}" : null)
+            ?? (arbiter is null ? "no arbiter is named; name one of the zones: --arbiter us" : TreeRules.CheckMember("arbiter", arbiter,
+                zones))
             ?? TreeRules.CheckMember("owner", first, zones);
         if (wrong is not null)
         {
@@ -83,7 +85,8 @@ public sealed class TreeCommands
         }
         if (dryRun)
         {
-            return TreeOutcome.Done($"the tree '{name}' would be made in {string.Join(", ", sorted)}, with the arbiter {arbiter}, owned by {first}");
+            return TreeOutcome.Done($"the tree '{name}' would be made in {string.Join(", ", sorted)}, with the arbiter {arbiter}, "
+                + $"owned by {first}");
         }
         using var sessions = Sessions(tree);
         if (await RunAsync(new TreeCreator(layout, tree.Zones), sessions, cancellationToken) is { } noFolders)
@@ -99,18 +102,21 @@ public sealed class TreeCommands
             {
                 return Unreachable(zone);
             }
-            if (write.Error != ErrorCode.Ok && (write.Error != ErrorCode.BadVersion || (await ReadAsync(layout, zone, cancellationToken))?.Id != tree.Id))
+            if (write.Error != ErrorCode.Ok && (write.Error != ErrorCode.BadVersion || (await ReadAsync(layout, zone,
+                cancellationToken))?.Id != tree.Id))
             {
                 return TreeOutcome.Refused(RefusalKind.Conflict, $"in {zone} another tree '{name}' is there, or is being made; look with "
                     + "'zoonet tree ls' there, and give the command again");
             }
         }
-        if (await RunAsync(new Creator(layout, tree.Arbiter, tree.Zones, TreeRecord.RootObject, first), sessions, cancellationToken) is { } notMade)
+        if (await RunAsync(new Creator(layout, tree.Arbiter, tree.Zones, TreeRecord.RootObject, first), sessions,
+            cancellationToken) is { } notMade)
         {
             return notMade;
         }
         return Changed($"the tree '{name}' is made in {string.Join(", ", sorted)}, with the arbiter {arbiter}, owned by {first}"
-            + (_config.FindCluster(name!) is null ? $"; add '{name}' to 'remotes' of the proxies with 'tree: true' and restart them, then mount it"
+            + (_config.FindCluster(name!) is null ? $"; add '{name}' to 'remotes' of the proxies with 'tree: true' and restart "
+                + "them, then mount it"
                 : $"; mount it with 'zoonet mount {name}:/ PATH'"), name!);
     });
 
@@ -143,7 +149,8 @@ public sealed class TreeCommands
             return end switch
             {
                 End.Done => Changed($"the tree '{name}' is owned by {zone} now", name),
-                End.Overtaken => TreeOutcome.Refused(RefusalKind.Conflict, $"the tree '{name}' is being moved by others; look with 'zoonet tree show {name}'"),
+                End.Overtaken => TreeOutcome.Refused(RefusalKind.Conflict,
+                    $"the tree '{name}' is being moved by others; look with 'zoonet tree show {name}'"),
                 End.Refused => TreeOutcome.Refused(RefusalKind.Conflict, reason),
                 _ => TreeOutcome.Refused(RefusalKind.Unavailable, $"an ensemble of the tree '{name}' does not answer; the move can be "
                     + "finished by giving the command again, and is finished by whoever writes next otherwise"),
@@ -151,7 +158,8 @@ public sealed class TreeCommands
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return TreeOutcome.Refused(RefusalKind.Unavailable, $"the move of '{name}' to {zone} was not done within {Patience.TotalSeconds} s; "
+            return TreeOutcome.Refused(RefusalKind.Unavailable,
+                $"the move of '{name}' to {zone} was not done within {Patience.TotalSeconds} s; "
                 + $"look with 'zoonet tree show {name}', and give the command again");
         }
     });
@@ -167,7 +175,8 @@ public sealed class TreeCommands
         var table = await _mounts.RefreshAsync(cancellationToken);
         if (table.Entries.FirstOrDefault(e => e.Record?.Cluster == name) is { } mounted)
         {
-            return TreeOutcome.Refused(RefusalKind.Conflict, $"the tree '{name}' is mounted on {mounted.Path}; unmount it first, in all regions");
+            return TreeOutcome.Refused(RefusalKind.Conflict,
+                $"the tree '{name}' is mounted on {mounted.Path}; unmount it first, in all regions");
         }
         if (TreeRules.CheckZones(tree.Zones, _config) is { } unknown)
         {
@@ -182,7 +191,8 @@ public sealed class TreeCommands
         {
             return TreeOutcome.Done($"the tree '{name}' would be deleted in {string.Join(", ", tree.Zones)}, with all that is in it");
         }
-        // First what every append checks: from then on nothing is written. This proxy's record last: until then the command may be repeated.
+        // First what every append checks: from then on nothing is written. This proxy's record last: until then the command may be
+        // repeated.
         foreach (var each in tree.Zones)
         {
             await DeleteBelowAsync(each, $"{layout.Root}/objects", cancellationToken);
@@ -198,7 +208,8 @@ public sealed class TreeCommands
     public async Task<IReadOnlyList<TreeInfo>> ListAsync(CancellationToken cancellationToken)
     {
         var names = await NamesAsync(_config.Home.Name, ZooNetTree.Roaming, cancellationToken);
-        return [.. (await Task.WhenAll(names.Order(StringComparer.Ordinal).Select(n => ShowAsync(n, cancellationToken)))).OfType<TreeInfo>()];
+        return [.. (await Task.WhenAll(names.Order(StringComparer.Ordinal).Select(n => ShowAsync(n,
+            cancellationToken)))).OfType<TreeInfo>()];
     }
 
     /// <summary>A tree as its arbiter and this proxy see it; null where there is none.</summary>
@@ -235,10 +246,12 @@ public sealed class TreeCommands
     }
 
     private static TreeOutcome NotThere(string name) =>
-        TreeOutcome.Refused(RefusalKind.NotFound, $"there is no roaming tree '{name}' that this proxy's home is a zone of; 'zoonet tree ls' lists them");
+        TreeOutcome.Refused(RefusalKind.NotFound, $"there is no roaming tree '{name}' that this proxy's home is a zone of; "
+            + "'zoonet tree ls' lists them");
 
     private static TreeOutcome Unreachable(string zone) =>
-        TreeOutcome.Refused(RefusalKind.Unavailable, $"the cluster '{zone}' does not answer, or has no quorum; give the command again when it does");
+        TreeOutcome.Refused(RefusalKind.Unavailable,
+            $"the cluster '{zone}' does not answer, or has no quorum; give the command again when it does");
 
     private static async Task<(End End, string Reason)> MoveAsync(Layout layout, TreeRecord tree, string zone, ZoneSessions sessions,
         CancellationToken cancellationToken)
@@ -289,7 +302,8 @@ public sealed class TreeCommands
     {
         try
         {
-            var data = (await ControlOf(zone).CallAsync(c => c.GetDataAsync(layout.Root, cancellationToken: cancellationToken), cancellationToken)).Data;
+            var data = (await ControlOf(zone).CallAsync(c => c.GetDataAsync(layout.Root, cancellationToken: cancellationToken),
+                cancellationToken)).Data;
             return data is { Length: > 0 } ? TreeRecord.Read(layout.Root, data) : null;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
@@ -307,7 +321,8 @@ public sealed class TreeCommands
         {
             ErrorCode.Ok => OwnerRecord.Read(read.Path, read.Data),
             ErrorCode.NoNode => null,
-            ErrorCode.ConnectionLoss => throw new ClusterUnreachableException($"the arbiter '{tree.Arbiter}' does not answer, or has no quorum", null),
+            ErrorCode.ConnectionLoss => throw new ClusterUnreachableException($"the arbiter '{tree.Arbiter}' does not answer, or "
+                + "has no quorum", null),
             _ => throw new KeeperException(read.Error, OpCode.GetData, read.Path),
         };
     }
@@ -335,7 +350,8 @@ public sealed class TreeCommands
     {
         try
         {
-            return (await ControlOf(zone).CallAsync(c => c.GetChildrenAsync(path, cancellationToken: cancellationToken), cancellationToken)).Names;
+            return (await ControlOf(zone).CallAsync(c => c.GetChildrenAsync(path, cancellationToken: cancellationToken),
+                cancellationToken)).Names;
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
@@ -409,7 +425,8 @@ public sealed class TreeCommands
         }
         catch (KeeperException e)
         {
-            return TreeOutcome.Refused(e.Code == ErrorCode.NoAuth ? RefusalKind.Conflict : RefusalKind.Unavailable, e.Code == ErrorCode.NoAuth
+            return TreeOutcome.Refused(e.Code == ErrorCode.NoAuth ? RefusalKind.Conflict : RefusalKind.Unavailable,
+                e.Code == ErrorCode.NoAuth
                 ? $"the proxies' secret does not allow it: {e.Message}; give all proxies of all regions the same 'secret'" : e.Message);
         }
     }
@@ -428,5 +445,6 @@ public sealed class TreeCommands
 /// <param name="Waiting">Commands of this proxy that are not in the copy yet.</param>
 /// <param name="Runs">Stretches of the log in zones that owned it before, since the last snapshot.</param>
 /// <param name="Problem">What does not go on; null for nothing.</param>
-public sealed record TreeInfo(string Name, IReadOnlyList<string> Zones, string? Arbiter, string? Owner, long? Epoch, bool Moving, bool Serving,
+public sealed record TreeInfo(string Name, IReadOnlyList<string> Zones, string? Arbiter, string? Owner, long? Epoch, bool Moving,
+    bool Serving,
     long Entries, int Znodes, int Waiting, int Runs, string? Problem);

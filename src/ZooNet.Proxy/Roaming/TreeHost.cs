@@ -3,7 +3,6 @@ using ZooNet.Client;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
-using ZooNet.Proxy.Upstream;
 using ZooNet.Roaming;
 using ZooNet.Roaming.Records;
 
@@ -115,7 +114,8 @@ internal sealed class TreeHost : IAsyncDisposable
                 throw new RoamingDataException($"the tree '{Name}' can't be served here: {why}");
             }
             _zones = new ZoneSessions(record.Zones.Select(z => _clusters[_config.FindCluster(z)!.Ordinal]), _secret);
-            Volatile.Write(ref _server, await TreeServer.StartAsync(Name, record, _config.Home.Name, _zones, $"tree@{_config.ProxyId}", _time,
+            Volatile.Write(ref _server, await TreeServer.StartAsync(Name, record, _config.Home.Name, _zones, $"tree@{_config.ProxyId}",
+                _time,
                 _logging, e => _logger.TreeFailed(Name, e.Message), cancellationToken));
             _servers.Set(_cluster.Ordinal, _server);
         }
@@ -159,7 +159,8 @@ internal sealed class TreeHost : IAsyncDisposable
         catch (KeeperException e) when (e.Code == ErrorCode.NodeExists)
         {
             // Of the session before, which home has not ended yet; or of this one, and the reply was lost.
-            var stat = (await _clusters.Home.CallAsync(c => c.ExistsAsync(path, cancellationToken: cancellationToken), cancellationToken)).Stat;
+            var stat = (await _clusters.Home.CallAsync(c => c.ExistsAsync(path, cancellationToken: cancellationToken),
+                cancellationToken)).Stat;
             _announced = stat?.EphemeralOwner == session ? session : 0;
         }
     }

@@ -38,7 +38,8 @@ internal static class TreeRules
         {
             if (config.FindCluster(zone) is not { } cluster || cluster.Name != zone)
             {
-                return $"the zone '{zone}' is no cluster that this proxy knows (it knows {known}); add it to 'remotes' of its configuration";
+                return $"the zone '{zone}' is no cluster that this proxy knows (it knows {known}); add it to 'remotes' of its "
+                    + "configuration";
             }
             if (cluster.IsTree)
             {
@@ -46,7 +47,8 @@ internal static class TreeRules
             }
         }
         return zones.Contains(config.Home.Name) ? null
-            : $"the home cluster of this proxy, '{config.Home.Name}', is none of its zones ({string.Join(", ", zones)}); ask a proxy of one of them";
+            : $"the home cluster of this proxy, '{config.Home.Name}', is none of its zones ({string.Join(", ", zones)}); ask a "
+                + "proxy of one of them";
     }
 
     public static string? CheckMember(string what, string zone, IReadOnlyList<string> zones) => zones.Contains(zone) ? null

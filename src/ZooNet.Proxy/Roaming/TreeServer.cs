@@ -92,7 +92,8 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     /// <param name="logging">Where diagnostics go.</param>
     /// <param name="failed">Told why the tree can't go on.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<TreeServer> StartAsync(string tree, TreeRecord record, string zone, IZones zones, string name, TimeProvider time,
+    public static async Task<TreeServer> StartAsync(string tree, TreeRecord record, string zone, IZones zones, string name,
+        TimeProvider time,
         ILoggerFactory logging, Action<Exception> failed, CancellationToken cancellationToken)
     {
         var options = new EmbeddedServerOptions
@@ -256,7 +257,8 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
                 return !_writers.Contains(request.Connection.SessionId);
             case OpCode.Multi:
                 var reader = new JuteReader(request.Body);
-                return MultiReader.TryRead(ref reader, out var operations) && operations.TrueForAll(o => o is { Type: OpCode.Check, Path: not null });
+                return MultiReader.TryRead(ref reader, out var operations) && operations.TrueForAll(o => o is { Type: OpCode.Check,
+                    Path: not null });
             default:
                 return IsTooLong(request);
         }

@@ -107,7 +107,8 @@ internal sealed class ZoneSessions : IZones, IDisposable
     /// A read of what was committed before the call: behind a vote on the same session. A sync would be answered without one, by a leader
     /// that may be one no more.
     /// </summary>
-    private static async Task<T> VotedAsync<T>(ZooKeeperClient client, Func<ZooKeeperClient, Task<T>> read, CancellationToken cancellationToken)
+    private static async Task<T> VotedAsync<T>(ZooKeeperClient client, Func<ZooKeeperClient, Task<T>> read,
+        CancellationToken cancellationToken)
     {
         var vote = client.MultiAsync([MultiOp.Check(ZooNetTree.Root)], cancellationToken);
         var reading = read(client);

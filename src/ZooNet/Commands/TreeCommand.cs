@@ -27,14 +27,19 @@ public static class TreeCommand
             HelpName = "ZONE",
             Required = true,
         };
-        var owner = new Option<string?>("--owner") { Description = "The zone that owns the tree first. Default: the proxy's home.", HelpName = "ZONE" };
+        var owner = new Option<string?>("--owner")
+        {
+            Description = "The zone that owns the tree first. Default: the proxy's home.",
+            HelpName = "ZONE",
+        };
         var dryRun = DryRunOption();
         var admin = AdminClient.AdminOption();
         var command = new Command("create", "Make a tree.") { name, zones, arbiter, owner, dryRun, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
-            var list = string.Join(',', parsed.GetValue(zones) ?? []).Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            var list = string.Join(',', parsed.GetValue(zones) ?? []).Split(',', StringSplitOptions.RemoveEmptyEntries
+                | StringSplitOptions.TrimEntries);
             var body = new TreeBody(parsed.GetValue(name), list, parsed.GetValue(arbiter), parsed.GetValue(owner), parsed.GetValue(dryRun));
             Output.Line((await client.PostAsync<TreeReply>("/api/v1/trees", body, cancellationToken)).Message);
             return ExitCodes.Ok;
@@ -115,11 +120,13 @@ public static class TreeCommand
         var name = NameArgument();
         var zone = new Argument<string>("ZONE") { Description = "The zone that is to own it." };
         var admin = AdminClient.AdminOption();
-        var command = new Command("move", "Let another zone own a tree. Its clients notice nothing but the time that it takes.") { name, zone, admin };
+        var command = new Command("move", "Let another zone own a tree. Its clients notice nothing but the time that it takes.") { name,
+            zone, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
-            var reply = await client.PostAsync<TreeReply>($"{UrlOf(parsed.GetValue(name)!)}/owner", new OwnerBody(parsed.GetValue(zone)), cancellationToken);
+            var reply = await client.PostAsync<TreeReply>($"{UrlOf(parsed.GetValue(name)!)}/owner",
+                new OwnerBody(parsed.GetValue(zone)), cancellationToken);
             Output.Line(reply.Message);
             return ExitCodes.Ok;
         });
@@ -138,7 +145,8 @@ public static class TreeCommand
         var name = NameArgument();
         var dryRun = DryRunOption();
         var admin = AdminClient.AdminOption();
-        var command = new Command("delete", "Delete a tree with all that is in it. It must not be mounted anywhere.") { name, dryRun, admin };
+        var command = new Command("delete", "Delete a tree with all that is in it. It must not be mounted anywhere.") { name, dryRun,
+            admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
@@ -158,7 +166,10 @@ public static class TreeCommand
 
     private static Argument<string> NameArgument() => new("NAME") { Description = "The tree." };
 
-    private static Option<bool> DryRunOption() => new("--dry-run") { Description = "Change nothing: say what would be done, or what refuses it." };
+    private static Option<bool> DryRunOption() => new("--dry-run")
+    {
+        Description = "Change nothing: say what would be done, or what refuses it.",
+    };
 
     private static string UrlOf(string name) => $"/api/v1/trees/{Uri.EscapeDataString(name)}";
 
@@ -167,7 +178,8 @@ public static class TreeCommand
         var table = Output.NewTable("tree", "zones", "arbiter", "owner", "epoch", "here", "entries", "");
         foreach (var tree in trees)
         {
-            Output.AddRow(table, tree.Name, string.Join(",", tree.Zones), tree.Arbiter, tree.Moving ? $"{tree.Owner} (moving)" : tree.Owner ?? "?",
+            Output.AddRow(table, tree.Name, string.Join(",", tree.Zones), tree.Arbiter, tree.Moving ? $"{tree.Owner} (moving)"
+                : tree.Owner ?? "?",
                 tree.Epoch?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?", tree.Serving ? "serving" : "not served",
                 tree.Entries.ToString(System.Globalization.CultureInfo.InvariantCulture), tree.Problem ?? "");
         }

@@ -7,7 +7,6 @@ using ZooNet.Client;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
-using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Roaming;
 
 namespace ZooNet.Proxy.Tests.Roaming;
@@ -46,7 +45,8 @@ public sealed class TreeTests
     {
         await using var regions = await TwoRegions.StartAsync();
         var (us, eu) = await WithTreeAsync(regions);
-        var clients = new[] { await regions.ConnectAsync(us.Host.ClientEndPoints[0]), await regions.ConnectAsync(eu.Host.ClientEndPoints[0]) };
+        ZooKeeperClient[] clients =
+            [await regions.ConnectAsync(us.Host.ClientEndPoints[0]), await regions.ConnectAsync(eu.Host.ClientEndPoints[0])];
         await clients[0].CreateAsync("/shared/q");
 
         var all = new[] { new List<string>(), new List<string>() };
@@ -121,7 +121,8 @@ public sealed class TreeTests
     [InlineData("""{"name":"a/b","zones":["us"],"arbiter":"us"}""", 400, "contains a slash")]
     [InlineData("""{"name":"t"}""", 400, "it has no zones")]
     [InlineData("""{"name":"t","zones":["us","us"],"arbiter":"us"}""", 400, "the zone 'us' is listed twice")]
-    [InlineData("""{"name":"t","zones":["us","ap"],"arbiter":"us"}""", 400, "the zone 'ap' is no cluster that this proxy knows (it knows us, eu)")]
+    [InlineData("""{"name":"t","zones":["us","ap"],"arbiter":"us"}""", 400,
+        "the zone 'ap' is no cluster that this proxy knows (it knows us, eu)")]
     [InlineData("""{"name":"t","zones":["us","orders"],"arbiter":"us"}""", 400, "is a roaming tree itself")]
     [InlineData("""{"name":"t","zones":["eu"],"arbiter":"eu"}""", 400, "is none of its zones")]
     [InlineData("""{"name":"t","zones":["us","eu"]}""", 400, "no arbiter is named")]
@@ -183,7 +184,8 @@ public sealed class TreeTests
 
     private static ProxyConfig WithOrders(ProxyConfig config)
     {
-        var remotes = config.Remotes.Append(new ClusterConfig("orders", 0, [], []) { IsTree = true }).OrderBy(r => r.Name, StringComparer.Ordinal);
+        var remotes = config.Remotes.Append(new ClusterConfig("orders", 0, [], []) { IsTree = true }).OrderBy(r => r.Name,
+            StringComparer.Ordinal);
         return config with { Remotes = [.. remotes.Select((r, i) => r with { Ordinal = i + 1 })] };
     }
 

@@ -31,7 +31,11 @@ internal sealed class Zones : IAsyncDisposable
         var zones = new Zones();
         foreach (var (name, epoch) in new[] { ("us", 11), ("eu", 12) })
         {
-            var server = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { Tick = TimeSpan.FromMilliseconds(500), Epoch = epoch });
+            var server = await EmbeddedServer.StartAsync(new EmbeddedServerOptions
+            {
+                Tick = TimeSpan.FromMilliseconds(500),
+                Epoch = epoch,
+            });
             zones._owned.Add(server);
             zones._addresses[name] = new HostPort("127.0.0.1", server.Address.Port);
         }
@@ -142,7 +146,8 @@ internal sealed class ZoneProxy : IObjectUser, IAsyncDisposable
     public Task<string> AppendAsync(string prefix, string data)
     {
         var writer = new JuteWriter();
-        new CreateRequest(prefix, Encoding.UTF8.GetBytes(data), [.. Acl.Open], CreateFlags.PersistentSequential).Write(writer, OpCode.Create);
+        new CreateRequest(prefix, Encoding.UTF8.GetBytes(data), [.. Acl.Open], CreateFlags.PersistentSequential).Write(writer,
+            OpCode.Create);
         var done = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var command = Command.Write(new SessionName(_zone, 1), OpCode.Create, writer.Written.ToArray(), []);
         Object.Post(() =>
@@ -174,7 +179,8 @@ internal sealed class ZoneProxy : IObjectUser, IAsyncDisposable
     }
 
     public void Fresh(ObjectCopy copy, object tag) => ((TaskCompletionSource<string[]>)tag).TrySetResult(
-        [.. copy.Tree.Nodes.Where(n => n.Path != "/").OrderBy(n => n.Path, StringComparer.Ordinal).Select(n => Encoding.UTF8.GetString(n.Data!))]);
+        [.. copy.Tree.Nodes.Where(n => n.Path != "/").OrderBy(n => n.Path, StringComparer.Ordinal).Select(n =>
+            Encoding.UTF8.GetString(n.Data!))]);
 
     public void Lost(object tag) => ((TaskCompletionSource<string>)tag).TrySetException(new InvalidOperationException("lost"));
 
