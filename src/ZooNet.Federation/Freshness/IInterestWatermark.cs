@@ -25,7 +25,7 @@ public interface IInterestWatermark
     bool IsPrivate(ReadOnlySpan<byte> path);
 
     /// <summary>
-    /// The server on whose link home is watched: a barrier there (<see cref="UpstreamServer.JoinBarrier"/>) raises <see cref="SeenUpTo"/>
+    /// The server on whose link home is watched: a barrier there (<see cref="UpstreamServer.Join"/>) raises <see cref="SeenUpTo"/>
     /// to all that was committed before it began. Null while nobody watches.
     /// </summary>
     UpstreamServer? Watcher { get; }

@@ -9,6 +9,8 @@ public sealed class Positions
     private readonly long[] _known;
     private long _unwatchable;
     private int _unwatchableWrites;
+    private int _lostWrites;
+    private long _lostUntilMs;
     private long _epoch;
     private RefreshDemand _demand = new();
 
@@ -54,10 +56,33 @@ public sealed class Positions
     internal void LearnUnwatchable(long zxid) => RaiseTo(ref _unwatchable, zxid);
 
     /// <summary>
-    /// A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). One whose reply never comes
-    /// keeps the watermark out of use.
+    /// A request that changes an ACL has been sent to home (true), or its reply was taken note of (false). Meanwhile the watermark is of no
+    /// use; for one whose reply never comes, until <see cref="SettleLost"/>.
     /// </summary>
     internal void UnwatchableWrite(bool begins) => Interlocked.Add(ref _unwatchableWrites, begins ? 1 : -1);
+
+    /// <summary>The connection was lost on which such a request was sent: whether it is carried out, and when, is not known.</summary>
+    /// <param name="untilMs">When its session has ended, or is in use elsewhere, so that it is not carried out any more.</param>
+    internal void UnwatchableLost(long untilMs)
+    {
+        // In this order, so that who sees the count sees the time.
+        RaiseTo(ref _lostUntilMs, untilMs);
+        Interlocked.Increment(ref _lostWrites);
+    }
+
+    /// <summary>Home has carried out a write of the proxy's own: whatever was lost before has come before it, or never will.</summary>
+    /// <param name="beganMs">When the write was begun, in milliseconds of the hosts' clock.</param>
+    /// <param name="zxid">Its zxid.</param>
+    public void SettleLost(long beganMs, long zxid)
+    {
+        var lost = Volatile.Read(ref _lostWrites);
+        if (lost > 0 && beganMs > Volatile.Read(ref _lostUntilMs))
+        {
+            LearnUnwatchable(zxid);
+            Interlocked.Add(ref _lostWrites, -lost);
+            Interlocked.Add(ref _unwatchableWrites, -lost);
+        }
+    }
 
     /// <summary>Whether somebody may know of a change at home that fires no watch and that is not covered.</summary>
     internal bool IsUnwatchableAbove(long covered) => Volatile.Read(ref _unwatchable) > covered || Volatile.Read(ref _unwatchableWrites) > 0;

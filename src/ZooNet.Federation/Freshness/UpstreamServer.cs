@@ -14,21 +14,36 @@ public interface IBarrierTransport
 /// <summary>Someone who waits for a barrier.</summary>
 public interface IBarrierWaiter
 {
-    /// <summary>The barrier is done. Called once per <see cref="UpstreamServer.JoinBarrier"/>, without locks held.</summary>
+    /// <summary>
+    /// A barrier is done: called once for each that was joined, also for those that the waiter has given up since. Without locks held.
+    /// </summary>
     /// <param name="server">The server it was on.</param>
+    /// <param name="ticket">
+    /// The barrier. If it succeeded, perhaps one that began later than the one joined; if it failed, the one joined, or the one by which
+    /// that was replaced (<see cref="BarrierTicket.Last"/>).
+    /// </param>
     /// <param name="succeeded">False where it failed: the reads that needed it must fail too.</param>
-    void BarrierDone(UpstreamServer server, bool succeeded);
+    void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded);
 }
 
 /// <summary>What was known when a barrier, or a write that serves as one, began.</summary>
 public sealed class BarrierTicket
 {
+    private BarrierTicket? _replacement;
+
     internal BarrierTicket(int clusters) => Known = new long[clusters];
 
     internal long[] Known { get; }
-    internal long Epoch { get; set; }
+
+    /// <summary>Its number in the order of beginnings; larger than any other's before it has begun.</summary>
+    internal long Epoch { get; set; } = long.MaxValue;
     internal int Incarnation { get; set; }
     internal List<IBarrierWaiter> Waiters { get; } = [];
+
+    /// <summary>The barrier that its waiters wait for: itself, or a later one if its server was forgotten while it was under way.</summary>
+    internal BarrierTicket Last => Volatile.Read(ref _replacement)?.Last ?? this;
+
+    internal void ReplaceBy(BarrierTicket later) => Volatile.Write(ref _replacement, later);
 }
 
 /// <summary>
@@ -97,7 +112,8 @@ public sealed class UpstreamServer
     public void Show(long zxid) => Positions.RaiseTo(ref _seen, zxid);
 
     /// <summary>
-    /// Forgets how fresh the server is: it may not be the one it was, or have lost its state. Barriers under way count for nothing.
+    /// Forgets how fresh the server is: it may not be the one it was, or have lost its state. Barriers under way count for nothing; who
+    /// waits for one waits for the next.
     /// </summary>
     public void Forget()
     {
@@ -141,38 +157,31 @@ public sealed class UpstreamServer
     internal bool MeetsDemand(long epoch) => !_demand.IsUnmetBy(epoch) && !_region.Positions.IsFreshDemanded(epoch);
 
     /// <summary>
-    /// Waits for a barrier that begins from now on. The waiter is told once.
-    /// </summary>
-    /// <returns>True where the barrier serves others too.</returns>
-    public bool JoinBarrier(IBarrierWaiter waiter) => JoinCovering(waiter, null, out _);
-
-    /// <summary>
     /// Waits for a barrier that covers what a session has learned: the first under way that does, or one that begins from now on.
     /// </summary>
     /// <param name="waiter">Is told once.</param>
     /// <param name="learned">What the session has learned; null where only a barrier that begins from now on will do.</param>
-    /// <param name="since">The barrier is done when the server <see cref="IsCoveredSince"/> this.</param>
-    /// <returns>True where the barrier serves others too.</returns>
-    internal bool JoinCovering(IBarrierWaiter waiter, Frontier? learned, out long since)
+    /// <param name="shared">True where the barrier serves others too.</param>
+    /// <returns>The barrier.</returns>
+    internal BarrierTicket Join(IBarrierWaiter waiter, Frontier? learned, out bool shared)
     {
         BarrierTicket? begun;
-        bool shared;
+        BarrierTicket joined;
         lock (_lock)
         {
             if (learned is not null && !LetsNobodyJoin && FirstThatCovers(learned) is { } early)
             {
                 early.Waiters.Add(waiter);
-                since = early.Epoch - 1;
-                return true;
+                shared = true;
+                return early;
             }
-            since = _region.Positions.Epoch;
             shared = _waiting is not null;
-            _waiting ??= new BarrierTicket(_region.ClusterCount);
-            _waiting.Waiters.Add(waiter);
+            joined = _waiting ??= new BarrierTicket(_region.ClusterCount);
+            joined.Waiters.Add(waiter);
             begun = BeginWaiting();
         }
         Send(begun);
-        return shared;
+        return joined;
     }
 
     /// <summary>
@@ -213,8 +222,15 @@ public sealed class UpstreamServer
             {
                 BarriersFailed++;
             }
-            succeeded &= ticket.Incarnation == _incarnation;
-            if (succeeded)
+            if (succeeded && ticket.Incarnation != _incarnation)
+            {
+                // The server was forgotten meanwhile. That is nobody's failure: who waited waits for one of the server as it is now.
+                _waiting ??= new BarrierTicket(_region.ClusterCount);
+                _waiting.Waiters.AddRange(ticket.Waiters);
+                ticket.Waiters.Clear();
+                ticket.ReplaceBy(_waiting);
+            }
+            else if (succeeded)
             {
                 // It began later than these and covers no less. So nobody waits for one that is lost while others are answered.
                 foreach (var earlier in _underWay.Take(place))
@@ -229,7 +245,7 @@ public sealed class UpstreamServer
         Send(begun);
         foreach (var waiter in ticket.Waiters)
         {
-            waiter.BarrierDone(this, succeeded);
+            waiter.BarrierDone(this, ticket, succeeded);
         }
     }
 

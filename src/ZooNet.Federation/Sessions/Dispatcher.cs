@@ -14,6 +14,9 @@ internal interface IDispatchOwner
     /// <summary>Whether a zxid of home is known that replies from elsewhere can show.</summary>
     bool KnowsHomeZxid { get; }
 
+    /// <summary>Whether so much is queued for the client that nothing may be sent which would be answered out of its turn.</summary>
+    bool HoldsMuch { get; }
+
     /// <summary>The place of a request's reply in the order of all.</summary>
     long PlaceOf(in ClientRequest request);
 
@@ -112,6 +115,11 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             return false;
         }
         FollowMounts();
+        if (Head.Turn is { } turn && !links.MaySend(turn, Head.IsTurnStrict))
+        {
+            // Not looked at closer before it may be sent: a multi is decoded for that.
+            return false;
+        }
         bool done;
         if (_rules is not null && !request.IsPart && !_rules.Allow(request.Op, request.Frame, out var refused))
         {
@@ -227,7 +235,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     private bool SendHome(in ClientRequest request, PendingKind kind)
     {
         var op = request.Op;
-        if (links.Count > 1 && !links.MaySend(_home, strict: false))
+        if (links.Count > 1 && !HasTurn(_home, strict: false))
         {
             return false;
         }
@@ -373,7 +381,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             Head.WaitFor(link);
             return false;
         }
-        if (!links.MaySend(link, strict))
+        if (!HasTurn(link, strict))
         {
             return false;
         }
@@ -401,6 +409,17 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             return false;
         }
         return true;
+    }
+
+    /// <summary>Step 2a, the switching rule, by which the first request may have to wait for its turn.</summary>
+    private bool HasTurn(SessionLink link, bool strict)
+    {
+        if (links.MaySend(link, strict || owner.HoldsMuch))
+        {
+            return true;
+        }
+        Head.WaitForTurn(link, strict);
+        return false;
     }
 
     /// <summary>Step 2b, the freshness rule: its server has seen all that this session can have learned of in coupled clusters.</summary>
@@ -466,9 +485,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
                 foreach (var path in link.Book.Unmounted(old.Path))
                 {
                     // What was watched is no longer there.
-                    var writer = ScratchWriter.Empty();
-                    new WatcherEvent(WatchEventType.Deleted, WatcherEvent.SyncConnected, path).WriteFrame(writer);
-                    owner.Tell(link, writer.Written);
+                    owner.Tell(link, ScratchWriter.Event(new WatcherEvent(WatchEventType.Deleted, WatcherEvent.SyncConnected, path)));
                 }
             }
         }
@@ -483,6 +500,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             }
         }
         Mounts = mounts;
+        Head.WaitForTurn(null, false);
     }
 
     private void WatchNewMount(Mount mount)

@@ -35,12 +35,10 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private Attaching? _attaching;
     private SessionPhase _phase = SessionPhase.AwaitingConnect;
     private int _timeoutMs;
-    private long _shownZxid;
     private KeepAlive _keepAlive;
     private int _clientPings;
 
-    private ReplyOrder _order;
-
+    private ClientReplies _replies;
     private SoloRequest? _solo;
     private bool _pumping;
     private KeptCredentials? _credentials;
@@ -53,6 +51,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         _region = region;
         _host = host;
         _links = new LinkSet(_home);
+        _replies = new ClientReplies(_links, region.Limits);
         _dispatcher = new Dispatcher(region, host, _links, this);
         _keepAlive.Heard(host.NowMs);
     }
@@ -66,7 +65,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private HomeSession AtHome => new(SessionId, _home.Password, _timeoutMs);
 
     /// <summary>True while the host should go on reading from the client.</summary>
-    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && _order.Taken - _order.Answered < MaxOutstanding;
+    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && !_replies.HoldMuch
+        && _replies.Order.Taken - _replies.Order.Answered < MaxOutstanding;
 
     /// <summary>True once the session has been closed, by whichever side.</summary>
     public bool IsClosed => _phase == SessionPhase.Closed;
@@ -75,13 +75,13 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     public bool IsEstablished => _phase == SessionPhase.Established;
 
     /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
-    public bool HasOutstanding => _order.HasOutstanding || !_blocked.IsEmpty || _solo is not null;
+    public bool HasOutstanding => _replies.Order.HasOutstanding || !_blocked.IsEmpty || _solo is not null;
 
     /// <summary>How many requests the client has made; with <see cref="Answered"/> it tells how many wait, and which.</summary>
-    public long Submitted => _order.Taken;
+    public long Submitted => _replies.Order.Taken;
 
     /// <summary>How many of them, the oldest, have been answered.</summary>
-    public long Answered => _order.Answered;
+    public long Answered => _replies.Order.Answered;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
     public bool NeedsTicks => _links.Count > 1 || _dispatcher.WatchesRecursively || !_blocked.IsEmpty || _phase != SessionPhase.Established
@@ -169,9 +169,9 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     // ---------------------------------------------------------------- what requests wait for
 
     /// <summary>A barrier that this session waited for is done.</summary>
-    public void BarrierDone(UpstreamServer server, bool succeeded)
+    public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
     {
-        if (_phase != SessionPhase.Established || !_dispatcher.Head.BarrierDone(server, succeeded, out var failed))
+        if (_phase != SessionPhase.Established || !_dispatcher.Head.BarrierDone(server, ticket, succeeded, out var failed))
         {
             return;
         }
@@ -207,7 +207,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             return false;
         }
-        solo.Place = _order.Take();
+        solo.Place = _replies.Order.Take();
         _solo = solo;
         solo.Begin(this);
         return true;
@@ -230,7 +230,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     private void Finish(SoloRequest solo)
     {
-        var reply = solo.Reply(ScratchWriter.Empty(), ShownZxid);
+        var reply = solo.Reply(ScratchWriter.Empty(), _replies.Zxid);
         if (reply.IsEmpty)
         {
             Close(CloseReason.UpstreamProtocol, $"no reply to the parts of operation {(int)solo.Op}");
@@ -256,9 +256,11 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     // What dispatching a request asks of its session.
 
-    bool IDispatchOwner.HasUnanswered => _order.HasOutstanding;
+    bool IDispatchOwner.HasUnanswered => _replies.Order.HasOutstanding;
 
-    bool IDispatchOwner.KnowsHomeZxid => ShownZxid > 0;
+    bool IDispatchOwner.KnowsHomeZxid => _replies.Zxid > 0;
+
+    bool IDispatchOwner.HoldsMuch => _replies.HoldMuch;
 
     long IDispatchOwner.PlaceOf(in ClientRequest request) => PlaceOf(request);
 
@@ -434,7 +436,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             CheckWatches();
         }
         var writer = ScratchWriter.Empty();
-        new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, ShownZxid, header.Error, body);
+        new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, _replies.Zxid, header.Error, body);
         Emit(link, pending.Place, writer.Written);
     }
 
@@ -449,38 +451,21 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             Emit(_home, ReplyOrder.Unasked, frame);
             return;
         }
-        var reader = new JuteReader(body);
-        var change = WatcherEvent.Read(ref reader);
-        if (reader.Failed || change.Path is null || link.Book.Watches is not { } watches)
+        foreach (var change in link.Book.Fired(body, link.Cluster, _region.Mounts))
         {
-            return;
-        }
-        foreach (var mount in _region.Mounts.Mounts)
-        {
-            if (mount.Cluster == link.Cluster && mount.ToLocal(change.Path) is { } local && watches.Fire(change.Type, local))
-            {
-                var writer = ScratchWriter.Empty();
-                (change with { Path = local }).WriteFrame(writer);
-                Emit(link, ReplyOrder.Unasked, writer.Written);
-            }
+            Emit(link, ReplyOrder.Unasked, ScratchWriter.Event(change));
         }
     }
 
     private void OnPingReply(SessionLink link, ReadOnlySpan<byte> frame)
     {
         link.PingSentMs = 0;
-        if (link.IsHome)
+        // An unasked ping reply keeps alive a client that waits for a remote cluster and does not ping meanwhile.
+        if (link.IsHome && (_clientPings > 0 || (HasOutstanding && _solo is not { Op: OpCode.Auth or OpCode.Sasl }
+            && _keepAlive.WantsSign(_host.NowMs, _timeoutMs))))
         {
-            if (_clientPings > 0)
-            {
-                _clientPings--;
-                ToClient(frame);
-            }
-            else if (HasOutstanding && _solo is not { Op: OpCode.Auth or OpCode.Sasl } && _keepAlive.WantsSign(_host.NowMs, _timeoutMs))
-            {
-                // An unasked ping reply keeps alive a client that waits for a remote cluster and does not ping meanwhile.
-                ToClient(frame);
-            }
+            _clientPings = Math.Max(0, _clientPings - 1);
+            ToClient(_replies.Ping(frame));
         }
         Pump();
     }
@@ -500,27 +485,28 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             }
             return;
         }
-        if (link is null ? _order.Offer(ref _order.Local, place, frame) : _order.Offer(ref link.Queued, place, frame))
+        if (_phase == SessionPhase.Closed)
+        {
+            return;
+        }
+        if (_replies.Offer(link, place, frame))
         {
             ToClient(frame);
-            if (_order.IsQueueing)
+            while (_replies.TryRelease(out var queued))
             {
-                var lane = 0;
-                while (_links.TryRelease(ref _order, ref lane, out var queued))
-                {
-                    ToClient(queued);
-                }
+                ToClient(queued);
             }
+        }
+        else if (_replies.Excess is { } excess)
+        {
+            Close(CloseReason.LimitReached, excess);
         }
     }
 
     private void Answer(in ClientRequest request, ErrorCode error, FailedMulti? results = null)
     {
-        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, ShownZxid, error, results));
+        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, _replies.Zxid, error, results));
     }
-
-    /// <summary>The home zxid that a reply from elsewhere shows: one this session's own home server has shown.</summary>
-    private long ShownZxid => Math.Max(_home.LastZxid, _shownZxid);
 
     // ---------------------------------------------------------------- connecting
 
@@ -532,7 +518,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             return;
         }
         _attaching = attaching;
-        _shownZxid = attaching.SeenZxid;
+        _replies.Begin(attaching.SeenZxid);
         _phase = SessionPhase.ConnectingHome;
         Open(_home);
     }
@@ -698,8 +684,11 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         link.BackOff(_host.NowMs);
         if (phase == LinkPhase.Handshaking)
         {
-            // Closed without an answer: the server may have lost state that it had shown. What it covered is not to be relied on.
-            link.Server!.Forget();
+            if (link.LastZxid <= link.Server!.Seen)
+            {
+                // Closed without an answer: the server may have lost state that it had shown. What it covered is not to be relied on.
+                link.Server.Forget();
+            }
             _host.ServerFailed(link.Server);
         }
         if (phase == LinkPhase.Ready && !FailPending(link, why))
@@ -757,8 +746,12 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     {
         if (_phase == SessionPhase.ConnectingHome && phase == LinkPhase.Handshaking && _attaching!.MayTryAnother())
         {
-            _home.Server!.Forget();
-            _host.ServerFailed(_home.Server);
+            // A client that claims to have seen more than this server has shown may be the reason. What others rely on stays.
+            if (_attaching.SeenZxid <= _home.Server!.Seen)
+            {
+                _home.Server.Forget();
+                _host.ServerFailed(_home.Server);
+            }
             Open(_home);
             return;
         }
@@ -776,7 +769,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         while (link.TryTakeLost(out var pending))
         {
-            Emit(link, pending.Place, ScratchWriter.Reply(pending.Xid, ShownZxid, ErrorCode.ConnectionLoss));
+            Emit(link, pending.Place, ScratchWriter.Reply(pending.Xid, _replies.Zxid, ErrorCode.ConnectionLoss));
         }
         return true;
     }
@@ -936,7 +929,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     {
         if (!request.IsPart)
         {
-            return _order.Take();
+            return _replies.Order.Take();
         }
         _solo!.Waiting++;
         return Collected;
@@ -993,9 +986,10 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private void CloseLinks()
     {
         _solo?.Release(_region.Limits);
+        _replies.Close();
         foreach (var link in _links.All)
         {
-            link.End(_region.Owners);
+            link.End(_region, _host.NowMs);
         }
     }
 }

@@ -17,7 +17,7 @@ internal sealed class FrameQueue
     public bool IsEmpty => _end == _start;
 
     /// <summary>The first frame, with its prefix; valid until the next change.</summary>
-    public ReadOnlySpan<byte> First => _buffer.AsSpan(_start, 4 + BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start)));
+    public Span<byte> First => _buffer.AsSpan(_start, 4 + BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_start)));
 
     public void Enqueue(ReadOnlySpan<byte> frame)
     {

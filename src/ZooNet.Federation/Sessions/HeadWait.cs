@@ -37,7 +37,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
 
     private long _sinceMs;
     private UpstreamServer? _server;
-    private long _joinedAt;
+    private BarrierTicket? _joined;
     private MountCounters? _counters;
     private AwaitedThing _awaited;
     private Question _asked;
@@ -55,6 +55,12 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     /// <summary>The link for which the request waits, or on which it would read; null where it waits for its turn.</summary>
     public SessionLink? On { get; private set; }
 
+    /// <summary>The link on which the request may be sent when it is its turn; null where that is not what it waits for.</summary>
+    public SessionLink? Turn { get; private set; }
+
+    /// <summary>Whether it must not overtake anything there.</summary>
+    public bool IsTurnStrict { get; private set; }
+
     /// <summary>The dates for which the request waits; null where it does not.</summary>
     public DateQuestion? Dates { get; private set; }
 
@@ -63,6 +69,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     {
         _sinceMs = 0;
         On = null;
+        Turn = null;
         _linkChanged = false;
         if (_asked != Question.Nothing || _awaited != AwaitedThing.Nothing)
         {
@@ -78,6 +85,13 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         {
             _sinceMs = Math.Max(1, nowMs);
         }
+    }
+
+    /// <summary>The request waits for its turn on a link; null if it is to be looked at again in any case.</summary>
+    public void WaitForTurn(SessionLink? link, bool strict)
+    {
+        Turn = link;
+        IsTurnStrict = strict;
     }
 
     /// <summary>The request waits for a link.</summary>
@@ -177,19 +191,17 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
 
     /// <summary>A barrier of the session's is done.</summary>
     /// <param name="server">The server that it was on.</param>
+    /// <param name="ticket">The barrier.</param>
     /// <param name="succeeded">Whether it was carried out.</param>
     /// <param name="failed">True where the request needed it, so that it fails too.</param>
     /// <returns>False where the request does not wait for it.</returns>
-    public bool BarrierDone(UpstreamServer server, bool succeeded, out bool failed)
+    public bool BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded, out bool failed)
     {
         failed = false;
-        if (_awaited is AwaitedThing.Nothing or AwaitedThing.Dates || _server != server)
+        // It may be one that was given up when its link was lost, or for an earlier request. That one's failure is not this request's,
+        // and its success only if it began no earlier than what this request waits for.
+        if (_server != server || _joined is not { } joined || (succeeded ? ticket.Epoch < joined.Epoch : ticket != joined.Last))
         {
-            return false;
-        }
-        if (succeeded && _awaited == AwaitedThing.Barrier && !server.IsCoveredSince(_joinedAt))
-        {
-            // One that was given up when its link was lost, for an earlier request: what this request waits for began later.
             return false;
         }
         if (succeeded || _awaited == AwaitedThing.Watermark)
@@ -247,6 +259,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         _asked |= question;
         _isOver = false;
         _server = null;
+        _joined = null;
         Dates = null;
         On = link;
     }
@@ -255,7 +268,8 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
     private bool Join(UpstreamServer server, Frontier? learned)
     {
         _server = server;
-        return server.JoinCovering(waiter, learned, out _joinedAt);
+        _joined = server.Join(waiter, learned, out var shared);
+        return shared;
     }
 
     private void StopWaiting()
@@ -263,6 +277,7 @@ internal struct HeadWait(Region region, IBarrierWaiter waiter)
         _awaited = AwaitedThing.Nothing;
         _isOver = false;
         _server = null;
+        _joined = null;
         Dates = null;
     }
 }

@@ -34,6 +34,29 @@ internal struct LinkBook
     /// <summary>The watches, to put some in.</summary>
     public WatchBook Watch() => _watches ??= new WatchBook();
 
+    /// <summary>The cluster tells of a change: what the client is to be told, by its own paths.</summary>
+    /// <param name="body">The event, in the cluster's own terms.</param>
+    /// <param name="cluster">The cluster's ordinal.</param>
+    /// <param name="mounts">The mounts in use.</param>
+    public readonly List<WatcherEvent> Fired(ReadOnlySpan<byte> body, int cluster, MountTable mounts)
+    {
+        var events = new List<WatcherEvent>();
+        var reader = new JuteReader(body);
+        var change = WatcherEvent.Read(ref reader);
+        if (reader.Failed || change.Path is null || _watches is null)
+        {
+            return events;
+        }
+        foreach (var mount in mounts.Mounts)
+        {
+            if (mount.Cluster == cluster && mount.ToLocal(change.Path) is { } local && _watches.Fire(change.Type, local))
+            {
+                events.Add(change with { Path = local });
+            }
+        }
+        return events;
+    }
+
     /// <summary>The client has made an ephemeral znode.</summary>
     public void Own(string path) => (_ephemerals ??= new(StringComparer.Ordinal)).Add(path);
 

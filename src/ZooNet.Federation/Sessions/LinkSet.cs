@@ -5,6 +5,9 @@ namespace ZooNet.Federation.Sessions;
 /// <summary>A session's links, home first; what concerns all of them. Single owner: its session.</summary>
 internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
 {
+    /// <summary>The lane of <see cref="TryRelease"/> with what is queued of home.</summary>
+    public const int HomeLane = 1;
+
     private SessionLink[] _links = [home];
 
     /// <inheritdoc/>
@@ -89,7 +92,7 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
     /// <param name="order">The order of replies.</param>
     /// <param name="at">The lane that was looked at last, 0 to begin with: the proxy's own replies.</param>
     /// <param name="frame">Valid until the next change of the lane.</param>
-    public bool TryRelease(ref ReplyOrder order, ref int at, out ReadOnlySpan<byte> frame)
+    public bool TryRelease(scoped ref ReplyOrder order, scoped ref int at, out Span<byte> frame)
     {
         for (var tried = 0; tried <= Count && order.IsQueueing; tried++)
         {

@@ -52,7 +52,7 @@ internal struct ReplyOrder
     /// <summary>Takes the next frame out of a lane, if it may leave now.</summary>
     /// <param name="lane">The lane.</param>
     /// <param name="frame">Valid until the next change of the lane.</param>
-    public bool TryRelease(ReplyLane? lane, out ReadOnlySpan<byte> frame)
+    public bool TryRelease(ReplyLane? lane, out Span<byte> frame)
     {
         frame = default;
         if (lane is not { IsEmpty: false } || !MayLeave(lane.First))
@@ -96,7 +96,7 @@ internal sealed class ReplyLane
     }
 
     /// <summary>Takes the first frame; it is valid until the next one is queued.</summary>
-    public ReadOnlySpan<byte> Take()
+    public Span<byte> Take()
     {
         var frame = _frames.First;
         _frames.Dequeue();

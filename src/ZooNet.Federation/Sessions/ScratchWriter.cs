@@ -37,6 +37,14 @@ internal static class ScratchWriter
         return writer.Written;
     }
 
+    /// <summary>A whole frame: an event.</summary>
+    public static ReadOnlySpan<byte> Event(WatcherEvent change)
+    {
+        var writer = Empty();
+        change.WriteFrame(writer);
+        return writer.Written;
+    }
+
     /// <summary>A whole frame: a request that is its header alone.</summary>
     public static ReadOnlySpan<byte> Request(int xid, OpCode op)
     {

@@ -344,14 +344,19 @@ public sealed class SessionLink
     }
 
     /// <summary>The client's connection is over, and with it the link.</summary>
-    /// <param name="owners">Forgets a remote session that has ended with it.</param>
-    internal void End(SessionOwners owners)
+    /// <param name="region">Forgets a remote session that has ended with it, and learns which requests it will not hear the end of.</param>
+    /// <param name="nowMs">The time.</param>
+    internal void End(Region region, long nowMs)
     {
         while (Server is not null && Pending.Count > 0)
         {
             if (Pending.Peek().Covers is { } ticket)
             {
                 Server.EndWrite(ticket, succeeded: false);
+            }
+            if (IsHome && Pending.Peek().Op is OpCode.SetAcl or OpCode.Reconfig)
+            {
+                region.Positions.UnwatchableLost(nowMs + (2L * TimeoutMs));
             }
             Pending.Dequeue();
         }
@@ -367,7 +372,7 @@ public sealed class SessionLink
         if (!IsHome && Record.IsNone)
         {
             // One on record is forgotten when its record goes.
-            owners.Remove(Cluster, SessionId);
+            region.Owners.Remove(Cluster, SessionId);
         }
         Connection = null;
         connection.Close();

@@ -607,13 +607,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     }
 
     /// <inheritdoc/>
-    public void BarrierDone(UpstreamServer server, bool succeeded)
+    public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
     {
         lock (Gate)
         {
             _now = _path.NowMs;
             _trace?.Add(succeeded ? "barrier done" : "barrier failed", _path.Region.ClusterNames[server.Cluster], server.Address);
-            Guarded((server, succeeded), static (session, done) => session.BarrierDone(done.server, done.succeeded));
+            Guarded((server, ticket, succeeded), static (session, done) => session.BarrierDone(done.server, done.ticket, done.succeeded));
             FlushAll();
         }
     }

@@ -4,6 +4,11 @@ using ZooNet.Proxy.Control;
 
 namespace ZooNet.Proxy.Views;
 
+/// <summary>A write of the proxy's own that home has carried out.</summary>
+/// <param name="Timeout">The timeout of the session that wrote.</param>
+/// <param name="Zxid">Its zxid.</param>
+internal readonly record struct HomeWrite(TimeSpan Timeout, long Zxid);
+
 /// <summary>
 /// Says until when this proxy may use mounts. Each write that home has carried out for the session that holds the registration
 /// is good for 2/3 of that session's timeout: until then the others still count this proxy as live and wait for its acknowledgement.
@@ -14,7 +19,7 @@ internal sealed class HomeLease : IAsyncDisposable
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
-    private readonly Func<CancellationToken, Task<TimeSpan>> _write;
+    private readonly Func<CancellationToken, Task<HomeWrite>> _write;
     private readonly Region _region;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -26,11 +31,11 @@ internal sealed class HomeLease : IAsyncDisposable
     private bool _isLogged;
 
     /// <summary>Makes a lease that is held back; mounts can't be used.</summary>
-    /// <param name="write">Writes something in home with the session that holds the registration; returns its timeout.</param>
+    /// <param name="write">Writes something in home with the session that holds the registration.</param>
     /// <param name="region">What the lease is for.</param>
     /// <param name="time">The clock that the region is read by.</param>
     /// <param name="logger">Hears of what is held back.</param>
-    public HomeLease(Func<CancellationToken, Task<TimeSpan>> write, Region region, TimeProvider time, ILogger logger)
+    public HomeLease(Func<CancellationToken, Task<HomeWrite>> write, Region region, TimeProvider time, ILogger logger)
     {
         _write = write;
         _region = region;
@@ -121,7 +126,8 @@ internal sealed class HomeLease : IAsyncDisposable
             }
             holds = _holds;
         }
-        var timeout = await _write(cancellationToken);
+        var (timeout, zxid) = await _write(cancellationToken);
+        _region.Positions.SettleLost(began, zxid);
         lock (_lock)
         {
             if (holds != _holds)

@@ -60,17 +60,15 @@ internal sealed class Registration(ClusterControl home, ProxyConfig config, Prox
     }
 
     /// <summary>Writes nothing, by a vote in home, with the session that holds the registration: home has not ended it then.</summary>
-    /// <returns>The session's timeout.</returns>
     /// <exception cref="ClusterUnreachableException">Home does not answer, or the session is another one by now.</exception>
     /// <exception cref="KeeperException">Home refused it.</exception>
-    public Task<TimeSpan> WriteAsync(CancellationToken cancellationToken) => home.CallAsync(async client =>
+    public Task<HomeWrite> WriteAsync(CancellationToken cancellationToken) => home.CallAsync(async client =>
     {
         if (_session == 0 || client.SessionId != _session)
         {
             throw new KeeperException(ErrorCode.SessionExpired, OpCode.Multi, ZooNetTree.Proxies);
         }
-        await client.QuorumBarrierAsync(cancellationToken);
-        return client.SessionTimeout;
+        return new HomeWrite(client.SessionTimeout, await client.QuorumBarrierAsync(cancellationToken));
     }, cancellationToken);
 
     /// <summary>Takes the entry away, on the way out.</summary>

@@ -88,11 +88,11 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
         _server.BarrierDone(_sent[0], succeeded: true);
         Assert.True(both.Told);
         Assert.Null(late.Told);
-        Assert.True(_server.IsCoveredSince(both.Since));
-        Assert.False(_server.IsCoveredSince(late.Since));
+        Assert.True(_server.IsCoveredSince(both.Joined!.Epoch - 1));
+        Assert.False(_server.IsCoveredSince(late.Joined!.Epoch - 1));
         _server.BarrierDone(_sent[1], succeeded: true);
         Assert.True(late.Told);
-        Assert.True(_server.IsCoveredSince(late.Since));
+        Assert.True(_server.IsCoveredSince(late.Joined!.Epoch - 1));
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
     {
         Reader(10).Join();
         _server.NextMayBegin(_sent[0]);
-        _server.JoinBarrier(new Waiter(this));
+        _server.Join(new Waiter(this), null, out _);
         Assert.Equal(2, _sent.Count);
     }
 
@@ -148,7 +148,7 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
         Reader(20).Join();
         _server.BarrierDone(_sent[1], succeeded: true);
         Assert.True(first.Told);
-        Assert.True(_server.IsCoveredSince(first.Since));
+        Assert.True(_server.IsCoveredSince(first.Joined!.Epoch - 1));
         // It is told once.
         _server.BarrierDone(_sent[0], succeeded: false);
         Assert.Equal(1, first.Times);
@@ -178,11 +178,16 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
         var second = Reader(10).Join();
         Assert.Equal(2, _sent.Count);
         _server.BarrierDone(_sent[0], succeeded: true);
-        Assert.False(first.Told);
+        Assert.Null(first.Told);
         Assert.Null(second.Told);
         Assert.Equal(0, _server.Covered(0));
         _server.BarrierDone(_sent[1], succeeded: true);
         Assert.True(second.Told);
+        // It was nobody's failure: the next one is for who waited for that which counts for nothing.
+        Assert.Null(first.Told);
+        Assert.Same(_sent[2], first.Joined!.Last);
+        _server.BarrierDone(_sent[2], succeeded: true);
+        Assert.True(first.Told);
     }
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => _sent.Add(ticket);
@@ -204,16 +209,15 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
 
         public int Times { get; private set; }
 
-        public long Since { get; private set; }
+        public BarrierTicket? Joined { get; private set; }
 
         public Waiter Join()
         {
-            test._server.JoinCovering(this, Frontier, out var since);
-            Since = since;
+            Joined = test._server.Join(this, Frontier, out _);
             return this;
         }
 
-        public void BarrierDone(UpstreamServer server, bool succeeded)
+        public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
         {
             Told = succeeded;
             Times++;

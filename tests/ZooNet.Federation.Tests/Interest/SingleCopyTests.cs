@@ -25,7 +25,7 @@ public sealed class SingleCopyTests
         Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_first));
         _region.Copies.ReadThrough(_standby);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), new Frontier(_region).Judge(_standby));
-        _standby.JoinBarrier(new Waiter());
+        _standby.Join(new Waiter(), null, out _);
         Assert.True(_standby.IsFreshDemanded);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_standby));
@@ -47,7 +47,7 @@ public sealed class SingleCopyTests
     public void A_barrier_that_began_before_the_switch_does_not_count()
     {
         _region.Copies.ReadThrough(_first);
-        _standby.JoinBarrier(new Waiter());
+        _standby.Join(new Waiter(), null, out _);
         _region.Copies.ReadThrough(_standby);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.True(_standby.IsFreshDemanded);
@@ -71,7 +71,7 @@ public sealed class SingleCopyTests
         foreach (var server in new[] { home, _first })
         {
             Assert.True(server.IsFreshDemanded);
-            server.JoinBarrier(new Waiter());
+            server.Join(new Waiter(), null, out _);
             server.BarrierDone(_transport.Sent!, succeeded: true);
             Assert.False(server.IsFreshDemanded);
         }
@@ -80,11 +80,11 @@ public sealed class SingleCopyTests
     [Fact]
     public void A_barrier_that_began_before_the_rules_changed_does_not_count()
     {
-        _first.JoinBarrier(new Waiter());
+        _first.Join(new Waiter(), null, out _);
         _region.Follow(Coupling.Ordered(["A", "B"]), fresh: true);
         _first.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.True(_first.IsFreshDemanded);
-        _first.JoinBarrier(new Waiter());
+        _first.Join(new Waiter(), null, out _);
         _first.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.False(_first.IsFreshDemanded);
     }
@@ -98,7 +98,7 @@ public sealed class SingleCopyTests
 
     private sealed class Waiter : IBarrierWaiter
     {
-        public void BarrierDone(UpstreamServer server, bool succeeded)
+        public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
         {
         }
     }

@@ -60,7 +60,8 @@ public sealed class AllocationTests : ISessionHost, IBarrierTransport
         // The test says when it is written.
     }
 
-    void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => _session.BarrierDone(server, succeeded);
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) =>
+        _session.BarrierDone(server, ticket, succeeded);
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => throw new NotSupportedException();
 

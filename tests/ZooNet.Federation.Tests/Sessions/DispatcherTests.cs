@@ -25,6 +25,7 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
     private readonly Dispatcher _dispatcher;
     private bool _hasUnanswered;
     private bool _knowsHomeZxid = true;
+    private bool _holdsMuch;
     private long _places;
 
     public DispatcherTests()
@@ -101,6 +102,36 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         Dispatch(Request(OpCode.SetData, "/x"));
         Assert.False(Dispatch(Request(OpCode.GetData, "/mnt/x")));
         Assert.Empty(there.Sent);
+    }
+
+    [Fact]
+    public void A_request_that_waits_for_its_turn_is_not_looked_at_again_before_it_has_it_or_other_mounts_are_in_use()
+    {
+        var link = _links.To(1);
+        Connect(link);
+        Dispatch(Request(OpCode.SetData, "/x"));
+        Assert.False(Dispatch(Request(OpCode.GetData, "/mnt/x")));
+        Assert.Same(link, _dispatcher.Head.Turn);
+        // That another request stands there now is not even seen.
+        Assert.False(Dispatch(Request(OpCode.SetData, "/y")));
+        Assert.Single(_atHome.Sent);
+
+        _region.Mounts = MountTable.Empty;
+        Assert.True(Dispatch(Request(OpCode.GetData, "/mnt/x")));
+        Assert.Null(_dispatcher.Head.Turn);
+    }
+
+    [Fact]
+    public void While_much_is_held_back_for_the_client_nothing_is_sent_that_may_be_answered_out_of_its_turn()
+    {
+        var relaxed = new Mount("/mnt", 1, "eu", "/apps", new() { Order = MountOrder.Relaxed, Barriers = false });
+        _region.Mounts = new MountTable([relaxed]);
+        Connect(_links.To(1));
+        Assert.True(Dispatch(Request(OpCode.GetData, "/mnt/x")));
+        _holdsMuch = true;
+        Assert.False(Dispatch(Request(OpCode.SetData, "/x")));
+        _holdsMuch = false;
+        Assert.True(Dispatch(Request(OpCode.SetData, "/x")));
     }
 
     [Fact]
@@ -203,6 +234,8 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
 
     bool IDispatchOwner.KnowsHomeZxid => _knowsHomeZxid;
 
+    bool IDispatchOwner.HoldsMuch => _holdsMuch;
+
     long ISessionHost.NowMs => 1000;
 
     long IDispatchOwner.PlaceOf(in ClientRequest request) => _places++;
@@ -239,7 +272,7 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
 
     void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => throw new NotSupportedException();
 
-    void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded)
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
     {
     }
 

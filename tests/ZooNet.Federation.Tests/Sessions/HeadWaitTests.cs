@@ -11,7 +11,7 @@ namespace ZooNet.Federation.Tests.Sessions;
 public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
 {
     private readonly List<(UpstreamServer Server, BarrierTicket Ticket)> _barriers = [];
-    private readonly List<(UpstreamServer Server, bool Succeeded)> _told = [];
+    private readonly List<(UpstreamServer Server, BarrierTicket Ticket, bool Succeeded)> _told = [];
     private readonly MountCounters _counters = new();
     private readonly Region _region = new(["A", "B"], ConsistencyMode.Ordered);
     private readonly Frontier _frontier;
@@ -81,6 +81,56 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
         Assert.Equal((false, false), BarrierDone());
         Finish(succeeded: true);
         Assert.Equal((true, false), BarrierDone());
+    }
+
+    [Fact]
+    public void The_failure_of_a_barrier_that_was_given_up_does_not_fail_the_request_that_waits_for_a_later_one()
+    {
+        Learn(15);
+        Decide();
+        _head.LinkChanged(Remote);
+        Assert.Equal(HeadStep.Wait, Decide());
+        Finish(succeeded: false);
+        Assert.Equal((false, false), BarrierDone());
+        Assert.NotNull(_head.Describe());
+        Finish(succeeded: false);
+        Assert.Equal((true, true), BarrierDone());
+    }
+
+    [Fact]
+    public void If_the_server_is_forgotten_once_the_barrier_was_done_the_request_is_told_nevertheless()
+    {
+        Learn(15);
+        Decide();
+        Finish(succeeded: true);
+        Remote.Server!.Forget();
+        Assert.Equal((true, false), BarrierDone());
+        Assert.Equal(HeadStep.Go, Decide());
+    }
+
+    [Fact]
+    public void If_the_server_is_forgotten_while_the_barrier_is_under_way_the_request_waits_for_the_next_one()
+    {
+        Learn(15);
+        Decide();
+        Remote.Server!.Forget();
+        _barriers[0].Server.BarrierDone(_barriers[0].Ticket, succeeded: true);
+        Assert.Empty(_told);
+        Assert.Equal(HeadStep.Wait, Decide());
+        Assert.Equal(2, _barriers.Count);
+        _barriers[1].Server.BarrierDone(_barriers[1].Ticket, succeeded: true);
+        Assert.Equal((true, false), BarrierDone());
+    }
+
+    [Fact]
+    public void If_the_next_one_fails_after_that_the_request_fails()
+    {
+        Learn(15);
+        Decide();
+        Remote.Server!.Forget();
+        _barriers[0].Server.BarrierDone(_barriers[0].Ticket, succeeded: true);
+        _barriers[1].Server.BarrierDone(_barriers[1].Ticket, succeeded: false);
+        Assert.Equal((true, true), BarrierDone());
     }
 
     [Fact]
@@ -200,7 +250,7 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => _barriers.Add((server, ticket));
 
-    void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => _told.Add((server, succeeded));
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) => _told.Add((server, ticket, succeeded));
 
     private HeadStep Decide(bool barriers = true) => _head.Decide(_frontier, _links, new HeadRead(Remote, _counters, barriers, -1));
 
@@ -222,8 +272,8 @@ public sealed class HeadWaitTests : IBarrierTransport, IBarrierWaiter
 
     private (bool IsAwaited, bool Failed) BarrierDone()
     {
-        var (server, succeeded) = _told[^1];
-        return (_head.BarrierDone(server, succeeded, out var failed), failed);
+        var (server, ticket, succeeded) = _told[^1];
+        return (_head.BarrierDone(server, ticket, succeeded, out var failed), failed);
     }
 
     private static byte[] StatWith(long pzxid)

@@ -1,3 +1,4 @@
+using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
@@ -21,6 +22,41 @@ public sealed class ReturningSessionTests
         var (server, ticket) = Assert.Single(_host.Barriers);
         server.BarrierDone(ticket, succeeded: true);
         Assert.Equal([OpCode.GetData], home.Operations);
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue, false)]
+    [InlineData(0, true)]
+    public void A_server_that_refuses_a_client_which_claims_to_have_seen_more_is_not_held_to_have_lost_its_state(long seen, bool isForgotten)
+    {
+        var server = new UpstreamServer(_host.Region, 0, "a1", _host);
+        server.Show(500);
+        var writer = new JuteWriter();
+        new ConnectRequest(0, seen, 10_000, 0, new byte[16], false).WriteFrame(writer);
+        _host.Session.ClientFrame(writer.Written);
+        _host.Session.LinkUp(_host.Links[0], server);
+        _host.Session.LinkDown(_host.Links[0], "closed");
+
+        Assert.Equal(isForgotten ? 0 : 500, server.Seen);
+        Assert.Equal(isForgotten ? [server] : [], _host.Failed);
+        // Another server gets its turn.
+        Assert.Equal(2, _host.Links.Count);
+    }
+
+    [Fact]
+    public void A_change_of_an_ACL_whose_answer_never_came_is_settled_when_its_session_has_ended_and_home_has_voted_since()
+    {
+        _host.Attach(session: 0);
+        _host.Request(1, OpCode.SetAcl, new SetAclRequest("/x", [], -1).Write);
+        _host.Session.ClientClosed();
+        var positions = _host.Region.Positions;
+        Assert.True(positions.IsUnwatchableAbove(1000));
+
+        positions.SettleLost(_host.NowMs + 20_000, 900);
+        Assert.True(positions.IsUnwatchableAbove(1000));
+        positions.SettleLost(_host.NowMs + 20_001, 900);
+        Assert.True(positions.IsUnwatchableAbove(899));
+        Assert.False(positions.IsUnwatchableAbove(900));
     }
 
     [Fact]

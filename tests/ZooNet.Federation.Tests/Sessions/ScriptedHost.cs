@@ -17,10 +17,11 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
     public const long RemoteSession = 0x52;
 
     /// <param name="options">The mount's; null for the defaults.</param>
-    public ScriptedHost(MountOptions? options = null)
+    /// <param name="limits">What one client may cost; null for the defaults.</param>
+    public ScriptedHost(MountOptions? options = null, ClientLimits? limits = null)
     {
         var mount = new Mount("/mnt", 1, "eu", "/apps", options ?? MountOptions.Default);
-        Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([mount]) };
+        Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([mount]), Limits = limits ?? new() };
         Session = new FederatedSession(Region, this);
     }
 
@@ -33,6 +34,9 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
 
     /// <summary>Why the session closed the client's connection; null while it has not.</summary>
     public string? Closed { get; private set; }
+
+    /// <summary>The servers that the session found wanting.</summary>
+    public List<UpstreamServer> Failed { get; } = [];
 
     /// <summary>The connections that the session asked for, in order.</summary>
     public List<ScriptedLink> Links { get; } = [];
@@ -108,6 +112,8 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
         return Links[^1];
     }
 
+    void ISessionHost.ServerFailed(UpstreamServer server) => Failed.Add(server);
+
     void ISessionHost.FindRecords(HomeSession session)
     {
         // The test says when they are found.
@@ -115,7 +121,8 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
 
     void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => ToRecord.Add(record);
 
-    void IBarrierWaiter.BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) =>
+        Session.BarrierDone(server, ticket, succeeded);
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => Barriers.Add((server, ticket));
 }

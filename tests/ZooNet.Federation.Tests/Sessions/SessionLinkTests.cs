@@ -90,7 +90,7 @@ public sealed class SessionLinkTests : IBarrierTransport
         {
             _link.Record.Require(strict: false);
         }
-        _link.End(_region.Owners);
+        _link.End(_region, nowMs: 1);
         Assert.Equal(ended, _connection.Operations.Contains(OpCode.CloseSession));
         Assert.Equal(ended ? 7 : 5, _region.Owners.HomeOf(1, 7));
         Assert.Null(_link.Transport);

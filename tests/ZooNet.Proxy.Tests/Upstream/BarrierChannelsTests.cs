@@ -112,7 +112,7 @@ public sealed class BarrierChannelsTests : IAsyncLifetime
     private static async Task<bool> BarrierAsync(UpstreamServer server)
     {
         var waiter = new Waiter();
-        server.JoinBarrier(waiter);
+        server.Join(waiter, null, out _);
         return await waiter.Done.Task.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
@@ -120,6 +120,6 @@ public sealed class BarrierChannelsTests : IAsyncLifetime
     {
         public TaskCompletionSource<bool> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public void BarrierDone(UpstreamServer server, bool succeeded) => Done.TrySetResult(succeeded);
+        public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) => Done.TrySetResult(succeeded);
     }
 }

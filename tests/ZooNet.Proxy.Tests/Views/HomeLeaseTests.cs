@@ -97,10 +97,10 @@ public sealed class HomeLeaseTests : IAsyncLifetime
             {
                 began.SetResult();
                 await answer.Task;
-                return SessionTimeout;
+                return new HomeWrite(SessionTimeout, 1);
             }
             await Task.Delay(Timeout.Infinite, token);
-            return SessionTimeout;
+            return new HomeWrite(SessionTimeout, 1);
         });
         lease.Start();
         _region.Mounts = Mounted;
@@ -135,7 +135,7 @@ public sealed class HomeLeaseTests : IAsyncLifetime
         await StaysUsableAsync(SessionTimeout);
     }
 
-    private HomeLease Make(Func<CancellationToken, Task<TimeSpan>> write) => new(write, _region, _time, NullLogger.Instance);
+    private HomeLease Make(Func<CancellationToken, Task<HomeWrite>> write) => new(write, _region, _time, NullLogger.Instance);
 
     private void Mount()
     {
@@ -149,10 +149,10 @@ public sealed class HomeLeaseTests : IAsyncLifetime
         _lease.Release();
     }
 
-    private Task<TimeSpan> WriteAsync(CancellationToken cancellationToken)
+    private Task<HomeWrite> WriteAsync(CancellationToken cancellationToken)
     {
         _writes++;
-        return _homeAnswers ? Task.FromResult(SessionTimeout) : Task.FromException<TimeSpan>(new ClusterUnreachableException("gone"));
+        return _homeAnswers ? Task.FromResult(new HomeWrite(SessionTimeout, 1)) : Task.FromException<HomeWrite>(new ClusterUnreachableException("gone"));
     }
 
     /// <summary>Moves the clock; after each step the lease has all the time that it wants.</summary>

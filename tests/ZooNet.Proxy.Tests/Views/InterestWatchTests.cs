@@ -142,7 +142,7 @@ public sealed class InterestWatchTests : IAsyncLifetime
     private async Task<bool> RefreshAsync()
     {
         var waiter = new Waiter();
-        _region.HomeInterest!.Watcher!.JoinBarrier(waiter);
+        _region.HomeInterest!.Watcher!.Join(waiter, null, out _);
         return await waiter.Done.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
@@ -150,6 +150,6 @@ public sealed class InterestWatchTests : IAsyncLifetime
     {
         public TaskCompletionSource<bool> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public void BarrierDone(UpstreamServer server, bool succeeded) => Done.TrySetResult(succeeded);
+        public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) => Done.TrySetResult(succeeded);
     }
 }

@@ -73,7 +73,7 @@ public sealed class RegistrationTests : IAsyncLifetime
         Assert.Equal(ErrorCode.SessionExpired, Assert.IsType<KeeperException>(error.InnerException).Code);
 
         await _registration.EnsureAsync(default);
-        Assert.Equal(_home.Config.SessionTimeout, await _registration.WriteAsync(default));
+        Assert.Equal(_home.Config.SessionTimeout, (await _registration.WriteAsync(default)).Timeout);
     }
 
     [Fact]

@@ -63,7 +63,7 @@ internal sealed class SimHost : ISessionHost
 
     public void SaveRecord(HomeSession session, RemoteSessionRecord record) => _world.Soon(() => Session.RecordSaved(record.Cluster, true));
 
-    public void BarrierDone(UpstreamServer server, bool succeeded) => Session.BarrierDone(server, succeeded);
+    public void BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) => Session.BarrierDone(server, ticket, succeeded);
 
     /// <summary>The client went away.</summary>
     public void Abandon()
