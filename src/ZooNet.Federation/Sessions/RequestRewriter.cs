@@ -51,21 +51,18 @@ internal static class RequestRewriter
 
     /// <summary>What a multi or multiRead touches.</summary>
     /// <param name="Valid">False where it can't be decoded: the server will say so.</param>
-    /// <param name="Home">Whether an operation is for home.</param>
     /// <param name="Mount">The mount of the first operation that is for one.</param>
     /// <param name="Clusters">The clusters touched.</param>
-    /// <param name="Mounts">How many different mounts were met in a row; 2 means more than one.</param>
     /// <param name="Count">Operations.</param>
     /// <param name="FirstForeign">Index of the first operation in another cluster than the first operation's.</param>
     /// <param name="MakesEphemerals">Whether it creates ephemeral znodes.</param>
-    public readonly record struct MultiScan(bool Valid, bool Home, Mount? Mount, ClusterSet Clusters, int Mounts, int Count, int FirstForeign,
-        bool MakesEphemerals);
+    public readonly record struct MultiScan(bool Valid, Mount? Mount, ClusterSet Clusters, int Count, int FirstForeign, bool MakesEphemerals);
 
     /// <summary>Walks a multi or multiRead and tells what it touches.</summary>
     public static MultiScan ScanMulti(ReadOnlySpan<byte> frame, MountTable mounts)
     {
         var reader = new JuteReader(frame[BodyOffset..]);
-        var scan = new MultiScan(true, false, null, default, 0, 0, -1, false);
+        var scan = new MultiScan(true, null, default, 0, -1, false);
         var first = -1;
         while (true)
         {
@@ -93,10 +90,8 @@ internal static class RequestRewriter
             }
             scan = scan with
             {
-                Home = scan.Home || mount is null,
                 Mount = scan.Mount ?? mount,
                 Clusters = scan.Clusters.With(cluster),
-                Mounts = mount is null || ReferenceEquals(mount, scan.Mount) ? Math.Max(scan.Mounts, mount is null ? 0 : 1) : scan.Mount is null ? 1 : 2,
                 Count = scan.Count + 1,
                 FirstForeign = scan.FirstForeign < 0 && cluster != first ? scan.Count : scan.FirstForeign,
                 MakesEphemerals = scan.MakesEphemerals || (header.Type.IsCreate() && CreateFlags.IsEphemeral(flags)),
