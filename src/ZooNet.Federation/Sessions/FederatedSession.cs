@@ -620,9 +620,22 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             var link = _links.To(record.Cluster);
             link.TakeOver(record);
+            if (!record.Strict)
+            {
+                Open(link);
+            }
+        }
+        TakeOver();
+        TryLetIn();
+    }
+
+    /// <summary>Opens what must be ready before the client is let in, once mounts may be used: by then the servers are agreed on.</summary>
+    private void TakeOver()
+    {
+        while (_host.NowMs <= _region.MountsUsableUntilMs && _links.ToTakeOver(_host.NowMs) is { } link)
+        {
             Open(link);
         }
-        TryLetIn();
     }
 
     private void TryLetIn()
@@ -833,13 +846,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
                 Close(isClient ? CloseReason.DownstreamSilent : CloseReason.HomeLost, "the session was not set up within 10 s");
                 return;
             }
-            foreach (var link in _links.All)
-            {
-                if (link.Record.MustBeTakenOver && link.MayReopen(now))
-                {
-                    Open(link);
-                }
-            }
+            TakeOver();
             TellLinks();
             return;
         }

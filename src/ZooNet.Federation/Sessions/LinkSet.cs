@@ -73,6 +73,22 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
         return bytes;
     }
 
+    /// <summary>
+    /// A link that must be ready before the client is let in and may be opened now; null if there is none. Before the region's proxies have
+    /// agreed on servers it may be to one that is then left, and the client would be dropped with it.
+    /// </summary>
+    public SessionLink? ToTakeOver(long nowMs)
+    {
+        foreach (var link in All)
+        {
+            if (link.Record.MustBeTakenOver && link.MayReopen(nowMs))
+            {
+                return link;
+            }
+        }
+        return null;
+    }
+
     /// <summary>Whether every session that must be taken over before the client is let in has its link.</summary>
     public bool HasTakenOver()
     {

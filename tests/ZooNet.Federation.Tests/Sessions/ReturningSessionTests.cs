@@ -1,5 +1,6 @@
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
+using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Tests.Sessions;
@@ -57,6 +58,25 @@ public sealed class ReturningSessionTests
         positions.SettleLost(_host.NowMs + 20_001, 900);
         Assert.True(positions.IsUnwatchableAbove(899));
         Assert.False(positions.IsUnwatchableAbove(900));
+    }
+
+    [Fact]
+    public void A_session_is_taken_over_when_mounts_may_be_used_and_not_through_a_server_that_may_have_to_be_left()
+    {
+        _host.Region.MountsUsableUntilMs = 0;
+        _host.Records.Add(new RemoteSessionRecord(1, ScriptedHost.RemoteSession, new byte[16], Strict: true));
+        _host.Attach();
+        _host.NowMs += 1000;
+        _host.Session.Tick();
+        Assert.Single(_host.Links);
+        Assert.False(_host.Session.IsEstablished);
+
+        _host.Region.MountsUsableUntilMs = _host.NowMs + 5000;
+        _host.Session.Tick();
+        Assert.Equal(1, _host.Links[1].Link.Cluster);
+        _host.Answer(_host.Links[1], ScriptedHost.RemoteSession);
+        Assert.True(_host.Session.IsEstablished);
+        Assert.Null(_host.Closed);
     }
 
     [Fact]
