@@ -23,13 +23,9 @@ public sealed class ConsoleHost : IAsyncDisposable
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ProxyWatch>();
-        builder.Services.AddHostedService(s => s.GetRequiredService<ProxyWatch>());
-        builder.Services.AddSingleton<Visitors>();
-        // Pages hold no sealed state, so its keys need not be kept.
-        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
-        builder.Services.AddRazorComponents();
-        builder.Services.AddReverseProxy().LoadFromMemory([], []);
+        AddPages(builder.Services);
+        var (first, servers) = Forwarding.For(new FederationView([], [], default), options);
+        builder.Services.AddReverseProxy().LoadFromMemory(first, servers);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Limits.MaxRequestBodySize = 2 * 1024 * 1024;
@@ -40,7 +36,7 @@ public sealed class ConsoleHost : IAsyncDisposable
         var routes = _app.Services.GetRequiredService<InMemoryConfigProvider>();
         watch.NamesChanged += () =>
         {
-            var (known, clusters) = Forwarding.For(watch.Current, options.Token);
+            var (known, clusters) = Forwarding.For(watch.Current, options);
             lock (routes)
             {
                 routes.Update(known, clusters);
@@ -76,10 +72,21 @@ public sealed class ConsoleHost : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
+    /// <summary>What the pages need, besides options and a clock.</summary>
+    internal static void AddPages(IServiceCollection services)
+    {
+        services.AddSingleton<ProxyWatch>();
+        services.AddHostedService(s => s.GetRequiredService<ProxyWatch>());
+        services.AddSingleton<Visitors>();
+        // Pages hold no sealed state, so its keys need not be kept.
+        services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        services.AddRazorComponents();
+    }
+
     /// <summary>
     /// Nothing from anywhere else: no other site may use this browser to change something here, and pages load nothing from outside.
     /// </summary>
-    private static Task GuardAsync(HttpContext context, RequestDelegate next)
+    internal static Task GuardAsync(HttpContext context, RequestDelegate next)
     {
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy =

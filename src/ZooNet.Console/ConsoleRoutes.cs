@@ -49,7 +49,7 @@ internal static class ConsoleRoutes
         return Page<MountsPage>(context, new()
         {
             ["View"] = view,
-            ["ReadOnly"] = options.ReadOnly,
+            ["ReadOnly"] = IsReadOnly(context),
             ["Notice"] = notice,
             ["Failed"] = failed,
             ["Region"] = region,
@@ -150,6 +150,11 @@ internal static class ConsoleRoutes
             }
         }
     }
+
+    /// <summary>Whether this visitor gets pages without buttons, everywhere.</summary>
+    public static bool IsReadOnly(HttpContext context) => context.RequestServices.GetRequiredService<ConsoleOptions>().ReadOnly
+        // Inside a proxy visitors have shown tokens of their own.
+        || context.Items[typeof(AdminAccess)] is AdminAccess.Viewer;
 
     /// <summary>Refuses what the pages have no buttons for.</summary>
     /// <exception cref="ProxyRefusedException">Nothing may be changed.</exception>

@@ -103,7 +103,8 @@ internal static class NamespaceRoutes
         return ConsoleRoutes.Page<NamespacePage>(visit.Context, new()
         {
             ["View"] = view,
-            ["ReadOnly"] = visit.Options.ReadOnly || view.Regions.FirstOrDefault(r => r.Name == region) is { MayChange: false },
+            ["ReadOnly"] = ConsoleRoutes.IsReadOnly(visit.Context)
+                || view.Regions.FirstOrDefault(r => r.Name == region) is { MayChange: false },
             ["Notice"] = notice,
             ["Failed"] = failed,
             ["Region"] = region,

@@ -39,14 +39,6 @@ internal sealed class ProxyWatch : BackgroundService
         _options = options;
         _time = time;
         _http = new HttpClient { Timeout = TimeSpan.FromSeconds(60), MaxResponseContentBufferSize = 16 * 1024 * 1024 };
-        if (options.Token is { } token)
-        {
-            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        }
-        foreach (var url in options.Proxies)
-        {
-            _views[url] = new ProxyView(url, null, null, 0, null, "not asked yet");
-        }
     }
 
     /// <summary>Raised when a proxy has told its name or its region for the first time, or another one.</summary>
@@ -58,7 +50,7 @@ internal sealed class ProxyWatch : BackgroundService
         get
         {
             var now = _time.GetUtcNow();
-            var views = _options.Proxies.Select(url => WithAge(_views[url], now)).ToList();
+            var views = _options.All.Select(url => WithAge(ViewOf(url), now)).ToList();
             return new FederationView(
                 [.. views.Where(v => v.Status is not null).GroupBy(v => v.Status!.Region).OrderBy(g => g.Key, StringComparer.Ordinal)
                     .Select(g => new RegionView(g.Key, g.First().Status!.Clusters.FirstOrDefault(c => c.Home)?.Name ?? g.Key, [.. g]))],
@@ -106,6 +98,10 @@ internal sealed class ProxyWatch : BackgroundService
                 Content = body is null ? null
                 : JsonContent.Create(body, options: Json)
             };
+            if ((_options.CurrentToken is { } current ? current() : _options.Token) is { } token)
+            {
+                request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            }
             using var response = await _http.SendAsync(request, cancellationToken);
             if (response.IsSuccessStatusCode)
             {
@@ -151,7 +147,7 @@ internal sealed class ProxyWatch : BackgroundService
             {
                 await _looked.WaitAsync(stoppingToken);
             }
-            await Task.WhenAll(_options.Proxies.Select(url => ReadAsync(url, stoppingToken)));
+            await Task.WhenAll(_options.All.Select(url => ReadAsync(url, stoppingToken)));
             TaskCompletionSource round;
             lock (_lock)
             {
@@ -164,7 +160,7 @@ internal sealed class ProxyWatch : BackgroundService
 
     private async Task ReadAsync(Uri url, CancellationToken cancellationToken)
     {
-        var before = _views[url];
+        var before = ViewOf(url);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Patience);
         try
@@ -188,6 +184,8 @@ internal sealed class ProxyWatch : BackgroundService
             _views[url] = before with { Error = $"{before.Name} did not answer within {Patience.TotalSeconds} s" };
         }
     }
+
+    private ProxyView ViewOf(Uri url) => _views.GetOrAdd(url, static url => new ProxyView(url, null, null, 0, null, "not asked yet"));
 
     /// <summary>What is older than it can be while proxies are asked is not shown as if it were of now.</summary>
     private ProxyView WithAge(ProxyView view, DateTimeOffset now) =>

@@ -92,6 +92,26 @@ public sealed class ConsoleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Commands_of_a_clusters_own_servers_are_asked_through_the_console_without_our_token()
+    {
+        await using var server = await OtherProxy.StartAsync(context =>
+            $"{context.Request.Method} {context.Request.Path}{context.Request.QueryString} auth={context.Request.Headers.Authorization}");
+        var (console, http) = await StartAsync(new ConsoleOptions
+        {
+            Proxies = [_us.Http.BaseAddress!],
+            Token = "0123456789abcdef",
+            AdminServers = new Dictionary<string, IReadOnlyList<Uri>> { ["eu"] = [server.Url] },
+        });
+        await using var ended = console;
+        using var done = http;
+        http.DefaultRequestHeaders.Authorization = new("Bearer", "of-the-visitor");
+
+        Assert.Equal("GET /commands/monitor?x=1 auth=", await http.GetStringAsync("/clusters/eu/commands/monitor?x=1"));
+        Assert.False((await http.PostAsync("/clusters/eu/commands/restore", null)).IsSuccessStatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync("/clusters/nowhere/commands/monitor")).StatusCode);
+    }
+
+    [Fact]
     public async Task A_region_that_does_not_answer_is_shown_so_and_the_others_are_as_before()
     {
         await _eu.Host.StopAsync();

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ZooNet.WebConsole.Tests;
 
-/// <summary>Something at an admin endpoint's address that gives one answer to everything.</summary>
+/// <summary>Something at an admin endpoint's address that gives answers of its own.</summary>
 internal sealed class OtherProxy : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -16,14 +16,16 @@ internal sealed class OtherProxy : IAsyncDisposable
 
     public Uri Url { get; }
 
-    public static async Task<OtherProxy> StartAsync(string answer)
+    public static Task<OtherProxy> StartAsync(string answer) => StartAsync(_ => answer);
+
+    public static async Task<OtherProxy> StartAsync(Func<HttpContext, string> answer)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         ListenOptions? endpoint = null;
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, e => endpoint = e));
         var app = builder.Build();
-        app.Run(context => context.Response.WriteAsync(answer));
+        app.Run(context => context.Response.WriteAsync(answer(context)));
         await app.StartAsync();
         return new OtherProxy(app, new Uri($"http://{endpoint!.IPEndPoint}"));
     }

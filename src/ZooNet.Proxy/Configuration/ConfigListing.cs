@@ -22,6 +22,7 @@ internal static class ConfigListing
     private static string DefaultOf(string key, ProxyConfig config) => key switch
     {
         "admin" => config.Admin.ToString(),
+        "console" => Text(false),
         "insecure" => Text(config.Insecure),
         "consistency" => Text(config.Consistency),
         "barrier" => Text(config.Barrier),

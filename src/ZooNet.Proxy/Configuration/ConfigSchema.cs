@@ -65,6 +65,7 @@ internal sealed class ConfigSchema
             ("listen", List()),
             ("admin", Value()),
             ("adminTls", Object(("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()))),
+            ("console", List()),
             ("adminTokens", Object(("admin", Value()), ("view", Value()))),
             ("home", Object(("cluster", Value()), ("servers", List()), ("follow", Value()), ("tls", upstreamTls))),
             ("remotes", new ConfigSchema { _anyChild = remote }),

@@ -39,6 +39,12 @@ public sealed record ProxyConfig
     /// <summary>Where the admin endpoint listens.</summary>
     public HostPort Admin { get; init; } = new("127.0.0.1", 9181);
 
+    /// <summary>
+    /// Whether the admin endpoint has a console at <c>/console</c>: null for none, else the admin endpoints of the proxies that it shows
+    /// besides this one. The first of <see cref="AdminTokens"/> is shown to them.
+    /// </summary>
+    public IReadOnlyList<HostPort>? Console { get; init; }
+
     /// <summary>Tokens that may do everything at the admin endpoint, from any host.</summary>
     public IReadOnlyList<string> AdminTokens { get; init; } = [];
 

@@ -18,6 +18,9 @@ namespace ZooNet.Proxy.Configuration;
 /// </summary>
 public static class ProxyConfigLoader
 {
+    /// <summary>The port of an admin endpoint that is named without one.</summary>
+    private const int DefaultAdminPort = 9181;
+
     /// <summary>What our environment variables start with.</summary>
     public const string VariablePrefix = "ZOONET_";
 
@@ -152,6 +155,7 @@ public static class ProxyConfigLoader
             Region = region ?? "?",
             Listen = listen,
             Admin = admin,
+            Console = ReadConsole(reader),
             AdminTokens = ReadTokens(reader, "adminTokens:admin"),
             ViewTokens = ReadTokens(reader, "adminTokens:view"),
             Insecure = reader.Flag("insecure"),
@@ -189,6 +193,21 @@ public static class ProxyConfigLoader
             LogFormat = reader.Choice("logFormat", LogFormat.Text),
             ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
         };
+    }
+
+    /// <summary>A console for this proxy alone (<c>true</c>), or for others, too, whose admin endpoints are listed.</summary>
+    private static IReadOnlyList<HostPort>? ReadConsole(ConfigReader reader)
+    {
+        if (reader.Text("console") is { } text && bool.TryParse(text.Value, out var wanted))
+        {
+            if (wanted && reader.Text("adminTls:certificate") is { } tls)
+            {
+                reader.Fail("console", text.Value, "can't be together with 'adminTls': the console asks its own proxy without TLS; "
+                    + "run 'zoonet console' beside it", tls.Source);
+            }
+            return wanted ? [] : null;
+        }
+        return reader.List("console") is { Count: > 0 } ? reader.Addresses("console", required: false, DefaultAdminPort) : null;
     }
 
     /// <summary>

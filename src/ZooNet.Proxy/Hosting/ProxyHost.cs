@@ -44,7 +44,12 @@ public sealed class ProxyHost : IAsyncDisposable
     /// <param name="config">A validated configuration.</param>
     /// <param name="configureLogging">How to log; null for a console.</param>
     /// <param name="configureServices">Adds or replaces services.</param>
-    public ProxyHost(ProxyConfig config, Action<ILoggingBuilder>? configureLogging = null, Action<IServiceCollection>? configureServices = null)
+    /// <param name="mapMore">Adds to what the admin endpoint has; who may ask is looked at before.</param>
+    public ProxyHost(
+        ProxyConfig config,
+        Action<ILoggingBuilder>? configureLogging = null,
+        Action<IServiceCollection>? configureServices = null,
+        Action<WebApplication>? mapMore = null)
     {
         Config = config;
         _inForce = new ConfigInForce(config);
@@ -92,6 +97,7 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(ConfigureKestrel);
         _app = builder.Build();
         _app.MapZooNetAdmin();
+        mapMore?.Invoke(_app);
         _app.Services.GetRequiredService<MountStore>().Changed += _app.Services.GetRequiredService<EmbeddedObservers>().Follow;
         var path = Path;
         var interest = _app.Services.GetRequiredService<InterestWatch>();

@@ -36,6 +36,13 @@ public static class ConsoleCommand
             DefaultValueFactory = _ => ""
         };
         var readOnly = new Option<bool>("--read-only") { Description = "Pages without buttons: nothing can be changed." };
+        var servers = new Option<string[]>("--admin-servers")
+        {
+            Description = "AdminServers of a cluster's ZooKeeper servers, whose commands are found at /clusters/NAME/commands/…. "
+                + "May be given for several clusters.",
+            HelpName = "NAME=HOST:PORT,…",
+            DefaultValueFactory = _ => [],
+        };
         path.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { Length: > 0 } text && (!text.StartsWith('/') || text.EndsWith('/')))
@@ -44,7 +51,7 @@ public static class ConsoleCommand
             }
         });
         var command = new Command("console", "Serve web pages that show the whole federation, and change its mounts.") { proxies, listen,
-            token, path, readOnly };
+            token, path, readOnly, servers };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var given = string.Join(',', parsed.GetValue(proxies) ?? []);
@@ -58,6 +65,7 @@ public static class ConsoleCommand
                 Token = tokenFile is { Length: > 0 } file ? await ReadTokenAsync(file, cancellationToken) : null,
                 BasePath = parsed.GetValue(path) ?? "",
                 ReadOnly = parsed.GetValue(readOnly),
+                AdminServers = ServersOf(parsed.GetValue(servers) ?? []),
             };
             return await RunAsync(options, cancellationToken);
         });
@@ -69,6 +77,7 @@ public static class ConsoleCommand
               zoonet console
               zoonet console --proxies us-1:9181,us-2:9181,eu-1:9181 --token-file /etc/zoonet/token
               curl http://127.0.0.1:9180/regions/us/api/v1/status
+              zoonet console --admin-servers eu=zk1.eu:8080,zk2.eu:8080
 
             """);
     }
@@ -87,6 +96,22 @@ public static class ConsoleCommand
             throw new CommandFailedException($"can't listen: {e.Message}; give --listen an address of this host that is free");
         }
         return ExitCodes.Ok;
+    }
+
+    private static Dictionary<string, IReadOnlyList<Uri>> ServersOf(string[] given)
+    {
+        var servers = new Dictionary<string, IReadOnlyList<Uri>>();
+        foreach (var text in given)
+        {
+            if (text.Split('=') is not [{ Length: > 0 } name, { Length: > 0 } list] || !servers.TryAdd(name,
+                [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(UrlOf).Distinct()]))
+            {
+                throw new CommandFailedException(
+                    $"'--admin-servers {text}' is not understood; write each cluster once, as in eu=zk1.eu:8080,zk2.eu:8080",
+                    ExitCodes.BadUsage);
+            }
+        }
+        return servers;
     }
 
     private static Uri UrlOf(string text)

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using ZooNet.Cli;
 using ZooNet.Proxy.Configuration;
-using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
+using ZooNet.WebConsole;
 
 namespace ZooNet.Commands;
 
@@ -103,7 +103,7 @@ public static class ProxyCommand
         }
         try
         {
-            await using var proxy = new ProxyHost(config);
+            await using var proxy = ConsoleInProxy.Host(config);
             await proxy.StartAsync(cancellationToken);
             // For whoever started us with port 0: the addresses, one line each.
             Console.WriteLine($"clients: {string.Join(',', proxy.ClientEndPoints)}");
