@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using ZooNet.Proxy.Configuration;
@@ -8,10 +9,11 @@ namespace ZooNet.Proxy.Admin;
 
 /// <summary>
 /// Decides who may ask the admin endpoint what. From this host's loopback everything is allowed without a token; from anywhere else a
-/// bearer token is needed, with the role <c>view</c> or <c>admin</c>. Requests that a page in somebody's browser makes are refused: a
-/// foreign Origin, and on the loopback a Host that is no address, which is how a name that was bound anew gets there. Thread-safe.
+/// bearer token is needed, or a client certificate whose name has a role: <c>view</c> or <c>admin</c>. Requests that a page in
+/// somebody's browser makes are refused: a foreign Origin, and on the loopback a Host that is no address, which is how a name that was
+/// bound anew gets there. Thread-safe.
 /// </summary>
-/// <param name="config">The tokens.</param>
+/// <param name="config">The tokens and names.</param>
 /// <param name="audit">Where refusals are told.</param>
 public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
 {
@@ -28,6 +30,10 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
 
     /// <summary>Whether what a probe asks is to be answered without what only those may know who may look at everything.</summary>
     public static bool IsStranger(HttpContext context) => !context.Items.ContainsKey(typeof(AdminAccess));
+
+    /// <summary>The common name of the certificate that a request's sender has shown; null for none.</summary>
+    public static string? NameOf(HttpContext context) =>
+        context.Connection.ClientCertificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
 
     /// <summary>Middleware: answers 401 or 403, or goes on.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -51,7 +57,8 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
         }
         if (refusal is null && changes && role != Administrator)
         {
-            refusal = (StatusCodes.Status403Forbidden, "this token is one to look, not to change anything; take one of the role 'admin'");
+            var shown = request.Headers.Authorization.Count > 0 ? "token" : "certificate";
+            refusal = (StatusCodes.Status403Forbidden, $"this {shown} is one to look, not to change anything; take one of the role 'admin'");
         }
         if (refusal is { } refused)
         {
@@ -85,6 +92,10 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
                 ? (role, null)
                 : (null, (StatusCodes.Status401Unauthorized, "the token is none of those that are configured"));
         }
+        if (NameOf(context) is { } name && NameRole(name) is { } named)
+        {
+            return (named, null);
+        }
         if (config.Current.Insecure)
         {
             return (Administrator, null);
@@ -101,6 +112,10 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
             : (null, (StatusCodes.Status403Forbidden, $"'{host}' is no name of this endpoint: a name on the loopback may be anybody's; "
                 + "ask 127.0.0.1 or localhost, or give a token"));
     }
+
+    /// <summary>The role of a certificate's common name; the handshake has seen to it that the certificate is good.</summary>
+    private string? NameRole(string name) => config.Current.AdminNames.Contains(name, StringComparer.Ordinal) ? Administrator
+        : config.Current.ViewNames.Contains(name, StringComparer.Ordinal) ? Viewer : null;
 
     /// <summary>Compares with every token, in a time that says nothing of them.</summary>
     private string? TokenRole(string authorization)

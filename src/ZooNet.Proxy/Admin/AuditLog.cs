@@ -52,6 +52,10 @@ public sealed partial class AuditLog(ILoggerFactory loggers, TimeProvider time)
             ["after"] = Cut(after),
             ["result"] = Cut(result),
         };
+        if (AdminAccess.NameOf(context) is { } name)
+        {
+            line["name"] = Cut(name);
+        }
         if (leftOut > 0)
         {
             line["leftOut"] = leftOut;

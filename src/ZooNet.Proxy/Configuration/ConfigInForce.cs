@@ -54,7 +54,7 @@ public sealed class ConfigInForce(ProxyConfig start)
     public static bool CanChange(string key)
     {
         var parts = key.Split('.');
-        return parts is ["adminTokens" or "limits", ..] or ["logLevel" or "fourLetterWords"] or ["home", "servers"]
+        return parts is ["adminTokens" or "adminNames" or "limits", ..] or ["logLevel" or "fourLetterWords"] or ["home", "servers"]
             || parts is ["remotes", .., "servers" or "observers"];
     }
 

@@ -51,6 +51,12 @@ public sealed record ProxyConfig
     /// <summary>Tokens that may look and change nothing.</summary>
     public IReadOnlyList<string> ViewTokens { get; init; } = [];
 
+    /// <summary>Common names of client certificates whose holders may do everything at the admin endpoint.</summary>
+    public IReadOnlyList<string> AdminNames { get; init; } = [];
+
+    /// <summary>Common names of client certificates whose holders may look and change nothing.</summary>
+    public IReadOnlyList<string> ViewNames { get; init; } = [];
+
     /// <summary>True to try things out without protection: with a published secret, and an admin endpoint for everybody.</summary>
     public bool Insecure { get; init; }
 

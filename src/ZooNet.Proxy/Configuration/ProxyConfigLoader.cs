@@ -30,7 +30,7 @@ public static class ProxyConfigLoader
     /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>
     private static readonly FrozenSet<string> CommandVariables =
         FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "ZOONET_CONFIG", "ZOONET_ADMIN_URL", "ZOONET_TOKEN_FILE",
-            "ZOONET_ADMIN_AUTHORITY");
+            "ZOONET_ADMIN_AUTHORITY", "ZOONET_ADMIN_CERTIFICATE");
 
     /// <summary>Words that ZooKeeper knows, and ours; what the whitelist may name.</summary>
     public static FrozenSet<string> KnownWords { get; } = FrozenSet.Create(
@@ -144,7 +144,8 @@ public static class ProxyConfigLoader
         };
         var remotes = ReadRemotes(reader, home);
         CheckNoLoops(reader, listen, admin, home, remotes);
-        var hasTokens = reader.Text("adminTokens:admin") is not null || reader.Text("adminTokens:view") is not null;
+        var hasTokens = reader.Text("adminTokens:admin") is not null || reader.Text("adminTokens:view") is not null
+            || reader.List("adminNames:admin") is not null || reader.List("adminNames:view") is not null;
         if (!admin.IsLoopback && !hasTokens && reader.Text("insecure") is null)
         {
             reader.Warnings.Add($"the admin endpoint {admin} can be reached from other hosts and answers them nothing but /live and /ready: "
@@ -158,6 +159,8 @@ public static class ProxyConfigLoader
             Console = ReadConsole(reader),
             AdminTokens = ReadTokens(reader, "adminTokens:admin"),
             ViewTokens = ReadTokens(reader, "adminTokens:view"),
+            AdminNames = ReadNames(reader, "adminNames:admin"),
+            ViewNames = ReadNames(reader, "adminNames:view"),
             Insecure = reader.Flag("insecure"),
             Home = home,
             Remotes = remotes,
@@ -364,6 +367,18 @@ public static class ProxyConfigLoader
             + "of all regions, into a file that only the proxy can read, and name it with 'secretFile' (or ZOONET_SECRET_FILE). "
             + "To try things out without one: 'insecure: true'", null);
         return ProxyConfig.DefaultSecret;
+    }
+
+    /// <summary>Common names of client certificates, which need an authority that signs them.</summary>
+    private static IReadOnlyList<string> ReadNames(ConfigReader reader, string key)
+    {
+        var names = reader.List(key) ?? [];
+        if (names.Count > 0 && reader.Text("adminTls:clientAuthority") is null)
+        {
+            reader.Fail(key, null, "names holders of client certificates, and nobody is asked for one: give 'adminTls.clients' ('accept' or "
+                + "'require') and 'adminTls.clientAuthority', a PEM file with those who sign them", names[0].Source);
+        }
+        return [.. names.Select(n => n.Value)];
     }
 
     /// <summary>The tokens in a file, one a line.</summary>

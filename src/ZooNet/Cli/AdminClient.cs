@@ -23,6 +23,9 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The variable that names a PEM file with those who sign the certificate of an endpoint that speaks TLS.</summary>
     private const string AuthorityFile = "ZOONET_ADMIN_AUTHORITY";
 
+    /// <summary>The variable that names a PEM file with the certificate to show, and its key.</summary>
+    private const string CertificateFile = "ZOONET_ADMIN_CERTIFICATE";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Uri _url;
@@ -67,7 +70,15 @@ internal sealed class AdminClient : IDisposable
     private static SocketsHttpHandler HandlerFor(Uri url)
     {
         var handler = new SocketsHttpHandler();
-        if (url.Scheme != "https" || Environment.GetEnvironmentVariable(AuthorityFile) is not { Length: > 0 } file)
+        if (url.Scheme != "https")
+        {
+            return handler;
+        }
+        if (Environment.GetEnvironmentVariable(CertificateFile) is { Length: > 0 } own)
+        {
+            handler.SslOptions.ClientCertificates = [ReadCertificate(own)];
+        }
+        if (Environment.GetEnvironmentVariable(AuthorityFile) is not { Length: > 0 } file)
         {
             return handler;
         }
@@ -82,6 +93,19 @@ internal sealed class AdminClient : IDisposable
         }
         handler.SslOptions.CertificateChainPolicy = policy;
         return handler;
+    }
+
+    private static X509Certificate2 ReadCertificate(string file)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new CommandFailedException(
+                $"the file that {CertificateFile} names holds no certificate with its key, or can't be read: {e.Message}", ExitCodes.BadUsage);
+        }
     }
 
     private static string ReadToken(string file)

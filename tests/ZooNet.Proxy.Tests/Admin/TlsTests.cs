@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -200,6 +201,73 @@ public sealed class TlsTests : IDisposable
             await http.GetStringAsync("/live");
             return shown != before;
         });
+    }
+
+    [Theory]
+    [InlineData("CN=ops", "admin", HttpStatusCode.OK, HttpStatusCode.BadRequest)]
+    [InlineData("CN=dashboard", "view", HttpStatusCode.OK, HttpStatusCode.Forbidden)]
+    // From the loopback a name without a role is like none at all.
+    [InlineData("CN=somebody", "admin", HttpStatusCode.OK, HttpStatusCode.BadRequest)]
+    [InlineData(null, "admin", HttpStatusCode.OK, HttpStatusCode.BadRequest)]
+    public async Task The_name_of_a_client_certificate_has_a_role_at_the_admin_endpoint(
+        string? name, string role, HttpStatusCode look, HttpStatusCode change)
+    {
+        using var authority = TestCertificates.Authority("CN=operators", null);
+        using var certificate = name is null ? null : TestCertificates.Issue(name, authority);
+        var file = Path.Combine(_folder, "operators.pem");
+        await File.WriteAllTextAsync(file, authority.ExportCertificatePem());
+        var tls = WriteCertificate() with { Clients = ClientCertificates.Accept, ClientAuthority = file };
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync(
+            c => c with { AdminTls = tls, AdminNames = ["ops"], ViewNames = ["dashboard"] }, waitReady: false);
+        using var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject == "CN=proxy";
+        handler.SslOptions.ClientCertificates = certificate is null ? null : [certificate];
+        using var http = new HttpClient(handler) { BaseAddress = new Uri($"https://{proxy.Host.AdminEndPoint}") };
+
+        using var status = await http.GetAsync("/api/v1/status");
+        using var mount = await http.PostAsync("/api/v1/mounts", new StringContent("{}", null, "application/json"));
+
+        Assert.Equal((look, change), (status.StatusCode, mount.StatusCode));
+        Assert.Equal(role == "view", (await mount.Content.ReadAsStringAsync()).Contains("is one to look", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_client_certificate_of_a_foreign_authority_gets_no_connection_to_the_admin_endpoint()
+    {
+        using var authority = TestCertificates.Authority("CN=operators", null);
+        using var foreign = TestCertificates.Authority("CN=operators", null);
+        using var certificate = TestCertificates.Issue("CN=ops", foreign);
+        var file = Path.Combine(_folder, "operators.pem");
+        await File.WriteAllTextAsync(file, authority.ExportCertificatePem());
+        var tls = WriteCertificate() with { Clients = ClientCertificates.Accept, ClientAuthority = file };
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync(c => c with { AdminTls = tls, AdminNames = ["ops"] }, waitReady: false);
+        using var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown!.Subject == "CN=proxy";
+        handler.SslOptions.ClientCertificates = [certificate];
+        handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+        using var http = new HttpClient(handler) { BaseAddress = new Uri($"https://{proxy.Host.AdminEndPoint}") };
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => http.GetAsync("/api/v1/status"));
+    }
+
+    [Fact]
+    public void Names_with_roles_need_an_authority_that_signs_their_certificates()
+    {
+        var tls = WriteCertificate();
+        var result = ProxyConfigLoader.Load(null, new Dictionary<string, string>
+        {
+            ["region"] = "us",
+            ["listen"] = "127.0.0.1:0",
+            ["home:cluster"] = "us",
+            ["home:servers"] = "h:1",
+            ["adminTls:certificate"] = tls.Certificate,
+            ["adminTls:key"] = tls.Key,
+            ["adminNames:admin:0"] = "ops",
+        }, new Dictionary<string, string>());
+
+        Assert.Contains("nobody is asked for one", Assert.Single(result.Errors).Message);
     }
 
     private static ConfigResult Load(TlsConfig tls, string? password = null)

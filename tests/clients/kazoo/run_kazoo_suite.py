@@ -3,6 +3,7 @@
 
     run_kazoo_suite.py --hosts 127.0.0.1:2181 [--chroot-prefix /mnt/eu] [--results FILE] [--junit FILE]
                        [--jobs N] [--rerun N] [-k EXPRESSION]
+                       [--tls-authority PEM [--tls-certificate PEM --tls-key PEM]]
 
 The suite is the one that Debian's python3-kazoo ships (kazoo.tests), unchanged, run by Debian's
 python3-pytest. kazoo's harness starts and stops a cluster of its own; here it is given one with fixed
@@ -53,6 +54,21 @@ def short_id(nodeid):
 
 def is_excluded(test):
     return any(fnmatch.fnmatchcase(test, pattern) for pattern in EXCLUDED)
+
+
+def speak_tls(options):
+    """Lets every client of kazoo's connect by TLS, and show a certificate, if the options say so."""
+    if not options.tls_authority:
+        return
+    from kazoo.client import KazooClient
+
+    plain = KazooClient.__init__
+
+    def with_tls(client, *args, **kwargs):
+        kwargs.update(use_ssl=True, ca=options.tls_authority, certfile=options.tls_certificate, keyfile=options.tls_key)
+        plain(client, *args, **kwargs)
+
+    KazooClient.__init__ = with_tls
 
 
 class FixedServer:
@@ -145,6 +161,7 @@ def work(options):
     import kazoo.tests
     import pytest
 
+    speak_tls(options)
     root = os.path.dirname(kazoo.tests.__file__)
     arguments = ["-q", "-p", "no:cacheprovider", "--rootdir", root, "-c", os.devnull]
     if options.collect_only:
@@ -164,6 +181,9 @@ def run_worker(options, folder, name, extra):
     report = os.path.join(folder, name)
     command = [sys.executable, os.path.abspath(__file__), "--worker", report, "--hosts", options.hosts,
                "--chroot-prefix", options.chroot_prefix] + extra
+    for name in ("tls_authority", "tls_certificate", "tls_key"):
+        if getattr(options, name):
+            command[2:2] = ["--" + name.replace("_", "-"), getattr(options, name)]
     # No bytecode: the suite lies in /usr/lib, which is not ours to write to.
     environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     with tempfile.TemporaryFile("w+", errors="replace") as log:
@@ -194,6 +214,7 @@ def ensure_prefix(options):
     """A client's chroot must lie in a folder that exists. A mount's root does; elsewhere it is made here."""
     from kazoo.client import KazooClient
 
+    speak_tls(options)
     client = KazooClient(options.hosts)
     client.start(timeout=30)
     try:
@@ -297,6 +318,9 @@ def main():
     parser.add_argument("--rerun", type=int, default=2, help="how often a failed test is run again (default 2)")
     parser.add_argument("--list-excluded", action="store_true", help="print what is left out and why")
     parser.add_argument("-k", help="run only the tests that match, as pytest's -k")
+    parser.add_argument("--tls-authority", help="connect by TLS; a PEM file with those who sign the servers' certificates")
+    parser.add_argument("--tls-certificate", help="the PEM file of the certificate to show, with its chain")
+    parser.add_argument("--tls-key", help="the PEM file of its key")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--collect-only", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("ids", nargs="*", help=argparse.SUPPRESS)
@@ -311,6 +335,10 @@ def main():
     if options.worker:
         return work(options)
 
+    for name in ("tls_authority", "tls_certificate", "tls_key"):
+        if getattr(options, name):
+            # The workers run in folders of their own.
+            setattr(options, name, os.path.abspath(getattr(options, name)))
     started = time.monotonic()
     ensure_prefix(options)
     with tempfile.TemporaryDirectory(prefix="zoonet-kazoo-") as folder:
