@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ZooNet.Federation.Freshness;
 using ZooNet.Integration.Fixtures;
@@ -18,9 +17,9 @@ public sealed class SecurePortTests : IDisposable
     public async Task A_proxy_serves_home_and_a_mount_through_the_secure_client_ports_of_real_ensembles()
     {
         Jars.Require();
-        using var authority = Issue("CN=authority", null);
-        using var server = Issue("CN=server", authority);
-        using var own = Issue("CN=proxy", authority);
+        using var authority = Certificates.Issue("CN=authority", null);
+        using var server = Certificates.Issue("CN=server", authority);
+        using var own = Certificates.Issue("CN=proxy", authority);
         await File.WriteAllTextAsync(FileOf("authority.pem"), authority.ExportCertificatePem());
         // ZooKeeper wants key and certificate in one file.
         await File.WriteAllTextAsync(FileOf("server.pem"),
@@ -64,21 +63,4 @@ public sealed class SecurePortTests : IDisposable
             "-Dzookeeper.ssl.clientAuth=need",
         ],
     };
-
-    private static X509Certificate2 Issue(string name, X509Certificate2? issuer)
-    {
-        using var key = RSA.Create(2048);
-        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(issuer is null, false, 0, true));
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        request.CertificateExtensions.Add(names.Build());
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        if (issuer is null)
-        {
-            return request.CreateSelfSigned(from, to);
-        }
-        using var signed = request.Create(issuer, issuer.NotBefore, issuer.NotAfter, Guid.NewGuid().ToByteArray());
-        return signed.CopyWithPrivateKey(key);
-    }
 }

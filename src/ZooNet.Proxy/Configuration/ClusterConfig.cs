@@ -15,6 +15,18 @@ public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostP
     /// </summary>
     public IReadOnlyList<HostPort> Quorum { get; init; } = [];
 
+    /// <summary>
+    /// True where the proxy's observer finds the quorum ports in the cluster's <c>/zookeeper/config</c>, as its servers tell it, instead of
+    /// in <see cref="Quorum"/>.
+    /// </summary>
+    public bool FindsQuorum { get; init; }
+
+    /// <summary>Whether the proxy itself observes the cluster.</summary>
+    public bool IsObserved => FindsQuorum || Quorum.Count > 0;
+
+    /// <summary>What that observer needs besides.</summary>
+    public ObserverConfig Observer { get; init; } = new(null, null, null);
+
     /// <summary>The number (sid) of the proxy's own observer in the ensemble, 1 to 254; null for one chosen at random.</summary>
     public int? Sid { get; init; }
 

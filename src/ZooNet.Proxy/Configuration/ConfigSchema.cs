@@ -59,6 +59,7 @@ internal sealed class ConfigSchema
     {
         var upstreamTls = Object(("authority", Value()), ("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("verifyHost", Value()));
         var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()), ("srv", Value()),
+            ("observer", Object(("data", Value()), ("tls", upstreamTls), ("user", Value()), ("passwordFile", Value()))),
             ("follow", Value()), ("tls", upstreamTls), ("tree", Value()));
         return Object(
             ("region", Value()),

@@ -9,6 +9,7 @@ using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Transport;
+using ZooNet.Server.Quorum;
 
 namespace ZooNet.Proxy.Configuration;
 
@@ -25,6 +26,12 @@ public static class ProxyConfigLoader
     public const string VariablePrefix = "ZOONET_";
 
     /// <summary>A token that is shorter can be guessed.</summary>
+    /// <summary>The port that quorum addresses have as a rule.</summary>
+    private const int QuorumPort = 2888;
+
+    /// <summary>The longest user and password of a quorum login.</summary>
+    private const int MaxLogin = 1000;
+
     private const int MinToken = 16;
 
     /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>
@@ -260,7 +267,8 @@ public static class ProxyConfigLoader
             }
             var observers = reader.Addresses($"{key}:observers", required: false);
             var servers = reader.Addresses($"{key}:servers", required: false);
-            var quorum = reader.Addresses($"{key}:quorum", required: false);
+            var findsQuorum = reader.Text($"{key}:quorum")?.Value == "auto";
+            var quorum = findsQuorum ? [] : reader.Addresses($"{key}:quorum", required: false, QuorumPort);
             var follow = reader.Flag($"{key}:follow");
             var srv = ReadSrv(reader, $"{key}:srv");
             if (srv is not null && (servers.Count > 0 || follow))
@@ -281,6 +289,10 @@ public static class ProxyConfigLoader
                 const string Ways = "'observers' (in this region), 'servers' or 'srv' (its own), or 'quorum' (its voters' quorum ports); or 'tree: true' for a roaming tree";
                 reader.Fail(key, null, $"has no address; give {Ways}", null);
             }
+            if (findsQuorum && servers.Count + observers.Count == 0 && srv is null)
+            {
+                reader.Fail($"{key}:quorum", "auto", "needs 'servers' to ask where the quorum ports are", null);
+            }
             foreach (var both in observers.Intersect(servers))
             {
                 reader.Fail(key, both.ToString(), "is listed as observer and as server; name each address once", null);
@@ -294,6 +306,8 @@ public static class ProxyConfigLoader
             remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers)
             {
                 Quorum = quorum,
+                FindsQuorum = findsQuorum,
+                Observer = ReadObserver(reader, $"{key}:observer", findsQuorum || quorum.Count > 0),
                 Sid = sid,
                 Srv = srv,
                 Follow = follow,
@@ -302,6 +316,14 @@ public static class ProxyConfigLoader
             });
 
             bool IsEmpty(string list) => reader.List($"{key}:{list}") is null or { Count: 0 };
+        }
+        foreach (var shared in remotes.Where(r => r.Observer.Data is not null).GroupBy(r => Path.GetFullPath(r.Observer.Data!)))
+        {
+            if (shared.Skip(1).FirstOrDefault() is { } second)
+            {
+                reader.Fail($"remotes:{second.Name}:observer:data", shared.Key,
+                    $"is the folder of '{shared.First().Name}', too; give each its own", null);
+            }
         }
         if (remotes.Count > ProxyConfig.MaxRemotes)
         {
@@ -541,6 +563,45 @@ public static class ProxyConfigLoader
         }
         CheckCertificate(reader, at, tls.Certificate, tls.Key, tls.KeyPasswordFile, certificate.Value.Source, () => ServerCertificates.EndOf(tls));
         return tls;
+    }
+
+    /// <summary>What the proxy's own observer of a cluster needs besides addresses.</summary>
+    private static ObserverConfig ReadObserver(ConfigReader reader, string at, bool isThere)
+    {
+        var (user, file) = (reader.Text($"{at}:user"), reader.Text($"{at}:passwordFile"));
+        if (user is null != file is null)
+        {
+            reader.Fail($"{at}:{(user is null ? "user" : "passwordFile")}", null,
+                "is missing; a login by SASL needs 'user' and 'passwordFile'", null);
+        }
+        var config = new ObserverConfig(reader.Text($"{at}:data")?.Value, ReadUpstreamTls(reader, $"{at}:tls"),
+            user is null || file is null ? null : ReadLogin(reader, at, user.Value.Value, file.Value));
+        if (!isThere && config != new ObserverConfig(null, null, null))
+        {
+            reader.Fail(at, null, "is of no use without 'quorum', the quorum ports that the observer connects to", null);
+        }
+        return config;
+    }
+
+    private static QuorumCredentials? ReadLogin(ConfigReader reader, string at, string user, (string Value, string Source) file)
+    {
+        string password;
+        try
+        {
+            password = File.ReadAllText(file.Value).Trim();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reader.Fail($"{at}:passwordFile", file.Value, $"can't be read: {e.Message}", file.Source);
+            return null;
+        }
+        if (password.Length is 0 or > MaxLogin || user.Length > MaxLogin)
+        {
+            reader.Fail($"{at}:passwordFile", file.Value,
+                $"needs a password in it, of at most {MaxLogin} characters, as 'user' has", file.Source);
+            return null;
+        }
+        return new QuorumCredentials(user, password);
     }
 
     /// <summary>How a cluster's servers are spoken to; null for plain TCP.</summary>

@@ -66,7 +66,8 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Services.AddSingleton<ServerDirectory>();
         builder.Services.AddSingleton<BarrierChannels>();
         builder.Services.AddSingleton(s => new EmbeddedObservers(
-            config, s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILoggerFactory>()));
+            config, s.GetRequiredService<ClusterDirectory>(), s.GetRequiredService<TimeProvider>(),
+            s.GetRequiredService<ILoggerFactory>()));
         // Before everything that may read through them, and so stopped after it.
         builder.Services.AddHostedService(s => s.GetRequiredService<EmbeddedObservers>());
         builder.Services.AddSingleton<TreeServers>();

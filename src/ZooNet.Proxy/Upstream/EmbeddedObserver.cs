@@ -68,6 +68,9 @@ public sealed class EmbeddedObserver : IOwnServer
     /// <summary>The last of these, in a sentence; null for none.</summary>
     public string? Divergence => _server.Divergence;
 
+    /// <summary>How often it took the whole state since it was started.</summary>
+    public int Snapshots => _server.Snapshots;
+
     /// <summary>The newest transaction that it has applied.</summary>
     public long Zxid => _server.LastZxid;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using ZooNet.Client;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Server;
@@ -16,19 +17,21 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
     private const int LastSid = 254;
 
     private readonly ProxyConfig _config;
+    private readonly ClusterDirectory _directory;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _logging;
     private readonly ObserverLoop?[] _byOrdinal;
 
     /// <summary>Makes them; nothing is started.</summary>
-    public EmbeddedObservers(ProxyConfig config, TimeProvider time, ILoggerFactory logging)
+    public EmbeddedObservers(ProxyConfig config, ClusterDirectory directory, TimeProvider time, ILoggerFactory logging)
     {
+        _directory = directory;
         _config = config;
         _time = time;
         _logging = logging;
         _byOrdinal = new ObserverLoop?[config.Clusters.Count];
         var logger = logging.CreateLogger<EmbeddedObservers>();
-        foreach (var cluster in config.Remotes.Where(c => c.Quorum.Count > 0))
+        foreach (var cluster in config.Remotes.Where(c => c.IsObserved))
         {
             var loop = new ObserverLoop(cluster, (paths, cancel) => ObserveAsync(cluster, paths, cancel), $"observer@{config.ProxyId}", time,
                 e => logger.ObserverNotStarted(cluster.Name, e.Message));
@@ -83,6 +86,44 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
         }
     }
 
+    /// <summary>Asks a server of the cluster where the quorum ports are.</summary>
+    /// <exception cref="IOException">None says so; the message says what to do.</exception>
+    private async Task<IReadOnlyList<DnsEndPoint>> FindQuorumAsync(ClusterConfig cluster, CancellationToken cancellationToken)
+    {
+        var problem = "no server of it answers";
+        try
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            using var timer = _time.CreateTimer(static s => ((CancellationTokenSource)s!).Cancel(), limit, _config.ConnectTimeout * 2,
+                Timeout.InfiniteTimeSpan);
+            await using var client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions
+            {
+                Servers = LiveAddresses.Of(_directory[cluster.Ordinal]),
+                SessionTimeout = _config.SessionTimeout,
+                AttemptTimeout = _config.ConnectTimeout,
+                Tls = cluster.Tls is { } tls ? tls.OptionsFor : null,
+                TimeProvider = _time,
+            }, limit.Token);
+            var (data, _, _) = await client.GetDataAsync("/zookeeper/config", cancellationToken: limit.Token);
+            var found = EnsembleConfig.Parse(data).Quorum;
+            if (found.Count > 0)
+            {
+                return [.. found.Select(a => new DnsEndPoint(a.Host, a.Port))];
+            }
+            problem = "its /zookeeper/config names no voter";
+        }
+        catch (KeeperException e)
+        {
+            problem = $"its /zookeeper/config can't be read ({e.Code})";
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or OperationCanceledException
+            && !cancellationToken.IsCancellationRequested)
+        {
+            problem = $"no server of it answers ({e.Message})";
+        }
+        throw new IOException($"the quorum ports of '{cluster.Name}' are not known: {problem}; name them in 'quorum'");
+    }
+
     private async Task<LearningServer> ObserveAsync(ClusterConfig cluster, IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
         var options = new EmbeddedServerOptions
@@ -98,7 +139,11 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
             Quorum = [.. cluster.Quorum.Select(a => new DnsEndPoint(a.Host, a.Port))],
             ServerId = (byte)(cluster.Sid ?? Random.Shared.Next(FirstSid, LastSid + 1)),
             ConnectTimeout = _config.ConnectTimeout,
+            FindQuorum = cluster.FindsQuorum ? stop => FindQuorumAsync(cluster, stop) : null,
             ForwardsClients = true,
+            DataDirectory = cluster.Observer.Data,
+            Tls = cluster.Observer.Tls is { } tls ? tls.OptionsFor : null,
+            Credentials = cluster.Observer.Login,
             Roots = paths.Contains("/") ? null : [.. paths],
         }, cancellationToken);
         server.WentBack += () => WentBack?.Invoke(cluster.Ordinal);

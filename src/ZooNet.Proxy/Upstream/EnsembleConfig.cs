@@ -12,10 +12,14 @@ public sealed record EnsembleConfig(IReadOnlyList<HostPort> Servers, long Versio
     /// <summary>An ensemble with more servers than that is none: what is read here is bounded.</summary>
     private const int MaxServers = 255;
 
+    /// <summary>Where its participants take learners while one of them leads, in the order of their numbers.</summary>
+    public IReadOnlyList<HostPort> Quorum { get; init; } = [];
+
     /// <summary>Reads the data of the znode. Lines that are not understood are left out; so are servers without a client port.</summary>
     public static EnsembleConfig Parse(ReadOnlySpan<byte> data)
     {
         var found = new List<(bool Observes, int Id, HostPort Address)>();
+        var quorum = new List<(int Id, HostPort Address)>();
         var version = 0L;
         foreach (var line in Encoding.UTF8.GetString(data).Split('\n',
             StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
@@ -30,14 +34,32 @@ public sealed record EnsembleConfig(IReadOnlyList<HostPort> Servers, long Versio
             {
                 _ = long.TryParse(value, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out version);
             }
-            else if (name.StartsWith("server.", StringComparison.Ordinal) && found.Count < MaxServers
-                && int.TryParse(name.AsSpan("server.".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-                && ClientAddress(value) is { } address)
+            else if (name.StartsWith("server.", StringComparison.Ordinal) && Math.Max(found.Count, quorum.Count) < MaxServers
+                && int.TryParse(name.AsSpan("server.".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
             {
-                found.Add((value.Contains(":observer", StringComparison.Ordinal), id, address));
+                var observes = value.Contains(":observer", StringComparison.Ordinal);
+                if (ClientAddress(value) is { } address)
+                {
+                    found.Add((observes, id, address));
+                }
+                if (!observes)
+                {
+                    quorum.AddRange(value.Split(';')[0].Split('|').Select(QuorumAddress).OfType<HostPort>().Select(a => (id, a)));
+                }
             }
         }
-        return new([.. found.OrderBy(f => (f.Observes, f.Id)).Select(f => f.Address).Distinct()], version);
+        return new([.. found.OrderBy(f => (f.Observes, f.Id)).Select(f => f.Address).Distinct()], version)
+        {
+            Quorum = [.. quorum.OrderBy(q => q.Id).Select(q => q.Address).Distinct()],
+        };
+    }
+
+    /// <summary>The first port in <c>host:quorum:election[:role]</c>.</summary>
+    private static HostPort? QuorumAddress(string server)
+    {
+        var end = server.StartsWith('[') ? server.IndexOf(']') + 1 : server.IndexOf(':');
+        var port = end > 0 ? server.IndexOf(':', Math.Min(end + 1, server.Length)) : -1;
+        return port > 0 && HostPort.TryParse(server[..port], null, out var address) && address.Port != 0 ? address : null;
     }
 
     /// <summary>

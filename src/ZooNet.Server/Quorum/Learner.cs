@@ -14,6 +14,9 @@ namespace ZooNet.Server.Quorum;
 /// </summary>
 internal sealed class Learner : IAsyncDisposable
 {
+    /// <summary>While no leader is found, how often the addresses are looked up again.</summary>
+    private static readonly TimeSpan FindAgain = TimeSpan.FromSeconds(30);
+
     private readonly Observer _observer;
     private readonly LearnerOptions _options;
     private readonly ILogger _logger;
@@ -26,6 +29,9 @@ internal sealed class Learner : IAsyncDisposable
     private int _snapshots;
     private volatile string? _problem;
     private volatile LearnerConnection? _current;
+    private volatile DnsEndPoint? _followed;
+    private IReadOnlyList<DnsEndPoint> _quorum;
+    private long? _found;
 
     /// <summary>Makes one; it does nothing before <see cref="Start"/>.</summary>
     /// <exception cref="IOException">The folder for its state can't be used.</exception>
@@ -33,6 +39,7 @@ internal sealed class Learner : IAsyncDisposable
     {
         _observer = observer;
         _options = options;
+        _quorum = options.Quorum;
         _logger = observer.Options.Logging.CreateLogger<Learner>();
         _observer.Leader = NoLeader.Instance;
         _observer.Tree.Roots = options.Roots is { } roots ? RootsOf(roots) : null;
@@ -130,7 +137,7 @@ internal sealed class Learner : IAsyncDisposable
         copy.Tree.Roots = wanted;
         try
         {
-            var stream = await ConnectAsync(_options.Quorum.First(a => $"{a.Host}:{a.Port}" == name)).ConfigureAwait(false);
+            var stream = await ConnectAsync(_followed!).ConfigureAwait(false);
             var connection = new LearnerConnection(stream, name, copy, _options.Silence);
             await using (connection.ConfigureAwait(false))
             {
@@ -169,7 +176,7 @@ internal sealed class Learner : IAsyncDisposable
         while (!_stop.IsCancellationRequested)
         {
             var problems = new List<string>();
-            foreach (var address in _options.Quorum)
+            foreach (var address in await FindAsync(problems).ConfigureAwait(false))
             {
                 if (await TryAsync(address).ConfigureAwait(false) is not { } problem)
                 {
@@ -193,6 +200,29 @@ internal sealed class Learner : IAsyncDisposable
         }
     }
 
+    /// <summary>The addresses to try. What was found last is used until something else is.</summary>
+    private async Task<IReadOnlyList<DnsEndPoint>> FindAsync(List<string> problems)
+    {
+        if (_options.FindQuorum is not { } find || (_quorum.Count > 0 && Time.GetElapsedTime(_found!.Value) < FindAgain))
+        {
+            return _quorum;
+        }
+        try
+        {
+            _quorum = await find(_stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            return [];
+        }
+        catch (IOException e)
+        {
+            problems.Add(e.Message);
+        }
+        _found = Time.GetTimestamp();
+        return _quorum;
+    }
+
     /// <summary>Follows whoever listens there for as long as it leads.</summary>
     /// <returns>Why it can't be followed; null where it has been.</returns>
     [SuppressMessage("Design", "CA1031", Justification = "Whatever a stranger's bytes bring about costs this connection and nothing else.")]
@@ -209,6 +239,7 @@ internal sealed class Learner : IAsyncDisposable
             var connection = new LearnerConnection(stream, name, _observer, _options.Silence);
             await using (connection.ConfigureAwait(false))
             {
+                _followed = address;
                 _current = connection;
                 connection.Changed += state =>
                 {

@@ -13,6 +13,12 @@ public sealed record LearnerOptions
     public required IReadOnlyList<DnsEndPoint> Quorum { get; init; }
 
     /// <summary>
+    /// Finds the quorum ports, where they are not given by <see cref="Quorum"/>: asked at the start, and again, twice a minute at most,
+    /// while no leader is found at those that it named last. It throws an <see cref="IOException"/> that says in a sentence why it can't.
+    /// </summary>
+    public Func<CancellationToken, Task<IReadOnlyList<DnsEndPoint>>>? FindQuorum { get; init; }
+
+    /// <summary>
     /// The learner's number in the ensemble (sid), 1 to 255, which no server of the ensemble may have: a leader takes the word of its
     /// voters' numbers for theirs.
     /// </summary>

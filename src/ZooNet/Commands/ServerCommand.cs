@@ -28,7 +28,14 @@ public static class ServerCommand
             Description = "Join a real ensemble as an observer instead: the quorum ports of its voters, such as eu1:2888,eu2:2888,eu3:2888.",
         };
         var sid = new Option<int>("--sid") { Description = "With --observe, this server's number in the ensemble (sid): one that no other server has.", DefaultValueFactory = _ => 254 };
-        var command = new Command("server", "Run a ZooKeeper-compatible server, for development and tests.") { listen, data, tick, super, reconfig, observe, sid };
+        var keep = new Option<string?>("--keep")
+        {
+            Description = "With --observe, keep only these znodes and what is below them, such as /apps,/conf. Without it, everything.",
+        };
+        var command = new Command("server", "Run a ZooKeeper-compatible server, for development and tests.")
+        {
+            listen, data, tick, super, reconfig, observe, sid, keep,
+        };
         command.SetAction(async (result, cancel) =>
         {
             if (!IPEndPoint.TryParse(result.GetValue(listen)!, out var address))
@@ -56,14 +63,20 @@ public static class ServerCommand
                 Logging = logging,
             };
             return result.GetValue(observe) is { } quorum
-                ? await ObserveAsync(options, quorum, result.GetValue(sid), cancel)
+                ? await ObserveAsync(options, quorum, result.GetValue(sid), result.GetValue(keep), cancel)
                 : await RunAsync(options, cancel);
         });
         return command;
     }
 
-    private static async Task<int> ObserveAsync(EmbeddedServerOptions options, string quorum, int sid, CancellationToken cancel)
+    private static async Task<int> ObserveAsync(EmbeddedServerOptions options, string quorum, int sid, string? keep, CancellationToken cancel)
     {
+        var roots = keep?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (roots is { Length: 0 } || roots?.FirstOrDefault(r => !r.StartsWith('/') || (r.Length > 1 && r.EndsWith('/'))) is not null)
+        {
+            await Console.Error.WriteLineAsync($"--keep {keep}: not a list of paths, such as /apps,/conf.");
+            return 2;
+        }
         var addresses = new List<DnsEndPoint>();
         foreach (var part in quorum.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
@@ -82,7 +95,13 @@ public static class ServerCommand
         LearningServer server;
         try
         {
-            var learning = new LearnerOptions { Quorum = addresses, ServerId = (byte)sid, DataDirectory = options.DataDirectory };
+            var learning = new LearnerOptions
+            {
+                Quorum = addresses,
+                ServerId = (byte)sid,
+                DataDirectory = options.DataDirectory,
+                Roots = roots?.Contains("/") == true ? null : roots,
+            };
             server = await LearningServer.StartAsync(options, learning, cancel);
         }
         catch (IOException e)

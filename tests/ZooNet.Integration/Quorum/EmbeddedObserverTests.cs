@@ -86,6 +86,40 @@ public sealed class EmbeddedObserverTests
     }
 
     [SkippableFact]
+    public async Task The_quorum_ports_are_found_where_the_cluster_tells_them_and_a_restart_goes_on_from_the_state_on_disk()
+    {
+        Jars.Require();
+        var folder = OwnedFolder.Create("observer-data");
+        try
+        {
+            await using var home = await RealEnsemble.StartAsync("home");
+            await using var remote = await RealEnsemble.StartAsync("far", new() { Voters = 3 });
+            await using var far = await remote.ConnectAsync();
+            await far.CreateAsync("/apps", [1]);
+            for (var start = 0; start < 2; start++)
+            {
+                await using var proxy = await Proxies.StartAsync(home, remote, config => config with
+                {
+                    Remotes = [config.Remotes[0] with { FindsQuorum = true, Observer = new(folder, null, null) }],
+                });
+                if (start == 0)
+                {
+                    await proxy.MountAsync("far:/apps", "/mnt");
+                }
+                var observers = proxy.Services.GetRequiredService<EmbeddedObservers>();
+                await Eventually.Async(() => observers.Of(1)?.IsReady == true, "it follows");
+                await using var client = await proxy.ConnectAsync();
+                Assert.Equal([1], (await client.GetDataAsync("/mnt")).Data!);
+                Assert.Equal(start == 0 ? 1 : 0, observers.Of(1)!.Snapshots);
+            }
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [SkippableFact]
     public async Task While_the_observer_has_no_leader_the_configured_servers_serve_and_status_says_so()
     {
         Jars.Require();

@@ -1,5 +1,6 @@
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Server.Quorum;
 
 namespace ZooNet.Proxy.Tests.Configuration;
 
@@ -106,6 +107,35 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.DoesNotContain("nocolon", text);
         Assert.Contains("tls.key: is missing", text);
         Assert.Contains("otlp = 'collector': is no collector's address", text);
+    }
+
+    [Fact]
+    public void An_observer_of_the_proxys_own_has_a_folder_a_login_and_addresses_that_may_be_found()
+    {
+        var password = Path.Combine(_folder, "password");
+        File.WriteAllText(password, " hush\n");
+        var config = Load(Good.Replace("""{ "servers": ["10.0.0.9:2181"] }""", $$"""
+            { "servers": ["10.0.0.9:2181"], "quorum": "auto",
+              "observer": { "data": "/var/zz", "user": "me", "passwordFile": "{{password}}" } }
+            """, StringComparison.Ordinal)).Config!;
+
+        Assert.True(config.Remotes[1].FindsQuorum);
+        Assert.Empty(config.Remotes[1].Quorum);
+        Assert.Equal("/var/zz", config.Remotes[1].Observer.Data);
+        Assert.Equal(new QuorumCredentials("me", "hush"), config.Remotes[1].Observer.Login);
+        Assert.False(config.Remotes[0].IsObserved);
+    }
+
+    [Theory]
+    [InlineData(""" "quorum": "auto" """, "quorum = 'auto': needs 'servers' to ask where the quorum ports are")]
+    [InlineData(""" "servers": "h:1", "observer": { "data": "/x" } """, "observer: is of no use without 'quorum'")]
+    [InlineData(""" "quorum": "h", "observer": { "user": "me" } """, "observer.passwordFile: is missing; a login by SASL needs")]
+    [InlineData(""" "quorum": "h", "observer": { "user": "me", "passwordFile": "/no" } """, "observer.passwordFile = '/no': can't be read")]
+    [InlineData(""" "quorum": "h", "observer": { "folder": "/x" } """, "observer.folder: is no configuration key")]
+    public void What_an_observer_can_not_do_with_is_an_error_of_its_key(string remote, string message)
+    {
+        var errors = Load(Good.Replace("""{ "servers": ["10.0.0.9:2181"] }""", $"{{ {remote} }}", StringComparison.Ordinal)).Errors;
+        Assert.Contains(errors, e => e.ToString().Contains($"remotes.zz.{message}", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -21,6 +21,22 @@ public sealed class EnsembleConfigTests
         Assert.Equal(0x10000000f, config.Version);
     }
 
+    [Fact]
+    public void The_quorum_ports_are_those_of_the_participants_by_their_numbers_whether_they_take_clients_or_not()
+    {
+        var config = Parse("""
+            server.9=10.0.0.9:2888:3888:observer;10.0.0.9:2181
+            server.10=zk10:2898:3888:participant
+            server.2=[fe80::3]:2889:3888:participant;[::]:2183
+            server.4=zk4a:2888:3888|zk4b:2890:3888:participant;2184
+            server.5=zk5
+            server.6=zk6:
+            server.7=[::1
+            """);
+
+        Assert.Equal([new("fe80::3", 2889), new("zk4a", 2888), new("zk4b", 2890), new("zk10", 2898)], config.Quorum);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("server.1=zk1:2888:3888:participant")]
