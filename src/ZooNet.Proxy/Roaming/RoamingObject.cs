@@ -79,6 +79,7 @@ internal sealed class RoamingObject : IAsyncDisposable
     private bool _keeping;
     private bool _finishing;
     private (string Zone, Place Place)? _armed;
+    private (string Zone, Place Place)? _arming;
     private int _window = 1;
     private int _inFlight;
     private bool _resend;
@@ -87,6 +88,8 @@ internal sealed class RoamingObject : IAsyncDisposable
     private bool _resting;
     private long _refused;
     private long _snapshotAt;
+    private bool _trimDue = true;
+    private long _trimTried;
     private volatile ObjectState _state = ObjectState.Unknown;
     private string? _problem;
 
@@ -164,10 +167,11 @@ internal sealed class RoamingObject : IAsyncDisposable
 
     private void OnStirred(string zone, string? path) => Post(() =>
     {
-        if (_armed is { } armed && armed.Zone == zone
+        // Also while it is being armed: the watch may have fired before we hear that it is set.
+        if ((_armed ?? _arming) is { } armed && armed.Zone == zone
             && (path is null || path == _layout.Ballot(_name) || path == _layout.Entry(_name, armed.Place.Epoch, armed.Place.Number)))
         {
-            _armed = null;
+            Wake();
             if (path == _layout.Ballot(_name))
             {
                 Locate();
@@ -314,7 +318,7 @@ internal sealed class RoamingObject : IAsyncDisposable
 
     private void Unreadable()
     {
-        _armed = null;
+        Wake();
         Rest(_failures++, () => _reading = false);
     }
 
@@ -337,14 +341,24 @@ internal sealed class RoamingObject : IAsyncDisposable
         Reached();
     }
 
+    /// <summary>There may be something to read: what is being armed now may have looked too early.</summary>
+    private void Wake()
+    {
+        _armed = null;
+        _arming = null;
+    }
+
     /// <summary>There is nothing more to read: looks again by watch, and whether the log is one still.</summary>
     private void Arm(string zone, Place place)
     {
         _reading = true;
+        _arming = (zone, place);
         Begin(cancel => _zones.WatchAsync(zone, _layout.Entry(_name, place.Epoch, place.Number), _layout.Ballot(_name),
             _layout.Log(_name, place.Epoch), cancel), end =>
         {
             _reading = false;
+            var isWoken = _arming is null;
+            _arming = null;
             if (end.HasEntry)
             {
                 return;
@@ -359,7 +373,7 @@ internal sealed class RoamingObject : IAsyncDisposable
             }
             else
             {
-                _armed = (zone, place);
+                _armed = isWoken ? null : (zone, place);
                 if (at is not null && at.Zone == zone && at.Epoch == place.Epoch && end.Fence != at.Version)
                 {
                     Locate();
@@ -501,7 +515,7 @@ internal sealed class RoamingObject : IAsyncDisposable
         {
             _failures = 0;
             // The watch would tell a little later.
-            _armed = null;
+            Wake();
             return;
         }
         _resend = true;
@@ -546,7 +560,7 @@ internal sealed class RoamingObject : IAsyncDisposable
                 _reached.Enqueue((index, tags));
                 if (_follower.Copy.Index < index)
                 {
-                    _armed = null;
+                    Wake();
                 }
                 Reached();
                 return;
@@ -610,18 +624,32 @@ internal sealed class RoamingObject : IAsyncDisposable
         }
         var copy = _follower.Copy;
         Reap(copy);
-        if (copy.Index < _snapshotAt + SnapshotEvery && (at.Ballot.Runs.Count < SnapshotRuns || copy.Index == _snapshotAt))
+        var isDue = copy.Index >= _snapshotAt + SnapshotEvery || (at.Ballot.Runs.Count >= SnapshotRuns && copy.Index != _snapshotAt);
+        // What could not be trimmed, for the object moved meanwhile, is tried again when it is here once more.
+        if (!isDue && (!_trimDue || _trimTried == at.Epoch))
         {
             return;
         }
         _keeping = true;
-        _snapshotAt = copy.Index;
-        var snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, Snapshot.Write(copy), NewId());
+        _trimTried = at.Epoch;
+        Snapshotter? snapshot = null;
+        if (isDue)
+        {
+            _snapshotAt = copy.Index;
+            snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, Snapshot.Write(copy), NewId());
+        }
         Begin(async cancel =>
         {
-            await RunAsync(snapshot, cancel);
-            return snapshot.End == End.Done ? await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name), cancel) : null;
-        }, _ => _keeping = false, () => _keeping = false);
+            if (snapshot is not null)
+            {
+                await RunAsync(snapshot, cancel);
+            }
+            return await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name), cancel);
+        }, trimmer =>
+        {
+            _keeping = false;
+            _trimDue = !trimmer.HasTrimmed;
+        }, () => _keeping = false);
     }
 
     private void Reap(ObjectCopy copy)

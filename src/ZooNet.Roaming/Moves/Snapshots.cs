@@ -145,6 +145,11 @@ internal sealed class Trimmer(Layout layout, string arbiter, IReadOnlyList<strin
     /// <summary>How many entries are deleted by one multi.</summary>
     public const int MaxAtOnce = 256;
 
+    /// <summary>
+    /// Whether all that the owner's snapshot contains is gone. Not so after a run in which a move was under way, or the owner had none.
+    /// </summary>
+    public bool HasTrimmed { get; private set; }
+
     public override IEnumerable<Ask> Steps()
     {
         var locator = new Locator(layout, arbiter, name) { AlsoPending = tooEarly };
@@ -205,6 +210,7 @@ internal sealed class Trimmer(Layout layout, string arbiter, IReadOnlyList<strin
             }
         }
         End = End.Done;
+        HasTrimmed = true;
     }
 
     private IEnumerable<Ask> Trim(Run run, int until, bool whole)
