@@ -69,7 +69,8 @@ public class SessionBenchmarks : ISessionHost, IBarrierTransport
 
     void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => throw new InvalidOperationException("nothing is written to a mount here");
 
-    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) => _session.BarrierDone(server, ticket, succeeded);
+    void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded) =>
+        _session.BarrierDone(server, ticket, succeeded);
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => throw new InvalidOperationException("no barrier is needed here");
 

@@ -10,7 +10,8 @@ namespace ZooNet.WebConsole;
 internal static class Forwarding
 {
     /// <summary>The routes and clusters for what is known of the proxies now.</summary>
-    public static (IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters) For(FederationView view, ConsoleOptions options)
+    public static (IReadOnlyList<RouteConfig> Routes, IReadOnlyList<ClusterConfig> Clusters) For(FederationView view,
+        ConsoleOptions options)
     {
         var (routes, clusters) = (new List<RouteConfig>(), new List<ClusterConfig>());
         foreach (var region in view.Regions)

@@ -436,7 +436,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             CheckWatches();
         }
         var writer = ScratchWriter.Empty();
-        new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, _replies.Zxid, header.Error, body);
+        new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, _replies.Zxid, header.Error,
+            body);
         Emit(link, pending.Place, writer.Written);
     }
 

@@ -98,7 +98,8 @@ internal readonly ref struct MountedRequest
         };
     }
 
-    /// <summary>The first operation that writes to a read-only mount, which a check does not, or deletes a mount point; -1 if none does.</summary>
+    /// <summary>The first operation that writes to a read-only mount, which a check does not, or deletes a mount point; -1 if none
+    /// does.</summary>
     private static int FirstRefused(List<(OpCode Op, string Path, int Flags)> operations, List<Mount?> mounts, MountTable table)
     {
         for (var i = 0; i < operations.Count; i++)

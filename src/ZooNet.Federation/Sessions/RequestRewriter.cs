@@ -56,7 +56,8 @@ internal static class RequestRewriter
     /// <param name="Count">Operations.</param>
     /// <param name="FirstForeign">Index of the first operation in another cluster than the first operation's.</param>
     /// <param name="MakesEphemerals">Whether it creates ephemeral znodes.</param>
-    public readonly record struct MultiScan(bool Valid, Mount? Mount, ClusterSet Clusters, int Count, int FirstForeign, bool MakesEphemerals);
+    public readonly record struct MultiScan(bool Valid, Mount? Mount, ClusterSet Clusters, int Count, int FirstForeign,
+        bool MakesEphemerals);
 
     /// <summary>Walks a multi or multiRead and tells what it touches.</summary>
     public static MultiScan ScanMulti(ReadOnlySpan<byte> frame, MountTable mounts)

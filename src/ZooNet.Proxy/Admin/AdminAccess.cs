@@ -58,7 +58,8 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
         if (refusal is null && changes && role != Administrator)
         {
             var shown = request.Headers.Authorization.Count > 0 ? "token" : "certificate";
-            refusal = (StatusCodes.Status403Forbidden, $"this {shown} is one to look, not to change anything; take one of the role 'admin'");
+            refusal = (StatusCodes.Status403Forbidden,
+                $"this {shown} is one to look, not to change anything; take one of the role 'admin'");
         }
         if (refusal is { } refused)
         {

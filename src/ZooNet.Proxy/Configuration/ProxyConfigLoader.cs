@@ -282,7 +282,8 @@ public static class ProxyConfigLoader
             var isTree = reader.Flag($"{key}:tree");
             if (isTree && (observers.Count + servers.Count + quorum.Count > 0 || srv is not null || follow))
             {
-                reader.Fail($"{key}:tree", "true", "says that it is a roaming tree, which has no servers of its own; leave out its addresses", null);
+                reader.Fail($"{key}:tree", "true",
+                    "says that it is a roaming tree, which has no servers of its own; leave out its addresses", null);
             }
             if (!isTree && IsEmpty("observers") && IsEmpty("servers") && IsEmpty("quorum") && reader.Text($"{key}:srv") is null)
             {
@@ -397,7 +398,8 @@ public static class ProxyConfigLoader
         var names = reader.List(key) ?? [];
         if (names.Count > 0 && reader.Text("adminTls:clientAuthority") is null)
         {
-            reader.Fail(key, null, "names holders of client certificates, and nobody is asked for one: give 'adminTls.clients' ('accept' or "
+            reader.Fail(key, null,
+                "names holders of client certificates, and nobody is asked for one: give 'adminTls.clients' ('accept' or "
                 + "'require') and 'adminTls.clientAuthority', a PEM file with those who sign them", names[0].Source);
         }
         return [.. names.Select(n => n.Value)];

@@ -14,7 +14,8 @@ public sealed class ClusterControls : IAsyncDisposable
     public ClusterControls(ProxyConfig config, ProxySecret secret, TimeProvider time, ILogger<ClusterControl> logger,
         EmbeddedObservers? observers = null, ClusterDirectory? directory = null, TreeServers? trees = null) =>
         _byOrdinal = [.. config.Clusters.Select(c =>
-            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal) ?? trees?.Of(c.Ordinal), directory?[c.Ordinal]))];
+            new ClusterControl(c, config, secret, time, logger, () => observers?.Of(c.Ordinal) ?? trees?.Of(c.Ordinal),
+                directory?[c.Ordinal]))];
 
     /// <summary>The home cluster's.</summary>
     public ClusterControl Home => _byOrdinal[0];

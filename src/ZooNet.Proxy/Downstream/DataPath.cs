@@ -51,7 +51,8 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Log = logger;
         Late = late;
         Pools = [.. config.Clusters.Select(c =>
-            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () => observers.Of(c.Ordinal) ?? trees.Of(c.Ordinal),
+            new ServerPool(region, c, barriers, directory, config.ConnectTimeout, time, () =>
+                observers.Of(c.Ordinal) ?? trees.Of(c.Ordinal),
                 clusters[c.Ordinal]))];
         observers.WentBack += cluster => Pools[cluster].Forget();
         observers.Taken += () => Taken?.Invoke();

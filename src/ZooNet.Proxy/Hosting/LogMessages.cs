@@ -13,7 +13,8 @@ internal static partial class LogMessages
     public static partial void ClientClosedLoudly(
         this ILogger logger, string client, long session, CloseReason reason, string detail, string note);
 
-    [LoggerMessage(1002, LogLevel.Error, "client {client} session 0x{session:x}: internal error while a link was made; the link counts as lost")]
+    [LoggerMessage(1002, LogLevel.Error,
+        "client {client} session 0x{session:x}: internal error while a link was made; the link counts as lost")]
     public static partial void LinkFailed(this ILogger logger, Exception error, string client, long session);
 
     [LoggerMessage(1003, LogLevel.Error, "client {client} session 0x{session:x}: internal error; the connection is closed, nobody else notices")]

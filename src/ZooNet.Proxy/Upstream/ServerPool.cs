@@ -67,7 +67,8 @@ public sealed class ServerPool
         _directory = directory;
         _make = endpoint =>
         {
-            var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = _listed.GetValueOrDefault(endpoint)?.IsNear != true };
+            var isFar = _listed.GetValueOrDefault(endpoint)?.IsNear != true;
+            var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = isFar };
             directory.Add(server, endpoint, HostOf(endpoint));
             return server;
         };
@@ -114,7 +115,8 @@ public sealed class ServerPool
             return null;
         }
         var there = found.SelectMany(f => f.Addresses.Select(address => new IPEndPoint(address, f.Server.Port))).ToHashSet();
-        return _servers.Where(s => !there.Contains(s.Key) && _listed.GetValueOrDefault(s.Key)?.IsOwn != true).Select(s => s.Value).ToHashSet();
+        return _servers.Where(s => !there.Contains(s.Key) && _listed.GetValueOrDefault(s.Key)?.IsOwn != true)
+            .Select(s => s.Value).ToHashSet();
     }
 
     /// <summary>Forgets the servers that have been none of the cluster's for <see cref="Remembered"/>.</summary>

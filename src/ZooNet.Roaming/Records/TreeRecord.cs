@@ -22,7 +22,8 @@ internal sealed record TreeRecord(IReadOnlyList<string> Zones, string Arbiter, s
     public static TreeRecord Read(string path, byte[]? data)
     {
         var record = RecordJson.Read(path, data, RecordJson.Default.TreeRecord);
-        return record is { Zones.Count: > 0 and <= MaxZones, Arbiter: not null, Id.Length: > 0 } && record.Zones.All(z => z is { Length: > 0 })
+        return record is { Zones.Count: > 0 and <= MaxZones, Arbiter: not null, Id.Length: > 0 }
+            && record.Zones.All(z => z is { Length: > 0 })
             && record.Zones.Contains(record.Arbiter) && record.Zones.Distinct(StringComparer.Ordinal).Count() == record.Zones.Count
             ? record
             : throw RecordJson.Damaged(path, "it contradicts itself");

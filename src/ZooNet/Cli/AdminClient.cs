@@ -104,7 +104,8 @@ internal sealed class AdminClient : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
             throw new CommandFailedException(
-                $"the file that {CertificateFile} names holds no certificate with its key, or can't be read: {e.Message}", ExitCodes.BadUsage);
+                $"the file that {CertificateFile} names holds no certificate with its key, or can't be read: {e.Message}",
+                ExitCodes.BadUsage);
         }
     }
 

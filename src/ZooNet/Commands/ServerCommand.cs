@@ -69,7 +69,8 @@ public static class ServerCommand
         return command;
     }
 
-    private static async Task<int> ObserveAsync(EmbeddedServerOptions options, string quorum, int sid, string? keep, CancellationToken cancel)
+    private static async Task<int> ObserveAsync(EmbeddedServerOptions options, string quorum, int sid, string? keep,
+        CancellationToken cancel)
     {
         var roots = keep?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         if (roots is { Length: 0 } || roots?.FirstOrDefault(r => !r.StartsWith('/') || (r.Length > 1 && r.EndsWith('/'))) is not null)

@@ -97,9 +97,11 @@ public sealed class HeldBackTests
         return host;
     }
 
-    private static void Get(ScriptedHost host, int xid, string path) => host.Request(xid, OpCode.GetData, new PathWatchRequest(path, false).Write);
+    private static void Get(ScriptedHost host, int xid, string path) =>
+        host.Request(xid, OpCode.GetData, new PathWatchRequest(path, false).Write);
 
-    private static void Set(ScriptedHost host, int xid, string path) => host.Request(xid, OpCode.SetData, new SetDataRequest(path, [], -1).Write);
+    private static void Set(ScriptedHost host, int xid, string path) =>
+        host.Request(xid, OpCode.SetData, new SetDataRequest(path, [], -1).Write);
 
     private static void Ping(ScriptedHost host, long zxid)
     {

@@ -100,12 +100,14 @@ public sealed class ReplyRewriterTests
         return reader.ReadString();
     }
 
-    private byte[] Rewrite(OpCode op, Action<JuteWriter> body, Mount mount, ErrorCode error = ErrorCode.Ok, bool strip = false, IReadOnlyList<Mount?>? mounts = null)
+    private byte[] Rewrite(OpCode op, Action<JuteWriter> body, Mount mount, ErrorCode error = ErrorCode.Ok, bool strip = false,
+        IReadOnlyList<Mount?>? mounts = null)
     {
         var remote = new JuteWriter();
         body(remote);
         var writer = new JuteWriter();
-        new ReplyRewriter(writer, _owners, 1, RemoteSession, HomeSession).Write(5, 77, op, error, remote.Written, mount, strip, mounts ?? []);
+        new ReplyRewriter(writer, _owners, 1, RemoteSession, HomeSession).Write(5, 77, op, error, remote.Written, mount, strip,
+            mounts ?? []);
         return writer.Written.ToArray();
     }
 

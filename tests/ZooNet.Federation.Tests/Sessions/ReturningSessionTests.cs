@@ -28,7 +28,8 @@ public sealed class ReturningSessionTests
     [Theory]
     [InlineData(long.MaxValue, false)]
     [InlineData(0, true)]
-    public void A_server_that_refuses_a_client_which_claims_to_have_seen_more_is_not_held_to_have_lost_its_state(long seen, bool isForgotten)
+    public void A_server_that_refuses_a_client_which_claims_to_have_seen_more_is_not_held_to_have_lost_its_state(long seen,
+        bool isForgotten)
     {
         var server = new UpstreamServer(_host.Region, 0, "a1", _host);
         server.Show(500);

@@ -38,7 +38,8 @@ public sealed class RecordFuzzTests : IDisposable
     [Fact]
     public void A_mutated_mount_record_is_no_record_or_one_that_nobody_has_signed()
     {
-        var written = new MountRecord { Path = "/mnt/eu", Cluster = "eu", RemotePath = "/apps", Options = "ro", State = MountState.Active, Held = true };
+        var written = new MountRecord { Path = "/mnt/eu", Cluster = "eu", RemotePath = "/apps", Options = "ro",
+            State = MountState.Active, Held = true };
         var whole = written.ToJson(Mount, Secret);
         var original = MountRecord.Parse(whole);
         Assert.True(original.IsSigned(Mount, Secret));
@@ -47,7 +48,8 @@ public sealed class RecordFuzzTests : IDisposable
             try
             {
                 var record = MountRecord.Parse(bytes);
-                Assert.True(!record.IsSigned(Mount, Secret) || record with { Signature = original.Signature } == original, Encoding.UTF8.GetString(bytes));
+                Assert.True(!record.IsSigned(Mount, Secret) || record with { Signature = original.Signature } == original,
+                    Encoding.UTF8.GetString(bytes));
             }
             catch (JsonException)
             {
@@ -59,7 +61,8 @@ public sealed class RecordFuzzTests : IDisposable
     [Fact]
     public void A_mutated_session_record_does_not_open_and_neither_does_one_in_another_place()
     {
-        var record = new SessionRecord(new HomeSession(Home, [1, 2, 3], 10_000), new RemoteSessionRecord(1, 0x52, [4, 5, 6], true), "proxy-1");
+        var record = new SessionRecord(new HomeSession(Home, [1, 2, 3], 10_000), new RemoteSessionRecord(1, 0x52, [4, 5, 6], true),
+            "proxy-1");
         var whole = record.Seal(Secret, Config);
         Assert.NotNull(SessionRecord.Open(whole, Secret, Config, Home, Config.Remotes[0]));
         Assert.Null(SessionRecord.Open(whole, Secret, Config, Home + 1, Config.Remotes[0]));
@@ -78,7 +81,8 @@ public sealed class RecordFuzzTests : IDisposable
             Version = 3,
             Revision = 4,
             Mounts = [new ViewMount("eu", "/apps", PublishedState.Active)],
-            Proxies = [new ViewProxy("p1", new Dictionary<string, long> { ["eu"] = 2 }) { Reads = new Dictionary<string, string> { ["eu"] = "a:1" } }],
+            Proxies = [new ViewProxy("p1", new Dictionary<string, long> { ["eu"] = 2 })
+                { Reads = new Dictionary<string, string> { ["eu"] = "a:1" } }],
         };
         Throw(ViewRecordJson.Format(view), bytes =>
         {
@@ -100,7 +104,8 @@ public sealed class RecordFuzzTests : IDisposable
     {
         var whole = Encoding.UTF8.GetBytes("""
             { "region": "us", "listen": "127.0.0.1:2181", "home": { "cluster": "us", "servers": ["a:1", "b:2"] },
-              "remotes": { "eu": { "observers": "o:1", "servers": ["c:3"], "srv": null, "follow": true }, "ap": { "quorum": ["d:4"], "sid": 200 } },
+              "remotes": { "eu": { "observers": "o:1", "servers": ["c:3"], "srv": null, "follow": true }, "ap": { "quorum": ["d:4"],
+                  "sid": 200 } },
               "rules": { "r": { "path": "/a", "allow": "read", "clients": ["10.0.0.0/8", "cn:x"] } }, "proxyProtocol": ["::1/128"],
               "limits": { "connections": 100, "watches": 5 }, "timeouts": { "session": "10s" }, "secret": "u:p", "consistency": "ordered" }
             """);

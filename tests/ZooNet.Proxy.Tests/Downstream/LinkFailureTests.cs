@@ -15,7 +15,8 @@ public sealed class LinkFailureTests
         var links = 0;
         var proxy = await regions.StartProxyAsync(services: s => s.AddSingleton(new LateParts(
             _ => Task.FromResult<string?>(null),
-            () => Interlocked.Increment(ref links) == 2 ? Task.FromException(new InvalidOperationException("unforeseen")) : Task.CompletedTask)));
+            () => Interlocked.Increment(ref links) == 2 ? Task.FromException(new InvalidOperationException("unforeseen"))
+                : Task.CompletedTask)));
         var eu = await regions.ConnectAsync(regions.Eu.Address);
         await eu.CreateAsync("/apps");
         Assert.Equal(201, (await proxy.MountAsync("eu:/apps", "/mnt/eu", "relaxed")).Status);

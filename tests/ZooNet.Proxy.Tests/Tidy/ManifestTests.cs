@@ -19,7 +19,8 @@ public sealed partial class ManifestTests
     [Fact]
     public void A_key_that_is_none_is_found()
     {
-        var changed = Repository.Files["packaging/kubernetes/region.yaml"].Replace("minAvailable", "minAvailabel", StringComparison.Ordinal);
+        var changed = Repository.Files["packaging/kubernetes/region.yaml"].Replace("minAvailable", "minAvailabel",
+            StringComparison.Ordinal);
         Assert.ThrowsAny<Exception>(() => Read(changed).ToList());
     }
 

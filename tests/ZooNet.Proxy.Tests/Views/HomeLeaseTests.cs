@@ -152,7 +152,8 @@ public sealed class HomeLeaseTests : IAsyncLifetime
     private Task<HomeWrite> WriteAsync(CancellationToken cancellationToken)
     {
         _writes++;
-        return _homeAnswers ? Task.FromResult(new HomeWrite(SessionTimeout, 1)) : Task.FromException<HomeWrite>(new ClusterUnreachableException("gone"));
+        return _homeAnswers ? Task.FromResult(new HomeWrite(SessionTimeout, 1))
+            : Task.FromException<HomeWrite>(new ClusterUnreachableException("gone"));
     }
 
     /// <summary>Moves the clock; after each step the lease has all the time that it wants.</summary>

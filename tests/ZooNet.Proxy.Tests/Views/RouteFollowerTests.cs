@@ -38,7 +38,8 @@ public sealed class RouteFollowerTests : ISessionFence, IAsyncDisposable
 
     public RouteFollowerTests()
     {
-        _lease = new HomeLease(_ => Task.FromResult(new HomeWrite(TimeSpan.FromSeconds(6), 1)), _region, TimeProvider.System, NullLogger.Instance);
+        _lease = new HomeLease(_ => Task.FromResult(new HomeWrite(TimeSpan.FromSeconds(6), 1)), _region, TimeProvider.System,
+            NullLogger.Instance);
         _follower = new RouteFollower(
             Config, _region, _activation, _lease, this, null, null, null, NullLogger.Instance, CancellationToken.None);
         _answered.SetResult();

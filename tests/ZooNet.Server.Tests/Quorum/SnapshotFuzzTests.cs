@@ -23,7 +23,8 @@ public sealed class SnapshotFuzzTests : IDisposable
     [Fact]
     public async Task A_mutated_snapshot_of_a_leader_is_read_or_refused()
     {
-        var whole = Snapshots.Of(0x1_0000_0007, ("", []), ("/zookeeper", []), ("/zookeeper/config", [1]), ("/a", [1, 2, 3]), ("/a/b", []), ("/c", [4]));
+        var whole = Snapshots.Of(0x1_0000_0007, ("", []), ("/zookeeper", []), ("/zookeeper/config", [1]), ("/a", [1, 2, 3]),
+            ("/a/b", []), ("/c", [4]));
         var begin = QuorumPacket.TryRead(whole, out _);
         await ThrowAsync(whole[begin..], async bytes =>
         {
