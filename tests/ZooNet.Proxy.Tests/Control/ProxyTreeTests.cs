@@ -145,11 +145,15 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         await owner.SetAclAsync(ZooNetTree.Mounts, Acl.Open);
         await _us.CreateAsync(ZooNetTree.RecordOf("/forged"), """{"cluster":"eu","remotePath":"/apps","state":"active"}"""u8.ToArray());
 
+        // It is seen, and not used.
+        await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Any(m => m.Path == "/forged"));
+        Assert.Equal(["/mnt/eu"], proxy.Host.Path.Region.Mounts.Mounts.Select(m => m.Path));
+
         // A connection that is made anew is a reason to look at once; else it is half a minute.
         _regions.Us.CloseConnections();
 
         await UntilSaidAsync(proxy, $"{ZooNetTree.Mounts} in the cluster 'us' belongs to somebody else");
-        Assert.Equal(["/mnt/eu"], (await proxy.MountsAsync()).Select(m => m.Path));
+        Assert.Equal(["/mnt/eu"], proxy.Host.Path.Region.Mounts.Mounts.Select(m => m.Path));
         Assert.True((await proxy.Http.GetAsync("/ready")).IsSuccessStatusCode);
         Assert.Equal(503, (await proxy.MountAsync("eu:/apps", "/m")).Status);
         await RepairAsync(dryRun: false);
