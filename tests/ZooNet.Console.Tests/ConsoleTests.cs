@@ -199,7 +199,11 @@ public sealed class ConsoleTests : IAsyncLifetime
         {
             var answer = await http.PostAsync(page, new FormUrlEncodedContent(new Dictionary<string, string>
             {
-                ["region"] = "us", ["source"] = "eu:/apps", ["path"] = "/", ["child"] = "x", ["action"] = action,
+                ["region"] = "us",
+                ["source"] = "eu:/apps",
+                ["path"] = "/",
+                ["child"] = "x",
+                ["action"] = action,
             }));
             Assert.Contains("token is one to look", WebUtility.HtmlDecode(await answer.Content.ReadAsStringAsync()));
         }

@@ -257,8 +257,11 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
                 return !_writers.Contains(request.Connection.SessionId);
             case OpCode.Multi:
                 var reader = new JuteReader(request.Body);
-                return MultiReader.TryRead(ref reader, out var operations) && operations.TrueForAll(o => o is { Type: OpCode.Check,
-                    Path: not null });
+                return MultiReader.TryRead(ref reader, out var operations) && operations.TrueForAll(o => o is
+                {
+                    Type: OpCode.Check,
+                    Path: not null
+                });
             default:
                 return IsTooLong(request);
         }

@@ -38,8 +38,15 @@ public sealed class RecordFuzzTests : IDisposable
     [Fact]
     public void A_mutated_mount_record_is_no_record_or_one_that_nobody_has_signed()
     {
-        var written = new MountRecord { Path = "/mnt/eu", Cluster = "eu", RemotePath = "/apps", Options = "ro",
-            State = MountState.Active, Held = true };
+        var written = new MountRecord
+        {
+            Path = "/mnt/eu",
+            Cluster = "eu",
+            RemotePath = "/apps",
+            Options = "ro",
+            State = MountState.Active,
+            Held = true
+        };
         var whole = written.ToJson(Mount, Secret);
         var original = MountRecord.Parse(whole);
         Assert.True(original.IsSigned(Mount, Secret));
