@@ -262,15 +262,19 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         _told.Add(WatcherEvent.Read(ref reader).Path!);
     }
 
-    void ISessionHost.SendToClient(ReadOnlySpan<byte> frames) => throw new NotSupportedException();
+    void ISessionHost.SendToClient(ReadOnlySpan<byte> frames) =>
+        Assert.Fail("replies are the session's");
 
-    void ISessionHost.CloseClient(CloseReason reason, string detail) => throw new NotSupportedException();
+    void ISessionHost.CloseClient(CloseReason reason, string detail) =>
+        Assert.Fail("to close is the session's");
 
-    ILinkConnection ISessionHost.OpenLink(SessionLink link) => throw new NotSupportedException();
+    ILinkConnection ISessionHost.OpenLink(SessionLink link) => throw new InvalidOperationException("links are opened by the session");
 
-    void ISessionHost.FindRecords(HomeSession session) => throw new NotSupportedException();
+    void ISessionHost.FindRecords(HomeSession session) =>
+        Assert.Fail("records are found by the session");
 
-    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) => throw new NotSupportedException();
+    void ISessionHost.SaveRecord(HomeSession session, RemoteSessionRecord record) =>
+        Assert.Fail("records are saved by the session");
 
     void IBarrierWaiter.BarrierDone(UpstreamServer server, BarrierTicket ticket, bool succeeded)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
+using ZooNet.Tests;
 
 namespace ZooNet.Federation.Tests.Sessions;
 
@@ -177,40 +178,9 @@ public sealed class ReplyFuzzTests
         private byte[] Mutate(byte[] frame)
         {
             _mutated++;
-            var bytes = new List<byte>(frame[4..]);
-            for (var times = random.Next(1, 4); times > 0 && bytes.Count > 1; times--)
-            {
-                var at = random.Next(bytes.Count);
-                switch (random.Next(5))
-                {
-                    case 0:
-                        bytes[at] = (byte)random.Next(256);
-                        break;
-                    case 1:
-                        bytes.RemoveRange(at, Math.Min(random.Next(1, 9), bytes.Count - at));
-                        break;
-                    case 2:
-                        bytes.InsertRange(at, bytes.GetRange(at, Math.Min(random.Next(1, 9), bytes.Count - at)));
-                        break;
-                    case 3:
-                        // A length or a count that is none.
-                        var number = new[] { -1, int.MinValue, int.MaxValue, 0, 0x7fffff }[random.Next(5)];
-                        for (var i = 0; i < 4 && at + i < bytes.Count; i++)
-                        {
-                            bytes[at + i] = (byte)(number >> (24 - 8 * i));
-                        }
-                        break;
-                    default:
-                        bytes.RemoveRange(at, bytes.Count - at);
-                        break;
-                }
-            }
-            if (bytes.Count == 0)
-            {
-                bytes.Add(0);
-            }
-            var mutated = new byte[4 + bytes.Count];
-            BinaryPrimitives.WriteInt32BigEndian(mutated, bytes.Count);
+            var bytes = Mutation.Of(frame.AsSpan(4), random);
+            var mutated = new byte[4 + bytes.Length];
+            BinaryPrimitives.WriteInt32BigEndian(mutated, bytes.Length);
             bytes.CopyTo(mutated, 4);
             return mutated;
         }

@@ -6,6 +6,7 @@ using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Upstream;
+using ZooNet.Tests;
 
 namespace ZooNet.Proxy.Tests.Control;
 
@@ -125,6 +126,9 @@ public sealed class RecordFuzzTests : IDisposable
         });
     }
 
+    /// <summary>What means something in JSON.</summary>
+    private const string Marks = "{}[]\",:0-e/.\\n\0";
+
     private static void Throw(byte[] whole, Action<byte[]> read)
     {
         read(whole);
@@ -133,7 +137,7 @@ public sealed class RecordFuzzTests : IDisposable
         {
             try
             {
-                read(Mutate(whole, new Random(unchecked(Seed + round))));
+                read(Mutation.Of(whole, new Random(unchecked(Seed + round)), Marks));
             }
             catch (Exception e)
             {
@@ -141,40 +145,6 @@ public sealed class RecordFuzzTests : IDisposable
             }
         }
         Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
-    }
-
-    private static byte[] Mutate(byte[] whole, Random random)
-    {
-        var bytes = new List<byte>(whole);
-        for (var times = random.Next(1, 4); times > 0 && bytes.Count > 1; times--)
-        {
-            var at = random.Next(bytes.Count);
-            var length = Math.Min(random.Next(1, 9), bytes.Count - at);
-            switch (random.Next(6))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, length);
-                    break;
-                case 2:
-                    bytes.InsertRange(at, bytes.GetRange(at, length));
-                    break;
-                case 3:
-                    // What means something here.
-                    bytes[at] = (byte)"{}[]\",:0-e/.\\n\0"[random.Next(15)];
-                    break;
-                case 4:
-                    var from = random.Next(bytes.Count - length + 1);
-                    bytes.InsertRange(at, bytes.GetRange(from, length));
-                    break;
-                default:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-            }
-        }
-        return [.. bytes];
     }
 
     private static int Number(string variable, int otherwise) =>

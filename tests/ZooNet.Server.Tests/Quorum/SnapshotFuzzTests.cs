@@ -3,6 +3,7 @@ using System.Globalization;
 using ZooNet.Server.Persistence;
 using ZooNet.Server.Quorum;
 using ZooNet.Tree;
+using ZooNet.Tests;
 
 namespace ZooNet.Server.Tests.Quorum;
 
@@ -57,7 +58,7 @@ public sealed class SnapshotFuzzTests : IDisposable
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
         for (var round = 0; round < Rounds; round++)
         {
-            var mutated = Mutate(whole, new Random(unchecked(Seed + round)));
+            var mutated = Mutation.Of(whole, new Random(unchecked(Seed + round)));
             try
             {
                 await read(mutated).WaitAsync(TimeSpan.FromMinutes(1));
@@ -72,39 +73,6 @@ public sealed class SnapshotFuzzTests : IDisposable
             }
         }
         Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
-    }
-
-    private static byte[] Mutate(byte[] whole, Random random)
-    {
-        var bytes = new List<byte>(whole);
-        for (var times = random.Next(1, 4); times > 0 && bytes.Count > 1; times--)
-        {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(5))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, Math.Min(random.Next(1, 9), bytes.Count - at));
-                    break;
-                case 2:
-                    bytes.InsertRange(at, bytes.GetRange(at, Math.Min(random.Next(1, 9), bytes.Count - at)));
-                    break;
-                case 3:
-                    // A length or a count that is none.
-                    var number = new[] { -1, int.MinValue, int.MaxValue, 0, 0x7fffff }[random.Next(5)];
-                    for (var i = 0; i < 4 && at + i < bytes.Count; i++)
-                    {
-                        bytes[at + i] = (byte)(number >> (24 - (8 * i)));
-                    }
-                    break;
-                default:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-            }
-        }
-        return [.. bytes];
     }
 
     private static int Number(string variable, int otherwise) =>
