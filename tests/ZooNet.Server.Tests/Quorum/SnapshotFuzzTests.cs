@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Globalization;
 using ZooNet.Server.Persistence;
 using ZooNet.Server.Quorum;
-using ZooNet.Tree;
 using ZooNet.Tests;
+using ZooNet.Tree;
 
 namespace ZooNet.Server.Tests.Quorum;
 
