@@ -62,6 +62,8 @@ final class CuratorLocks {
             mine.acquire();
             mine.release();
             Suite.that(!other.acquire(300, TimeUnit.MILLISECONDS), "another cannot have it");
+            // It asks another server than the one that the other's deletion went to.
+            clients.get(0).sync().forPath(region.root);
             Suite.equal(1, mine.getParticipantNodes().size(), "who timed out has left the queue: participants");
             mine.release();
             Suite.that(other.acquire(20, TimeUnit.SECONDS), "another has it after the last release");
