@@ -127,7 +127,7 @@ public sealed class RecordStoreTests : IAsyncLifetime
         _one.Records.Ended(this, _client.SessionId, over: true);
 
         await GoneAsync();
-        Assert.Equal(0, _one.Records.Count);
+        await TwoRegions.Eventually(() => Task.FromResult(_one.Records.Count == 0));
     }
 
     [Fact]
