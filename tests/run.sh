@@ -95,31 +95,50 @@ dotnet build ZooNet.sln -c Release -nodeReuse:false </dev/null 2>&1 | tee "$resu
 # Several test classes install the same npm package: once is enough.
 ZOONET_NODE_MODULES=$(mktemp -d)
 export ZOONET_NODE_MODULES
-trap 'rm -rf "$ZOONET_NODE_MODULES"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$ZOONET_NODE_MODULES"' EXIT
 
-for project in tests/*/*.csproj; do
+# Runs one test project; its outcome and how long it took goes to NAME.summary.
+run() {
+    local project=$1 name seconds=$SECONDS code engine priority passed failed skipped
+    shift
     name=$(basename "$project" .csproj)
     say "$name"
     # What runs containers gets an engine of its own. Where none can run, with_engine says why, and the tests are skipped.
     engine=()
     if [ "$name" = ZooNet.Testcontainers.Tests ] && eng/with_engine true </dev/null; then engine=(eng/with_engine); fi
+    # What only computes gives way to what real servers and clients run beside it.
+    case $name in
+        ZooNet.Federation.Tests | ZooNet.Roaming.Tests | ZooNet.Simulation) priority=(nice -n 10) ;;
+        *) priority=() ;;
+    esac
     # timeout ends the whole process group, and with it what the tests have started.
-    timeout --kill-after=20 "$limit" \
+    ${priority[@]+"${priority[@]}"} timeout --kill-after=20 "$limit" \
         ${engine[@]+"${engine[@]}"} dotnet test "$project" -c Release --no-build -nodeReuse:false --results-directory "$results" \
         --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=normal" "$@" </dev/null 2>&1 \
         | tee "$results/$name.log"
     code=$?
     if [ "$code" -ge 124 ]; then echo "$name did not end within $limit s"; fi
-    if [ "$code" != 0 ]; then failures=1; fi
+    seconds=$((SECONDS - seconds))
     if [ -e "$results/$name.trx" ]; then
         read -r passed failed skipped < <(outcome "$results/$name.trx")
-        printf '%-28s %5d passed %4d failed %4d skipped\n' "$name" "$passed" "$failed" "$skipped"
+        printf '%-28s %5d passed %4d failed %4d skipped %6d s\n' "$name" "$passed" "$failed" "$skipped" "$seconds"
         failed_tests "$results/$name.trx" | sed 's/^/    failed: /'
     else
         # No test of the project matched the filter, or it ended before it could say anything.
         printf '%-28s no results, exit code %d\n' "$name" "$code"
-    fi >>"$results/summary.txt"
+    fi >"$results/$name.summary"
+    return "$code"
+}
+
+# Real servers and clients are mostly waited for, so the other projects run beside them.
+beside=tests/ZooNet.Integration/ZooNet.Integration.csproj
+run "$beside" "$@" >"$results/beside.log" 2>&1 &
+for project in tests/*/*.csproj; do
+    if [ "$project" != "$beside" ]; then run "$project" "$@" || failures=1; fi
 done
+wait $! || failures=1
+cat "$results/beside.log"
+cat "$results"/*.summary >"$results/summary.txt"
 
 say "Summary"
 cat "$results/summary.txt"
