@@ -14,8 +14,10 @@ internal sealed class Frontier(Region region)
     /// <summary>The longest path, in bytes, that is remembered for its date.</summary>
     public const int MaxPathLength = 1024;
 
-    private readonly long[] _newest = new long[region.ClusterCount];
-    private readonly long[] _unknownSince = new long[region.ClusterCount];
+    private const int PageSize = 64;
+
+    // Of 64 clusters together: a session knows few of many.
+    private readonly Known[]?[] _known = new Known[]?[(region.ClusterCount + PageSize - 1) / PageSize];
     private ClusterSet _touched;
     private ClusterSet _moved;
     private long _movedSince;
@@ -35,10 +37,8 @@ internal sealed class Frontier(Region region)
         {
             region.Positions.LearnUnwatchable(zxid);
         }
-        if (zxid > _newest[cluster])
-        {
-            _newest[cluster] = zxid;
-        }
+        ref var known = ref Of(cluster);
+        known.Newest = Math.Max(known.Newest, zxid);
     }
 
     /// <summary>The session got a reply.</summary>
@@ -60,7 +60,7 @@ internal sealed class Frontier(Region region)
                 var since = region.Acls.FirstSeen(cluster, Encoding.UTF8.GetString(path), evidence.Czxid, evidence.Aversion, evidence.Zxid);
                 Learned(cluster, Math.Max(since, evidence.Dated), evidence.Watchable);
                 break;
-            case Undated.Absence or Undated.Children or Undated.Refusal when isKept && evidence.Zxid > _newest[cluster]:
+            case Undated.Absence or Undated.Children or Undated.Refusal when isKept && evidence.Zxid > Of(cluster).Newest:
                 Learned(cluster, 0);
                 if (!evidence.Watchable && cluster == 0)
                 {
@@ -108,6 +108,9 @@ internal sealed class Frontier(Region region)
         }
     }
 
+    private ref Known Of(int cluster) =>
+        ref (_known[cluster / PageSize] ??= new Known[Math.Min(PageSize, region.ClusterCount - (cluster / PageSize * PageSize))])[cluster % PageSize];
+
     private long NewestUndated(int cluster)
     {
         var newest = 0L;
@@ -132,7 +135,7 @@ internal sealed class Frontier(Region region)
     {
         _touched = _touched.With(cluster);
         _unknown = _unknown.With(cluster);
-        _unknownSince[cluster] = region.Positions.Epoch;
+        Of(cluster).UnknownSince = region.Positions.Epoch;
     }
 
     /// <summary>
@@ -187,7 +190,7 @@ internal sealed class Frontier(Region region)
     {
         // The coupling first: Region.Follow demands fresh barriers before it changes it.
         var coupling = region.Coupling;
-        if (MayGoBack(server) || server.IsFreshDemanded)
+        if (MayGoBack(server) || server.IsRefreshDemanded)
         {
             return new(BarrierVerdict.Needed);
         }
@@ -204,22 +207,23 @@ internal sealed class Frontier(Region region)
         var judged = new Judgement(BarrierVerdict.Covered);
         foreach (var cluster in coupled)
         {
-            if (_unknown.Contains(cluster) && !server.IsCoveredSince(_unknownSince[cluster]))
+            ref var known = ref Of(cluster);
+            if (_unknown.Contains(cluster) && !server.IsCoveredSince(known.UnknownSince))
             {
                 return new(BarrierVerdict.Needed);
             }
             var covered = server.Covered(cluster);
             var undated = NewestUndated(cluster);
-            if (Math.Max(_newest[cluster], undated) <= covered)
+            if (Math.Max(known.Newest, undated) <= covered)
             {
                 continue;
             }
-            var told = JudgeUpTo(_newest[cluster], cluster, covered, coupling, mayAsk);
+            var told = JudgeUpTo(known.Newest, cluster, covered, coupling, mayAsk);
             if (told.IsFinal)
             {
                 return told;
             }
-            var all = undated <= _newest[cluster] ? told : JudgeUpTo(undated, cluster, covered, coupling, mayAsk);
+            var all = undated <= known.Newest ? told : JudgeUpTo(undated, cluster, covered, coupling, mayAsk);
             if (!all.IsFinal)
             {
                 judged = all;
@@ -253,8 +257,9 @@ internal sealed class Frontier(Region region)
         }
         foreach (var cluster in coupled)
         {
-            if ((_unknown.Contains(cluster) && ticket.Epoch <= _unknownSince[cluster])
-                || Math.Max(_newest[cluster], NewestUndated(cluster)) > ticket.Known[cluster])
+            ref var known = ref Of(cluster);
+            if ((_unknown.Contains(cluster) && ticket.Epoch <= known.UnknownSince)
+                || Math.Max(known.Newest, NewestUndated(cluster)) > ticket.Known[cluster])
             {
                 return false;
             }
@@ -295,5 +300,15 @@ internal sealed class Frontier(Region region)
         }
         // A round trip at home may save the one across the WAN.
         return new(BarrierVerdict.Needed, mayAsk && interest.Watcher is not null ? Question.Watermark : Question.Nothing);
+    }
+
+    /// <summary>What the session knows of a cluster.</summary>
+    private struct Known
+    {
+        /// <summary>The zxid of the newest change that it can have learned of.</summary>
+        public long Newest;
+
+        /// <summary>The epoch in which it learned something without a zxid.</summary>
+        public long UnknownSince;
     }
 }

@@ -29,13 +29,13 @@ public sealed class Positions
     /// From now on every server needs a barrier that begins after this moment before its next read, whatever the reader has
     /// learned: the rules have changed, and what was read by the old ones must not be missed by the new ones.
     /// </summary>
-    public void DemandFresh() => _demand.BeginsAfter(Epoch);
+    public void DemandRefresh() => _demand.BeginsAfter(Epoch);
 
-    /// <summary>No barrier of any server is enough until <see cref="DemandFresh"/>, which follows at once, says which is.</summary>
+    /// <summary>No barrier of any server is enough until <see cref="DemandRefresh"/>, which follows at once, says which is.</summary>
     internal void RefuseUntilDemanded() => _demand.Refuse();
 
     /// <summary>Whether a server whose last barrier began at an epoch has not been refreshed since that was demanded of all.</summary>
-    internal bool IsFreshDemanded(long coveredEpoch) => _demand.IsUnmetBy(coveredEpoch);
+    internal bool IsRefreshDemanded(long coveredEpoch) => _demand.IsUnmetBy(coveredEpoch);
 
     /// <summary>
     /// A cluster has been made anew, and its zxids begin from below: what was known of it must not stand for what is there.

@@ -10,7 +10,7 @@ namespace ZooNet.Federation.Freshness;
 public sealed class Region
 {
     /// <summary>The most clusters a region can have, its home included: <see cref="ClusterSet"/> holds no more.</summary>
-    public const int MaxClusters = 64;
+    public const int MaxClusters = 1024;
 
     private long _mountsUsableUntilMs = long.MaxValue;
     private MountTable _mounts = MountTable.Empty;
@@ -80,7 +80,7 @@ public sealed class Region
         Volatile.Write(ref _coupling, coupling);
         if (fresh)
         {
-            Positions.DemandFresh();
+            Positions.DemandRefresh();
         }
     }
 
@@ -150,6 +150,6 @@ public sealed class Region
     public void Forget(int cluster)
     {
         Positions.Forget(cluster);
-        Positions.DemandFresh();
+        Positions.DemandRefresh();
     }
 }

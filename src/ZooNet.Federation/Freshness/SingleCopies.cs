@@ -64,7 +64,7 @@ public sealed class SingleCopies
                 Volatile.Write(ref _inUse[server.Cluster], server);
                 if (fresh)
                 {
-                    server.DemandFresh();
+                    server.DemandRefresh();
                 }
             }
         }

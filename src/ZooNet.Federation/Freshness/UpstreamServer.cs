@@ -139,13 +139,13 @@ public sealed class UpstreamServer
     public bool IsCoveredSince(long epoch) => Volatile.Read(ref _coveredEpoch) > epoch;
 
     /// <summary>The next read here needs a barrier that begins from now on, whatever the reader has learned.</summary>
-    public void DemandFresh() => _demand.BeginsAfter(_region.Positions.Epoch);
+    public void DemandRefresh() => _demand.BeginsAfter(_region.Positions.Epoch);
 
-    /// <summary>No barrier is enough until <see cref="DemandFresh"/>, which follows at once, says which is.</summary>
+    /// <summary>No barrier is enough until <see cref="DemandRefresh"/>, which follows at once, says which is.</summary>
     internal void RefuseUntilDemanded() => _demand.Refuse();
 
     /// <summary>True while a barrier that was demanded of this server, or of all servers of the region, has not been made.</summary>
-    public bool IsFreshDemanded => !MeetsDemand(Volatile.Read(ref _coveredEpoch));
+    public bool IsRefreshDemanded => !MeetsDemand(Volatile.Read(ref _coveredEpoch));
 
     /// <summary>Takes an ingredient out of the rule: that a barrier serves only those who have learned nothing since it began.</summary>
     internal bool LetsAnyoneJoin { get; init; }
@@ -154,7 +154,7 @@ public sealed class UpstreamServer
     internal bool LetsNobodyJoin { get; init; }
 
     /// <summary>Whether a barrier that began at an epoch is as young as was demanded.</summary>
-    internal bool MeetsDemand(long epoch) => !_demand.IsUnmetBy(epoch) && !_region.Positions.IsFreshDemanded(epoch);
+    internal bool MeetsDemand(long epoch) => !_demand.IsUnmetBy(epoch) && !_region.Positions.IsRefreshDemanded(epoch);
 
     /// <summary>
     /// Waits for a barrier that covers what a session has learned: the first under way that does, or one that begins from now on.

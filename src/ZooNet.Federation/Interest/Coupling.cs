@@ -5,13 +5,10 @@ namespace ZooNet.Federation.Interest;
 /// <summary>
 /// For one view: which clusters' news a read of another cluster must wait for. A read of cluster K' by a session needs
 /// a barrier only where the session's frontier in some K in <see cref="CoupledTo"/>(K') is not covered.
-/// Immutable, swapped whole; any thread may read it. Clusters are the region's own ordinals, at most 64.
+/// Immutable, swapped whole; any thread may read it. Clusters are the region's own ordinals.
 /// </summary>
 public sealed class Coupling : ICoupling
 {
-    /// <summary>The most clusters that one region can read.</summary>
-    public const int MaxClusters = 64;
-
     private readonly ClusterSet[] _coupledTo;
     private readonly string[] _reasons;
 

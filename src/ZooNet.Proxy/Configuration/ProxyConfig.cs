@@ -12,7 +12,7 @@ namespace ZooNet.Proxy.Configuration;
 public sealed record ProxyConfig
 {
     /// <summary>The most remote clusters that one proxy knows.</summary>
-    public const int MaxRemotes = 63;
+    public const int MaxRemotes = Federation.Freshness.Region.MaxClusters - 1;
 
     /// <summary>ZooKeeper's own limit of a frame (jute.maxbuffer), in bytes.</summary>
     public const int DefaultMaxFrame = 0xfffff;

@@ -108,11 +108,11 @@ public sealed class OverlappingBarriersTests : IBarrierTransport
         reader.Join();
         Assert.Equal(3, _sent.Count);
         _server.NextMayBegin(_sent[2]);
-        _region.Positions.DemandFresh();
+        _region.Positions.DemandRefresh();
         reader.Join();
         Assert.Equal(4, _sent.Count);
         _server.NextMayBegin(_sent[3]);
-        _server.DemandFresh();
+        _server.DemandRefresh();
         reader.Join();
         Assert.Equal(5, _sent.Count);
         reader.Join();

@@ -59,11 +59,11 @@ public sealed class CouplingTests
     }
 
     [Fact]
-    public void Sixty_four_clusters_fit_and_sixty_five_are_refused()
+    public void As_many_clusters_fit_as_a_region_can_have_and_one_more_is_refused()
     {
-        var clusters = Enumerable.Range(0, 64).Select(i => $"c{i}").ToArray();
-        Assert.Equal(ClusterSet.All.Without(63), Coupling.Ordered(clusters).CoupledTo(63));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Coupling.Ordered([.. clusters, "c64"]));
+        var clusters = Enumerable.Range(0, Region.MaxClusters).Select(i => $"c{i}").ToArray();
+        Assert.Equal(ClusterSet.All.Without(Region.MaxClusters - 1), Coupling.Ordered(clusters).CoupledTo(Region.MaxClusters - 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Coupling.Ordered([.. clusters, "one more"]));
     }
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class SingleCopyTests
         _region.Copies.ReadThrough(_standby);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), new Frontier(_region).Judge(_standby));
         _standby.Join(new Waiter(), null, out _);
-        Assert.True(_standby.IsFreshDemanded);
+        Assert.True(_standby.IsRefreshDemanded);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
         Assert.Equal(new Judgement(BarrierVerdict.NothingElsewhere), new Frontier(_region).Judge(_standby));
     }
@@ -40,7 +40,7 @@ public sealed class SingleCopyTests
         Assert.False(_region.Copies.IsSuperseded(_standby));
         _region.Copies.ReadThrough(_first);
         Assert.False(_region.Copies.IsSuperseded(_first));
-        Assert.True(_first.IsFreshDemanded);
+        Assert.True(_first.IsRefreshDemanded);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class SingleCopyTests
         _standby.Join(new Waiter(), null, out _);
         _region.Copies.ReadThrough(_standby);
         _standby.BarrierDone(_transport.Sent!, succeeded: true);
-        Assert.True(_standby.IsFreshDemanded);
+        Assert.True(_standby.IsRefreshDemanded);
     }
 
     [Fact]
@@ -60,20 +60,20 @@ public sealed class SingleCopyTests
         _region.Copies.ReadThrough(_first);
         _region.Copies.ReadThrough(_standby);
         Assert.False(_region.Copies.IsSuperseded(_first));
-        Assert.False(_standby.IsFreshDemanded);
+        Assert.False(_standby.IsRefreshDemanded);
     }
 
     [Fact]
     public void After_a_change_of_the_rules_every_server_is_refreshed_once()
     {
         var home = new UpstreamServer(_region, 0, "a1", _transport);
-        _region.Positions.DemandFresh();
+        _region.Positions.DemandRefresh();
         foreach (var server in new[] { home, _first })
         {
-            Assert.True(server.IsFreshDemanded);
+            Assert.True(server.IsRefreshDemanded);
             server.Join(new Waiter(), null, out _);
             server.BarrierDone(_transport.Sent!, succeeded: true);
-            Assert.False(server.IsFreshDemanded);
+            Assert.False(server.IsRefreshDemanded);
         }
     }
 
@@ -83,10 +83,10 @@ public sealed class SingleCopyTests
         _first.Join(new Waiter(), null, out _);
         _region.Follow(Coupling.Ordered(["A", "B"]), fresh: true);
         _first.BarrierDone(_transport.Sent!, succeeded: true);
-        Assert.True(_first.IsFreshDemanded);
+        Assert.True(_first.IsRefreshDemanded);
         _first.Join(new Waiter(), null, out _);
         _first.BarrierDone(_transport.Sent!, succeeded: true);
-        Assert.False(_first.IsFreshDemanded);
+        Assert.False(_first.IsRefreshDemanded);
     }
 
     private sealed class Transport : IBarrierTransport
