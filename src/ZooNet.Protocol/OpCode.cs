@@ -81,6 +81,9 @@ public static class OpCodes
     public static bool IsWrite(this OpCode op) => op is OpCode.Create or OpCode.Delete or OpCode.SetData or OpCode.SetAcl
         or OpCode.Multi or OpCode.Create2 or OpCode.Reconfig or OpCode.CreateContainer or OpCode.CreateTtl;
 
+    /// <summary>True for the writes that change something of which no watch tells.</summary>
+    public static bool FiresNoWatch(this OpCode op) => op is OpCode.SetAcl or OpCode.Reconfig;
+
     /// <summary>True for the operations that make a znode.</summary>
     public static bool IsCreate(this OpCode op) => op is OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl;
 

@@ -49,6 +49,29 @@ public sealed class ClientLimits
     /// <summary>A limit was reached.</summary>
     public void Count(ClientLimit limit) => Interlocked.Increment(ref _reached[(int)limit]);
 
+    /// <summary>Whether a client may have as many watches in mounts; counts where it may not.</summary>
+    /// <param name="count">Its watches.</param>
+    /// <param name="bytes">Bytes of their paths.</param>
+    /// <param name="why">Where it may not: what is too much, with the key that allows more.</param>
+    public bool AllowWatches(int count, long bytes, out string why)
+    {
+        why = "";
+        if (count > Watches)
+        {
+            why = $"it has {count} watches in mounts; allowed are {Watches} (limits.watches)";
+        }
+        else if (bytes > WatchBytes)
+        {
+            why = $"the paths that it watches in mounts take {bytes} bytes; allowed are {WatchBytes} (limits.watchBytes)";
+        }
+        else
+        {
+            return true;
+        }
+        Count(ClientLimit.Watches);
+        return false;
+    }
+
     /// <summary>Counts a part of a reply that is to be held.</summary>
     /// <param name="held">Bytes of the same reply that are held already.</param>
     /// <param name="bytes">Bytes of this part.</param>

@@ -226,6 +226,11 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     /// <summary>The proxy's rules forbid it: answered in its turn as servers answer what an ACL forbids.</summary>
     private bool RefuseByRule(in ClientRequest request, int refused)
     {
+        if (refused < 0)
+        {
+            owner.Answer(request, ErrorCode.MarshallingError);
+            return true;
+        }
         var isMulti = request.Op is OpCode.Multi or OpCode.MultiRead;
         FailedMulti? results = isMulti ? new FailedMulti(RequestRewriter.OperationsOf(request.Frame).Count, refused, ErrorCode.NoAuth) : null;
         owner.Answer(request, isMulti ? ErrorCode.Ok : ErrorCode.NoAuth, results);
@@ -239,7 +244,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         {
             return false;
         }
-        if (op is OpCode.SetAcl or OpCode.Reconfig)
+        if (op.FiresNoWatch())
         {
             region.Positions.UnwatchableWrite(begins: true);
         }
@@ -294,7 +299,13 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     private bool DispatchMulti(in ClientRequest request)
     {
         var scan = RequestRewriter.ScanMulti(request.Frame, Mounts);
-        if (!scan.Valid || scan.Clusters.Without(0).IsEmpty)
+        if (!scan.Valid)
+        {
+            // An operation that is not known, among others: no telling whose it is. Servers answer what they can't decode so.
+            owner.Answer(request, ErrorCode.MarshallingError);
+            return true;
+        }
+        if (scan.Clusters.Without(0).IsEmpty)
         {
             return SendHome(request, PendingKind.Forward);
         }

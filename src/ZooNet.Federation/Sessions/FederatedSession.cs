@@ -242,15 +242,10 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>Watches in mounts are kept here, to be armed again: closes the connection of a client that has too many.</summary>
     private void CheckWatches()
     {
-        var limits = _region.Limits;
-        var count = _dispatcher.RecursiveCount + _links.WatchCount();
-        var bytes = _dispatcher.RecursiveBytes + _links.WatchBytes();
-        if ((count > limits.Watches || bytes > limits.WatchBytes) && _phase == SessionPhase.Established)
+        if (_phase == SessionPhase.Established && !_region.Limits.AllowWatches(
+            _dispatcher.RecursiveCount + _links.WatchCount(), _dispatcher.RecursiveBytes + _links.WatchBytes(), out var why))
         {
-            limits.Count(ClientLimit.Watches);
-            Close(CloseReason.LimitReached, count > limits.Watches
-                ? $"it has {count} watches in mounts; allowed are {limits.Watches} (limits.watches)"
-                : $"the paths that it watches in mounts take {bytes} bytes; allowed are {limits.WatchBytes} (limits.watchBytes)");
+            Close(CloseReason.LimitReached, why);
         }
     }
 
@@ -380,7 +375,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             link.Asked!.Drop();
         }
-        if (link.IsHome && pending.Op is OpCode.SetAcl or OpCode.Reconfig)
+        if (link.IsHome && pending.Op.FiresNoWatch())
         {
             _region.Positions.UnwatchableWrite(begins: false);
         }

@@ -1,4 +1,5 @@
 using System.Text;
+using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
@@ -40,16 +41,23 @@ public sealed class PathRules
         return PathAccess.Write;
     }
 
-    /// <summary>Whether a request may be carried out. What can't be decoded is the server's to refuse, and may not.</summary>
+    /// <summary>Whether a request may be carried out. What can't be decoded to its end may not: nobody knows what else is in it.</summary>
     /// <param name="op">What it asks for.</param>
     /// <param name="frame">Its frame.</param>
-    /// <param name="refused">Of a multi or multiRead that may not: the first operation that is to blame; else 0.</param>
+    /// <param name="refused">
+    /// Of a multi or multiRead that may not: the first operation that is to blame, or -1 where it can't be decoded; else 0.
+    /// </param>
     internal bool Allow(OpCode op, ReadOnlySpan<byte> frame, out int refused)
     {
         refused = 0;
         switch (op)
         {
             case OpCode.Multi or OpCode.MultiRead:
+                if (!RequestRewriter.ScanMulti(frame, MountTable.Empty).Valid)
+                {
+                    refused = -1;
+                    return false;
+                }
                 var operations = RequestRewriter.OperationsOf(frame);
                 refused = operations.FindIndex(o => !AllowOne(o.Op, Encoding.UTF8.GetBytes(o.Path), o.Flags));
                 return refused < 0;

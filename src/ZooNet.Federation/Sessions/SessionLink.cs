@@ -354,7 +354,7 @@ public sealed class SessionLink
             {
                 Server.EndWrite(ticket, succeeded: false);
             }
-            if (IsHome && Pending.Peek().Op is OpCode.SetAcl or OpCode.Reconfig)
+            if (IsHome && Pending.Peek().Op.FiresNoWatch())
             {
                 region.Positions.UnwatchableLost(nowMs + (2L * TimeoutMs));
             }

@@ -185,6 +185,22 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         Assert.Empty(_atHome.Sent);
     }
 
+    [Theory]
+    [InlineData(OpCode.Multi)]
+    [InlineData(OpCode.MultiRead)]
+    public void A_multi_with_an_operation_that_nobody_knows_is_answered_here_for_it_may_be_a_mount_s(OpCode op)
+    {
+        var frame = Frame(op, writer =>
+        {
+            new MultiHeader((OpCode)77, false, -1).Write(writer);
+            writer.WriteString("/mnt/x");
+            MultiHeader.End.Write(writer);
+        });
+        Assert.True(Dispatch(frame));
+        Assert.Equal([(1, ErrorCode.MarshallingError)], _answered);
+        Assert.Empty(_atHome.Sent);
+    }
+
     [Fact]
     public void What_several_clusters_have_to_answer_is_carried_out_alone()
     {

@@ -93,6 +93,21 @@ public sealed class PathRulesTests
     }
 
     [Fact]
+    public void A_multi_that_can_t_be_decoded_to_its_end_is_forbidden_whatever_is_seen_of_it()
+    {
+        var frame = Frame(OpCode.Multi, w =>
+        {
+            new MultiHeader((OpCode)77, false, -1).Write(w);
+            w.WriteString("/a/open");
+            new MultiHeader(OpCode.Delete, false, -1).Write(w);
+            new PathVersionRequest("/secret/x", -1).Write(w);
+            MultiHeader.End.Write(w);
+        });
+        Assert.False(Rules.Allow(OpCode.Multi, frame, out var refused));
+        Assert.Equal(-1, refused);
+    }
+
+    [Fact]
     public void What_speaks_of_no_path_is_allowed()
     {
         foreach (var op in new[] { OpCode.Auth, OpCode.Sasl, OpCode.CloseSession, OpCode.WhoAmI, OpCode.GetEphemerals })
