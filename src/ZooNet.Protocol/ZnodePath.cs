@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ZooNet.Protocol;
 
 /// <summary>
@@ -69,6 +71,12 @@ public static class ZnodePath
 
     /// <summary>The last segment of a path.</summary>
     public static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];
+
+    /// <summary>
+    /// What a sequential znode's name ends in: ten characters, of which a counter that has gone below zero needs one for its sign
+    /// (source: <c>PrepRequestProcessor</c>, Java's <c>%010d</c>).
+    /// </summary>
+    public static string Counter(int value) => value.ToString(value < 0 ? "D9" : "D10", CultureInfo.InvariantCulture);
 
     /// <summary>Joins a path and a child's name or a relative path without a leading '/'.</summary>
     public static string Join(string parent, string name) => parent.Length == 1 ? "/" + name : parent + "/" + name;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using ZooNet.Protocol;
 using ZooNet.Tree.Membership;
 using ZooNet.Tree.Transactions;
@@ -132,7 +131,7 @@ internal sealed class Preparer(DataTree tree, bool extendedTypes)
         }
         if (CreateFlags.IsSequential(create.Flags))
         {
-            path += parent.Creates.ToString("D10", CultureInfo.InvariantCulture);
+            path += ZnodePath.Counter(parent.Creates);
         }
         if (ZnodePath.Validate(path) is not null)
         {
