@@ -32,7 +32,7 @@ public sealed class ReadAdvisor(Region region, IProxyStatus proxy)
             return new(true, "the region's consistency is switch: every read after an operation on another cluster waits for a barrier");
         }
         var coupled = Coupled(cluster);
-        if (proxy.ReadServer(cluster) is { IsFreshDemanded: true } stale)
+        if (proxy.ReadServer(cluster) is { IsRefreshDemanded: true } stale)
         {
             return new(true, $"{stale.Address} has not been refreshed since the rules, or the server that is read, changed");
         }

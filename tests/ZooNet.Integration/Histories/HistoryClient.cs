@@ -89,7 +89,7 @@ internal sealed class HistoryClient(ZooKeeperClientOptions options, IReadOnlyLis
         {
             var op = recorder.Begin(_process, place.Cluster, OpKind.List, "*");
             var reply = await client.GetChildrenAsync(place.Folder);
-            recorder.End(op, new Sight(reply.Stat.Pzxid, Header(place, reply.Zxid), null));
+            recorder.End(op, new Observation(reply.Stat.Pzxid, Header(place, reply.Zxid), null));
         }
         else
         {
@@ -106,17 +106,17 @@ internal sealed class HistoryClient(ZooKeeperClientOptions options, IReadOnlyLis
             if (withData)
             {
                 var reply = await client.GetDataAsync(path);
-                recorder.End(op, new Sight(reply.Stat.Mzxid, Header(place, reply.Zxid), TransactionLogs.ValueOf(reply.Data)));
+                recorder.End(op, new Observation(reply.Stat.Mzxid, Header(place, reply.Zxid), TransactionLogs.ValueOf(reply.Data)));
             }
             else
             {
                 var reply = await client.ExistsAsync(path);
-                recorder.End(op, new Sight(reply.Stat?.Mzxid ?? 0, Header(place, reply.Zxid), null));
+                recorder.End(op, new Observation(reply.Stat?.Mzxid ?? 0, Header(place, reply.Zxid), null));
             }
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
         {
-            recorder.End(op, new Sight(0, Header(place, e.Zxid), null));
+            recorder.End(op, new Observation(0, Header(place, e.Zxid), null));
         }
     }
 
@@ -143,7 +143,7 @@ internal sealed class HistoryClient(ZooKeeperClientOptions options, IReadOnlyLis
                     zxid = (await client.CreateAsync(path, data, withStat: true)).Stat!.Value.Czxid;
                     break;
             }
-            recorder.End(op, new Sight(zxid, 0, null));
+            recorder.End(op, new Observation(zxid, 0, null));
         }
         catch (KeeperException e) when (e.Code is ErrorCode.NoNode or ErrorCode.NodeExists)
         {

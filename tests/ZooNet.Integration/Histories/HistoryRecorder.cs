@@ -10,14 +10,14 @@ namespace ZooNet.Integration.Histories;
 /// <param name="Header">For an operation at home, the zxid of the reply's header: where the server stood. 0 for one in a mount, whose
 /// header does not tell.</param>
 /// <param name="Value">The data read; null where none was.</param>
-internal readonly record struct Sight(long Zxid, long Header, int? Value);
+internal readonly record struct Observation(long Zxid, long Header, int? Value);
 
 /// <summary>Records what all clients of a history do and see. Thread-safe.</summary>
 internal sealed class HistoryRecorder
 {
     private readonly Lock _lock = new();
     private readonly long _began = Stopwatch.GetTimestamp();
-    private readonly ConcurrentDictionary<int, Sight> _sights = new();
+    private readonly ConcurrentDictionary<int, Observation> _observations = new();
     private int _processes;
     private int _readsInMounts;
 
@@ -25,7 +25,7 @@ internal sealed class HistoryRecorder
     public History History { get; } = new();
 
     /// <summary>What was learned of each operation that was answered, by its number.</summary>
-    public IReadOnlyDictionary<int, Sight> Sights => _sights;
+    public IReadOnlyDictionary<int, Observation> Observations => _observations;
 
     /// <summary>Sessions so far.</summary>
     public int Processes => _processes;
@@ -49,11 +49,11 @@ internal sealed class HistoryRecorder
     }
 
     /// <summary>An operation was answered. What is not, because the connection was lost or it was refused, has no end.</summary>
-    public void End(Op op, Sight sight)
+    public void End(Op op, Observation observation)
     {
-        _sights[op.Id] = sight;
+        _observations[op.Id] = observation;
         op.End = Now;
-        if (op.Kind != OpKind.Write && sight.Header == 0)
+        if (op.Kind != OpKind.Write && observation.Header == 0)
         {
             Interlocked.Increment(ref _readsInMounts);
         }

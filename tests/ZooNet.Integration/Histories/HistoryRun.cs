@@ -106,16 +106,16 @@ internal sealed class HistoryRun : IAsyncDisposable
     /// <summary>Lets the clients work until there are so many more operations.</summary>
     public Task WorkAsync(int operations, TimeSpan limit)
     {
-        var enough = Recorder.Sights.Count + operations;
-        return Eventually.Async(() => Recorder.Sights.Count >= enough, $"{operations} more operations", limit);
+        var enough = Recorder.Observations.Count + operations;
+        return Eventually.Async(() => Recorder.Observations.Count >= enough, $"{operations} more operations", limit);
     }
 
     /// <summary>Stops the clients and puts their history together with what the clusters did.</summary>
     public async Task<RecordedHistory> JudgeAsync()
     {
         await StopClientsAsync();
-        var seen = Recorder.History.Ops.Where(op => Recorder.Sights.ContainsKey(op.Id)).GroupBy(op => op.Cluster)
-            .ToDictionary(g => g.Key, g => g.Select(op => Recorder.Sights[op.Id].Zxid).Where(zxid => zxid > 0).ToHashSet());
+        var seen = Recorder.History.Ops.Where(op => Recorder.Observations.ContainsKey(op.Id)).GroupBy(op => op.Cluster)
+            .ToDictionary(g => g.Key, g => g.Select(op => Recorder.Observations[op.Id].Zxid).Where(zxid => zxid > 0).ToHashSet());
         return new RecordedHistory(Recorder, seen.ToDictionary(s => s.Key, s => TransactionLogs.Read(_fixture.Ensembles[s.Key], _folder, s.Value)));
     }
 

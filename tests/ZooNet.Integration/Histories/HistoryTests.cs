@@ -59,7 +59,7 @@ public abstract class HistoryTests(HistoryFixture fixture, ITestOutputHelper out
 
     /// <summary>Writes how much was judged.</summary>
     private protected void Tell(RecordedHistory history) => Output.WriteLine(
-        $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Untold} of them untold; {history.Placed} of {history.Reads} reads judged, {history.ReadsInMounts} of all in mounts");
+        $"{history.Operations} operations in {history.Sessions} sessions: {history.Writes} writes took effect, {history.Unanswered} of them unanswered; {history.Placed} of {history.Reads} reads judged, {history.ReadsInMounts} of all in mounts");
 
     private static void AssertExplained(RecordedHistory history, bool realTime)
     {

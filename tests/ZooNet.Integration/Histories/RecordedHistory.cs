@@ -43,7 +43,7 @@ internal sealed class RecordedHistory
     public int Writes => _logs.Values.Sum(l => l.Committed.Count(c => c.Op >= 0));
 
     /// <summary>Writes that took effect and whose client was never told.</summary>
-    public int Untold => _logs.Values.Sum(l => l.Committed.Count(c => c.Op >= 0 && _recorder.History.Ops[c.Op].End < 0));
+    public int Unanswered => _logs.Values.Sum(l => l.Committed.Count(c => c.Op >= 0 && _recorder.History.Ops[c.Op].End < 0));
 
     /// <summary>Sessions.</summary>
     public int Sessions => _recorder.Processes;
@@ -60,7 +60,7 @@ internal sealed class RecordedHistory
 
     /// <summary>A cycle for people.</summary>
     public string Describe(IReadOnlyList<Op> cycle) => string.Join('\n', cycle.Take(40).Select(op =>
-        _recorder.Sights.TryGetValue(op.Id, out var sight) ? $"{op} zxid 0x{sight.Zxid:x}{(sight.Value is { } value ? $" value {value}" : "")}" : $"{op} not answered"));
+        _recorder.Observations.TryGetValue(op.Id, out var observation) ? $"{op} zxid 0x{observation.Zxid:x}{(observation.Value is { } value ? $" value {value}" : "")}" : $"{op} not answered"));
 
     private void Place()
     {
@@ -69,55 +69,55 @@ internal sealed class RecordedHistory
         var reached = new Dictionary<(int Process, string Cluster), int>();
         foreach (var op in _recorder.History.Ops)
         {
-            if (op.End < 0 || !_recorder.Sights.TryGetValue(op.Id, out var sight))
+            if (op.End < 0 || !_recorder.Observations.TryGetValue(op.Id, out var observation))
             {
                 continue;
             }
             var least = reached.GetValueOrDefault((op.Process, op.Cluster));
-            if (sight.Zxid == 0)
+            if (observation.Zxid == 0)
             {
-                op.Position = Absent(op, sight, least, begun[op.Cluster]);
+                op.Position = Absent(op, observation, least, begun[op.Cluster]);
                 least = (int)Math.Max(least, op.Position);
             }
-            else if (_places[op.Cluster].TryGetValue(sight.Zxid, out var at))
+            else if (_places[op.Cluster].TryGetValue(observation.Zxid, out var at))
             {
-                Compare(op, sight, _logs[op.Cluster].Committed[at]);
+                Compare(op, observation, _logs[op.Cluster].Committed[at]);
                 op.Position = op.Kind == OpKind.Write ? -1 : at + 1;
                 least = Math.Max(least, at + 1);
             }
             else
             {
-                _contradictions.Add($"{op}: no server of {op.Cluster} logged 0x{sight.Zxid:x}");
+                _contradictions.Add($"{op}: no server of {op.Cluster} logged 0x{observation.Zxid:x}");
             }
             reached[(op.Process, op.Cluster)] = least;
         }
     }
 
-    private void Compare(Op op, Sight sight, LoggedChange change)
+    private void Compare(Op op, Observation observation, LoggedChange change)
     {
         var wrong = op.Kind switch
         {
             OpKind.Write => change.Op != op.Id,
             OpKind.List => !change.Lists,
-            _ => change.Key != op.Key || (sight.Value is { } value && value != change.Op),
+            _ => change.Key != op.Key || (observation.Value is { } value && value != change.Op),
         };
         if (wrong)
         {
-            _contradictions.Add($"{op} with {sight}, where the log has {change}");
+            _contradictions.Add($"{op} with {observation}, where the log has {change}");
         }
     }
 
-    private long Absent(Op op, Sight sight, int least, int[] begun)
+    private long Absent(Op op, Observation observation, int least, int[] begun)
     {
         var log = _logs[op.Cluster].Committed;
         if (_logs[op.Cluster].Uncertain.Any(c => c.Key == op.Key && c.Lists))
         {
             return -1;
         }
-        if (sight.Header > 0)
+        if (observation.Header > 0)
         {
-            var stood = CountUpTo(log, sight.Header);
-            return IsAbsentAt(log, op.Key, stood) ? stood : Contradict(op, sight);
+            var stood = CountUpTo(log, observation.Header);
+            return IsAbsentAt(log, op.Key, stood) ? stood : Contradict(op, observation);
         }
         // Everything before this place may have been seen.
         var most = Array.BinarySearch(begun, op.End + 1) is var found && found < 0 ? ~found : FirstOf(begun, found);
@@ -143,12 +143,12 @@ internal sealed class RecordedHistory
                 position = i + 1;
             }
         }
-        return position >= 0 ? position : Contradict(op, sight);
+        return position >= 0 ? position : Contradict(op, observation);
     }
 
-    private long Contradict(Op op, Sight sight)
+    private long Contradict(Op op, Observation observation)
     {
-        _contradictions.Add($"{op} with {sight}: the znode was there all the time");
+        _contradictions.Add($"{op} with {observation}: the znode was there all the time");
         return -1;
     }
 

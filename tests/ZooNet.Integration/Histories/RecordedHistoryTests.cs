@@ -61,7 +61,7 @@ public sealed class RecordedHistoryTests
         Read(process: 3, "eu", 1, "b");
         Read(process: 2, "us", 1, "a");
         var history = Judge();
-        Assert.Equal(1, history.Untold);
+        Assert.Equal(1, history.Unanswered);
         Assert.NotEmpty(history.FindCycle(realTime: false));
     }
 
@@ -117,7 +117,7 @@ public sealed class RecordedHistoryTests
     {
         Made("us", 1, "a");
         var write = _recorder.Begin(1, "us", OpKind.Write, "a");
-        _recorder.End(write, new Sight(2, 0, null));
+        _recorder.End(write, new Observation(2, 0, null));
         Assert.Single(Judge().Contradictions);
     }
 
@@ -133,15 +133,15 @@ public sealed class RecordedHistoryTests
     {
         var op = _recorder.Begin(process, cluster, OpKind.Write, key);
         _committed[cluster].Add(new LoggedChange(zxid, key, lists, exists, op.Id));
-        _recorder.End(op, new Sight(zxid, 0, null));
+        _recorder.End(op, new Observation(zxid, 0, null));
     }
 
-    private void Read(int process, string cluster, long zxid, string key) => _recorder.End(_recorder.Begin(process, cluster, OpKind.Read, key), new Sight(zxid, 0, null));
+    private void Read(int process, string cluster, long zxid, string key) => _recorder.End(_recorder.Begin(process, cluster, OpKind.Read, key), new Observation(zxid, 0, null));
 
     private Op Missed(int process, string cluster, string key)
     {
         var op = _recorder.Begin(process, cluster, OpKind.Read, key);
-        _recorder.End(op, new Sight(0, 0, null));
+        _recorder.End(op, new Observation(0, 0, null));
         return op;
     }
 }
