@@ -145,6 +145,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.AbsenceDatedByCreation))]
     [InlineData(nameof(Mutation.ErrorsTeachNothing))]
     [InlineData(nameof(Mutation.AclsTakenForWatched))]
+    [InlineData(nameof(Mutation.AclsUnannounced))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
         // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it
@@ -172,6 +173,17 @@ public sealed class PolicyTests(ITestOutputHelper output)
                 Steps = 4000,
             },
             Mutation.ErrorsTeachNothing or Mutation.AclsTakenForWatched => Private(scenario) with { Acls = true, AllOperations = false, Steps = 4000 },
+            Mutation.AclsUnannounced => Private(scenario) with
+            {
+                Acls = true,
+                AllOperations = false,
+                ObserverPace = 0.1,
+                PrivateShare = 0.9,
+                Writes = 0.3,
+                ClientsPerRegion = 2,
+                HomeServers = 2,
+                Steps = 3000,
+            },
             Mutation.NoLanBarrier => scenario with { Topology = Topology.Asymmetric, HomeServers = 3, HomePace = 0.2 },
             Mutation.MovedSessionsTrusted => scenario with { OnlyFault = Fault.ClientLost, ProxiesPerRegion = 2 },
             Mutation.PairsCoupled => scenario with { Topology = Topology.Ring, Policy = Policy.SymmetricPairs },

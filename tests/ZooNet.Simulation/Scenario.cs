@@ -44,6 +44,8 @@ internal enum Mutation
     ErrorsTeachNothing,
     /// <summary>Whatever a reply implies of an ACL is taken to have been told by an event.</summary>
     AclsTakenForWatched,
+    /// <summary>ACLs are changed through mounts without a notice to the cluster's own region.</summary>
+    AclsUnannounced,
     /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
     AbsenceDatedByCreation,
 }

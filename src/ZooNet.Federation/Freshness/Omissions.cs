@@ -31,4 +31,7 @@ internal sealed record Omissions
 
     /// <summary>Left out: that who is about to leave a server couples everything before the record says so.</summary>
     public bool PublishesAtOnce { get; init; }
+
+    /// <summary>Whether an ACL is changed through a mount without a notice.</summary>
+    public bool ChangesAclsUnannounced { get; init; }
 }

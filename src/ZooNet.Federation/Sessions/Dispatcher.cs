@@ -346,6 +346,11 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             }
             return step == RecordStep.Fail;
         }
+        if (request.Op.FiresNoWatch() && !region.Omissions.ChangesAclsUnannounced)
+        {
+            // Carried out before what follows on this connection. Where nobody has made the znode there is no watermark either.
+            link.Ask(host.NowMs, 0, OpCode.SetData, PendingKind.Own, new SetDataRequest(AclNotice.Path, [], -1).Write, static (_, _) => { });
+        }
         // Step 3 in a mount: rewritten to the remote's terms, remembered, sent.
         var scratch = ScratchWriter.Empty();
         var op = mounted.Rewrite(request, scratch, Mounts, out var kind);

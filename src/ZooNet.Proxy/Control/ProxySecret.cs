@@ -52,6 +52,15 @@ public sealed class ProxySecret
     public bool IsOwnAcl(IReadOnlyList<Acl> acl) => acl is { Count: 2 }
         && acl.Any(a => a.Perms == Permissions.All && IsOurs(a)) && acl.Contains(new Acl(Permissions.Read, "world", "anyone"));
 
+    /// <summary>The ACL of a folder of the tree: <see cref="Acl"/>, but for the one that clients write.</summary>
+    public IReadOnlyList<Acl> AclOf(string folder) => folder == ZooNetTree.Acls ? [Acl[0], ForClients] : Acl;
+
+    /// <summary>Whether an ACL is the one that proxies give to a folder of the tree, with either secret.</summary>
+    public bool IsOwnAcl(string folder, IReadOnlyList<Acl> acl) => folder != ZooNetTree.Acls ? IsOwnAcl(acl)
+        : acl is { Count: 2 } && acl.Any(a => a.Perms == Permissions.All && IsOurs(a)) && acl.Contains(ForClients);
+
+    private static Acl ForClients => new(Permissions.Read | Permissions.Write, "world", "anyone");
+
     /// <summary>Whether an ACL lets nobody but the proxies do anything but read.</summary>
     public bool KeepsOthersOut(IReadOnlyList<Acl> acl) => acl.All(a => (a.Perms & ~Permissions.Read) == 0 || IsOurs(a));
 

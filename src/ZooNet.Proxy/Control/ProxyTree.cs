@@ -101,7 +101,7 @@ public sealed class ProxyTree
                 throw Noted(generation, BadTree(bad));
             }
             var missing = found.Folders.Where(f => f.Stat is null).Select(f =>
-                MultiOp.Create(f.Path, f.Path == ZooNetTree.Root ? NewMark() : [], acl: _secret.Acl)).ToList();
+                MultiOp.Create(f.Path, f.Path == ZooNetTree.Root ? NewMark() : [], acl: _secret.AclOf(f.Path))).ToList();
             if (missing.Count > 0)
             {
                 await _cluster.CallAsync(c => c.MultiAsync(missing, cancellationToken), cancellationToken);
@@ -131,7 +131,8 @@ public sealed class ProxyTree
         {
             throw Noted(generation, BadTree(bad));
         }
-        return found.Folders.All(f => f.Stat is not null);
+        // Trees of earlier versions have no znode for notices; whoever writes here makes it.
+        return found.Folders.All(f => f.Stat is not null || f.Path == ZooNetTree.Acls);
     }
 
     /// <summary>Looks which tree it is.</summary>

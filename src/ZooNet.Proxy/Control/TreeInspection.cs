@@ -61,9 +61,9 @@ internal sealed record TreeInspection(IReadOnlyList<TreeFolder> Folders, TreeMar
             {
                 return "belongs to somebody else; if it is to a proxy with another 'secret', give all proxies the same one";
             }
-            if (!secret.IsOwnAcl(acl))
+            if (!secret.IsOwnAcl(folder.Path, acl))
             {
-                return secret.KeepsOthersOut(acl)
+                return secret.KeepsOthersOut(acl) || folder.Path == ZooNetTree.Acls
                     ? $"has the ACL {TextOf(acl)}, not the one that proxies give it"
                     : $"can be changed by others than the proxies: its ACL is {TextOf(acl)}";
             }

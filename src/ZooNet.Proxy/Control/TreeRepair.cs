@@ -45,7 +45,7 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
                 return _steps;
             }
             await DoAsync($"give {folder.Path} the proxies' ACL: it {folder.Fault}", () =>
-                client.SetAclAsync(folder.Path, secret.Acl, cancellationToken: cancellationToken));
+                client.SetAclAsync(folder.Path, secret.AclOf(folder.Path), cancellationToken: cancellationToken));
         }
         // Only now, when nobody else can put anything there any more.
         foreach (var folder in found.Folders.Where(f => f.Stat is not null))
@@ -164,7 +164,7 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
         if (missing.Count > 0)
         {
             var ops = missing.Select(f => MultiOp.Create(f.Path, f.Path == ZooNetTree.Root ? TreeMark.New().Sign(cluster.Name, secret)
-                : [], acl: secret.Acl)).ToList();
+                : [], acl: secret.AclOf(f.Path))).ToList();
             await DoAsync($"make {string.Join(", ", missing.Select(f => f.Path))}", () => client.MultiAsync(ops, cancellationToken));
         }
         if ((found.Bad is null && !_renewed) || dryRun || _steps.Exists(s => s.Error is not null))
@@ -191,11 +191,11 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
             return;
         }
         var isFolder = ZooNetTree.Folders.Contains(path);
-        if (secret.IsOwnAcl(acl) && !_inUse.IsOwnAcl(acl))
+        if (secret.IsOwnAcl(path, acl) && !_inUse.IsOwnAcl(path, acl))
         {
             _renewed |= isFolder;
             await DoAsync($"give {path} to the secret in use", () =>
-                client.SetAclAsync(path, secret.Acl, cancellationToken: cancellationToken));
+                client.SetAclAsync(path, secret.AclOf(path), cancellationToken: cancellationToken));
         }
         if (Renewed(path, found.Data) is { } renewed)
         {

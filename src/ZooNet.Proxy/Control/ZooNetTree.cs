@@ -1,3 +1,5 @@
+using ZooNet.Federation.Freshness;
+
 namespace ZooNet.Proxy.Control;
 
 /// <summary>
@@ -24,8 +26,11 @@ public static class ZooNetTree
     /// <summary>One child per roaming tree that the cluster is a zone of (docs/roaming.md).</summary>
     public const string Roaming = Root + "/roaming";
 
+    /// <summary>What whoever changes an ACL through a mount writes first. It has no children, and anybody may write it.</summary>
+    public const string Acls = AclNotice.Path;
+
     /// <summary>What the tree consists of, the root first.</summary>
-    public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions];
+    public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions, Acls];
 
     /// <summary>The znode of a view's record.</summary>
     public static string ViewOf(string view) => $"{Views}/{view}";

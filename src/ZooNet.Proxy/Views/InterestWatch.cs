@@ -182,6 +182,12 @@ public sealed class InterestWatch(ProxyConfig config, ClusterDirectory directory
             {
                 await client.AddWatchAsync(path, AddWatchMode.PersistentRecursive, following.Loop.Stopping);
             }
+            // ACLs that other regions change are not told of: they write this before.
+            await client.AddWatchAsync(ZooNetTree.Acls, AddWatchMode.Persistent, following.Loop.Stopping);
+            if (!(await client.ExistsAsync(ZooNetTree.Acls, cancellationToken: following.Loop.Stopping)).Exists)
+            {
+                throw new CannotWatchException($"{ZooNetTree.Acls} is not there, where other regions tell of changed ACLs; make it with 'zoonet repair'");
+            }
             await TryOutAsync(link, following.Loop.Stopping);
             // Only replies to what is sent from here on show a position: all watches were armed before.
             link.Armed = true;
@@ -318,6 +324,10 @@ public sealed class InterestWatch(ProxyConfig config, ClusterDirectory directory
                 return;
             }
             _watermark.Changed();
+            if (e.Path == ZooNetTree.Acls && e.Type == WatchEventType.Deleted)
+            {
+                Lose($"{ZooNetTree.Acls} was deleted");
+            }
         }
 
         private void OnPositionShown(long position)

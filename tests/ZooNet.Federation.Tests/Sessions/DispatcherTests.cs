@@ -166,6 +166,22 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
     }
 
     [Fact]
+    public void Before_an_ACL_is_changed_through_a_mount_the_cluster_s_own_region_is_told_on_the_same_connection()
+    {
+        var link = _links.To(1);
+        var there = Connect(link);
+        var setAcl = Request(OpCode.SetAcl, "/mnt/x", w => w.WriteInt(0));
+        Assert.False(Dispatch(setAcl));
+        link.Record.Written(saved: true);
+
+        Assert.True(Dispatch(setAcl));
+
+        Assert.Equal([OpCode.SetData, OpCode.SetAcl], there.Operations);
+        Assert.Equal("/apps/x", there.LastPath);
+        Assert.Equal((2, 1), (link.Pending.Count, link.Outstanding));
+    }
+
+    [Fact]
     public void What_nobody_knows_is_answered_in_its_turn_and_ends_the_connection()
     {
         _hasUnanswered = true;

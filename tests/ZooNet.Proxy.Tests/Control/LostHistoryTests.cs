@@ -139,7 +139,7 @@ public sealed class LostHistoryTests : IAsyncLifetime
     {
         var direct = await _regions.ConnectAsync(server.Address, ProxyConfig.DefaultSecret);
         await direct.MultiAsync([.. ZooNetTree.Folders.Select(path =>
-            MultiOp.Create(path, path == ZooNetTree.Root ? mark : [], acl: Secret.Acl))]);
+            MultiOp.Create(path, path == ZooNetTree.Root ? mark : [], acl: Secret.AclOf(path)))]);
         await direct.CreateAsync("/apps");
     }
 

@@ -150,11 +150,40 @@ public sealed class MountTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Who_changes_an_ACL_through_a_mount_tells_the_cluster_s_own_region_before()
+    {
+        await _proxy.MountAsync("eu:/apps", "/mnt/eu");
+        var client = await _regions.ConnectAsync(_proxy.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/mnt/eu/x");
+        var told = (await _eu.ExistsAsync(ZooNetTree.Acls)).Stat!.Value;
+        Assert.Equal(0, told.Version);
+
+        await client.SetAclAsync("/mnt/eu/x", [new Acl(Permissions.Read, "world", "anyone")]);
+
+        Assert.Equal([new Acl(Permissions.Read, "world", "anyone")], (await _eu.GetAclAsync("/apps/x")).AccessControl);
+        Assert.Equal(1, (await _eu.ExistsAsync(ZooNetTree.Acls)).Stat!.Value.Version);
+        await client.SetDataAsync("/mnt/eu", [1]);
+        Assert.Equal(1, (await _eu.ExistsAsync(ZooNetTree.Acls)).Stat!.Value.Version);
+    }
+
+    [Fact]
+    public async Task A_tree_of_a_version_without_notices_is_used_and_gets_the_znode_for_them()
+    {
+        var admin = await _regions.ConnectAsync(_regions.Eu.Address, Secret);
+        var secret = new ProxySecret(Secret);
+        await admin.MultiAsync([.. ZooNetTree.Folders.Where(path => path != ZooNetTree.Acls).Select(path => MultiOp.Create(path, [], acl: secret.Acl))]);
+
+        Assert.Equal(201, (await _proxy.MountAsync("eu:/apps", "/mnt/eu")).Status);
+
+        Assert.Equal(secret.AclOf(ZooNetTree.Acls), (await admin.GetAclAsync(ZooNetTree.Acls)).AccessControl);
+    }
+
+    [Fact]
     public async Task Mounts_are_not_chained()
     {
         // A mount of region eu's own, as a proxy there would have written it.
         var admin = await _regions.ConnectAsync(_regions.Eu.Address, Secret);
-        await admin.MultiAsync([.. ZooNetTree.Folders.Select(path => MultiOp.Create(path, [], acl: Private))]);
+        await admin.MultiAsync([.. ZooNetTree.Folders.Select(path => MultiOp.Create(path, [], acl: new ProxySecret(Secret).AclOf(path)))]);
         var record = """{"cluster":"ap","remotePath":"/","state":"active"}"""u8.ToArray();
         await admin.CreateAsync(ZooNetTree.RecordOf("/mnt/ap"), record, acl: Private);
         await _eu.CreateAsync("/mnt");

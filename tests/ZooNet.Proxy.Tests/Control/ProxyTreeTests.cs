@@ -317,7 +317,7 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         var maker = await _regions.ConnectAsync(cluster.Address, secret);
         foreach (var path in ZooNetTree.Folders)
         {
-            await maker.CreateAsync(path, acl: path == folder ? acl : Private);
+            await maker.CreateAsync(path, acl: path == folder ? acl : new ProxySecret(secret).AclOf(path));
         }
     }
 

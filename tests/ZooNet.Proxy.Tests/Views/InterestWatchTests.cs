@@ -110,11 +110,40 @@ public sealed class InterestWatchTests : IAsyncLifetime
         Assert.Equal("off", watch.State);
     }
 
+    [Fact]
+    public async Task What_another_region_writes_before_it_changes_an_ACL_counts_as_seen_by_others()
+    {
+        await using var watch = Watch(Secret);
+        watch.Follow(["/apps"]);
+        await WatchedAsync(watch);
+
+        var told = await SetAsync(ZooNetTree.Acls);
+        var after = await SetAsync("/private");
+
+        Assert.True(await RefreshAsync());
+        Assert.InRange(_region.HomeInterest!.LastInterestingChange(after), told, after);
+    }
+
+    [Fact]
+    public async Task Without_the_znode_that_tells_of_changed_ACLs_nothing_is_relied_on()
+    {
+        await using var watch = Watch(Secret);
+        watch.Follow(["/apps"]);
+        await WatchedAsync(watch);
+
+        await _client.DeleteAsync(ZooNetTree.Acls);
+
+        await TwoRegions.Eventually(() => Task.FromResult(_region.HomeInterest!.Watcher is null));
+        await TwoRegions.Eventually(() => Task.FromResult(watch.State.Contains("zoonet repair", StringComparison.Ordinal)));
+        var zxid = await SetAsync("/private");
+        Assert.Equal(zxid, _region.HomeInterest!.LastInterestingChange(zxid));
+    }
+
     private async Task StartHomeAsync(IPEndPoint address, int epoch)
     {
         _home = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { Listen = address, Epoch = epoch, Tick = TimeSpan.FromMilliseconds(500), SuperDigest = ProxySecret.DigestOf(Secret) });
         _client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = [new ServerAddress("127.0.0.1", _home.Address.Port)] });
-        foreach (var path in new[] { "/apps", "/apps/x", "/private", ZooNetTree.Root })
+        foreach (var path in new[] { "/apps", "/apps/x", "/private", ZooNetTree.Root, ZooNetTree.Acls })
         {
             await _client.CreateAsync(path);
         }

@@ -276,7 +276,7 @@ public sealed class ViewDriverTests : IAsyncLifetime
         var admin = await _regions.ConnectAsync(_regions.Eu.Address, ProxyConfig.DefaultSecret);
         foreach (var path in ZooNetTree.Folders)
         {
-            await admin.CreateAsync(path, acl: Private);
+            await admin.CreateAsync(path, acl: new ProxySecret(ProxyConfig.DefaultSecret).AclOf(path));
         }
         if (live)
         {

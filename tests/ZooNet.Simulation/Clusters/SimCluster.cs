@@ -1,3 +1,4 @@
+using ZooNet.Federation.Freshness;
 using ZooNet.Protocol;
 
 namespace ZooNet.Simulation.Clusters;
@@ -132,6 +133,10 @@ internal sealed class SimTree
                     Records(folder).Remove(name);
                 }
             }
+            return;
+        }
+        if (change.Path == AclNotice.Path)
+        {
             return;
         }
         if (change.Opens is { } opens)

@@ -1,3 +1,4 @@
+using ZooNet.Federation.Freshness;
 using ZooNet.Protocol;
 
 namespace ZooNet.Simulation.Clusters;
@@ -76,6 +77,10 @@ internal sealed class SimServer(SimCluster cluster, string address)
                 break;
             case OpCode.SetData:
                 var set = SetDataRequest.Read(ref reader);
+                if (set.Path == AclNotice.Path)
+                {
+                    return Announce(connection, header);
+                }
                 return Write(connection, header, set.Path!, set.Data, false, set.Version);
             case OpCode.Create:
                 var create = CreateRequest.Read(ref reader, OpCode.Create);
@@ -223,6 +228,19 @@ internal sealed class SimServer(SimCluster cluster, string address)
         {
             _writer.WriteString(path);
         }
+        _writer.EndFrame(mark);
+        connection.Answer = _writer.Written.ToArray();
+        connection.AnswerAt = (int)zxid;
+        return true;
+    }
+
+    private bool Announce(SimConnection connection, RequestHeader header)
+    {
+        var zxid = Cluster.Commit(new SimChange(AclNotice.Path, [], false, -1));
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, zxid, ErrorCode.Ok).Write(_writer);
+        default(Stat).Write(_writer);
         _writer.EndFrame(mark);
         connection.Answer = _writer.Written.ToArray();
         connection.AnswerAt = (int)zxid;

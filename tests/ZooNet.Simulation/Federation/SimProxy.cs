@@ -199,6 +199,7 @@ internal sealed class SimProxy : IBarrierTransport
         TrustsEveryServer = mutation == Mutation.CoveredSurvivesFailover,
         TrustsCopies = mutation == Mutation.CopiesNotAgreed,
         ReadsAtOnce = mutation == Mutation.CopiesChangedAtOnce,
+        ChangesAclsUnannounced = mutation == Mutation.AclsUnannounced,
     };
 
     private Mount MountOf(string remote) => Region.Mounts.At("/m" + remote)
