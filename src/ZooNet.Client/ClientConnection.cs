@@ -65,16 +65,10 @@ internal sealed class ClientConnection : IDisposable
     public static async Task<ClientConnection> OpenAsync(
         IPEndPoint server, string host, ConnectRequest request, ClientSession session, CancellationToken cancellationToken)
     {
-        var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        Stream? stream = null;
+        var stream = session.Options.Dial?.Invoke(server)
+            ?? await ConnectAsync(server, host, session.Options, cancellationToken).ConfigureAwait(false);
         try
         {
-            await socket.ConnectAsync(server, cancellationToken).ConfigureAwait(false);
-            stream = new NetworkStream(socket, ownsSocket: true);
-            if (session.Options.Tls is { } tls)
-            {
-                stream = await SecureAsync(stream, tls(host), server, cancellationToken).ConfigureAwait(false);
-            }
             var writer = new JuteWriter(64);
             request.WriteFrame(writer);
             await stream.WriteAsync(writer.WrittenMemory, cancellationToken).ConfigureAwait(false);
@@ -101,10 +95,23 @@ internal sealed class ClientConnection : IDisposable
         }
         catch
         {
-            if (stream is not null)
-            {
-                await stream.DisposeAsync().ConfigureAwait(false);
-            }
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(
+        IPEndPoint server, string host, ZooKeeperClientOptions options, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(server, cancellationToken).ConfigureAwait(false);
+            var stream = new NetworkStream(socket, ownsSocket: true);
+            return options.Tls is { } tls ? await SecureAsync(stream, tls(host), server, cancellationToken).ConfigureAwait(false) : stream;
+        }
+        catch
+        {
             socket.Dispose();
             throw;
         }

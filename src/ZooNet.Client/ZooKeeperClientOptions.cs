@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using ZooNet.Protocol;
 
@@ -33,6 +34,12 @@ public sealed record ZooKeeperClientOptions
     /// What to ask of a server by TLS, given its host as <see cref="Servers"/> has it; called for each connection. Null for plain TCP.
     /// </summary>
     public Func<string, SslClientAuthenticationOptions>? Tls { get; init; }
+
+    /// <summary>
+    /// A way to a server to which no socket leads, such as one in this process; called for each connection. Null, and an answer of null,
+    /// for a socket. What it answers is used as it is, without TLS, and disposed of in the end.
+    /// </summary>
+    public Func<IPEndPoint, Stream?>? Dial { get; init; }
 
     /// <summary>Credentials added to every connection before anything else is sent.</summary>
     public IReadOnlyList<AuthCredentials> Auth { get; init; } = [];

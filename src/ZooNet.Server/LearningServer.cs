@@ -1,6 +1,5 @@
 using System.IO.Pipelines;
 using System.Net;
-using Microsoft.AspNetCore.Connections;
 using ZooNet.Server.Cluster;
 using ZooNet.Server.Connections;
 using ZooNet.Server.Quorum;
@@ -26,6 +25,7 @@ public sealed class LearningServer : IAsyncDisposable
     }
 
     /// <summary>Where it listens.</summary>
+    /// <exception cref="InvalidOperationException">It listens nowhere (<see cref="LearnerOptions.Listens"/>).</exception>
     public IPEndPoint Address => _listener.Address;
 
     /// <summary>Where it stands with the ensemble.</summary>
@@ -160,7 +160,8 @@ public sealed class LearningServer : IAsyncDisposable
         }
         try
         {
-            var listener = await ServerListener.StartAsync(observer, cancel).ConfigureAwait(false);
+            var listener = quorum.Listens ? await ServerListener.StartAsync(observer, cancel).ConfigureAwait(false)
+                : ServerListener.InProcess(observer);
             learner.Start();
             return new LearningServer(observer, learner, listener);
         }
@@ -176,12 +177,13 @@ public sealed class LearningServer : IAsyncDisposable
     /// A client's connection from within this process, without a socket. What is written is executed on the writer's thread, up to
     /// whatever has to wait for the leader, and the answers are there when the flush returns. Ending the output ends the connection.
     /// </summary>
-    public IDuplexPipe Connect()
-    {
-        var pipes = DuplexPipe.Create();
-        _ = _listener.ServeAsync(new DefaultConnectionContext("in process", pipes.Server, pipes.Client));
-        return pipes.Client;
-    }
+    public IDuplexPipe Connect() => _listener.Connect();
+
+    /// <summary>
+    /// A client's connection from within this process, to be used as the stream of a socket: both sides run on threads of their own.
+    /// Disposing it ends the connection.
+    /// </summary>
+    public Stream Open() => _listener.Open();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

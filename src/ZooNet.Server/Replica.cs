@@ -284,7 +284,7 @@ internal abstract class Replica
     {
         if (IsForeign(header.Op, body))
         {
-            if (connection.IsInProcess)
+            if (connection.IsLink)
             {
                 // A link to a mount that is not kept yet: it may find another server, and is not told an error that its client would
                 // believe.

@@ -230,6 +230,7 @@ public sealed class ClusterControl : IAsyncDisposable
             SessionTimeout = _config.SessionTimeout,
             AttemptTimeout = _config.ConnectTimeout,
             Tls = Cluster.Tls is { } tls ? tls.OptionsFor : null,
+            Dial = endpoint => _embedded() is { } own && own.EndPoint.Equals(endpoint) ? own.Open() : null,
             Auth = _secret.Credentials,
             TimeProvider = _time,
             Diagnostics = line =>

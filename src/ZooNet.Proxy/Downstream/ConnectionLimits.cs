@@ -16,20 +16,26 @@ internal sealed class ConnectionLimits
     private const int Unknown = 10_000;
 
     private readonly ConcurrentDictionary<IPAddress, int> _perAddress = new();
+    private readonly int _most;
     private int _open;
     private long _refusedInAll;
     private long _refusedOfAddress;
 
     /// <summary>Makes the limits.</summary>
-    /// <param name="total">The most connections in all; 0 for what the file limit allows.</param>
+    /// <param name="total">
+    /// The most connections in all, if the file limit allows each of them and its link to home; 0 for what it allows with a link to each
+    /// cluster.
+    /// </param>
     /// <param name="perAddress">The most from one address; 0 for half of all.</param>
     /// <param name="filesOpen">Descriptors that are open while there are no clients.</param>
     /// <param name="fileLimit">Descriptors that may be open; null if that is not known.</param>
     /// <param name="clusters">Clusters that a client may have a link to, each one more descriptor.</param>
     public ConnectionLimits(int total, int perAddress, long filesOpen, long? fileLimit, int clusters)
     {
-        var allowed = fileLimit is { } limit ? (limit - filesOpen - Reserve) / (1 + clusters) : Unknown;
-        FilesAllow = (int)Math.Clamp(allowed, 1, int.MaxValue);
+        var files = fileLimit - filesOpen - Reserve;
+        FilesAllow = (int)Math.Clamp(files / (1 + clusters) ?? Unknown, 1, int.MaxValue);
+        // Not every client has a link to every cluster. But all have one to home, and nothing may take the reserve.
+        _most = (int)Math.Clamp(files / 2 ?? int.MaxValue, 1, int.MaxValue);
         Change(total, perAddress);
     }
 
@@ -56,7 +62,7 @@ internal sealed class ConnectionLimits
     /// <param name="perAddress">The most from one address; 0 for half of all.</param>
     public void Change(int total, int perAddress)
     {
-        Total = total == 0 ? FilesAllow : total;
+        Total = total == 0 ? FilesAllow : Math.Min(total, _most);
         PerAddress = Math.Min(perAddress == 0 ? Math.Max(1, Total / 2) : perAddress, Total);
     }
 

@@ -76,9 +76,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         Throttle = config.Throttle == 0 ? null : new RequestThrottle(config.Throttle);
         _logLimit = new LogLimit(_closes.Length, time);
         _refusals = new LogLimit(4, time, burst: 1);
-        if (Limits.Total > Limits.FilesAllow)
+        if (config.MaxConnections > Limits.FilesAllow)
         {
-            logger.MoreConnectionsThanFiles(Limits.Total, Limits.FilesAllow, OpenFiles.Limit ?? 0);
+            logger.MoreConnectionsThanFiles(config.MaxConnections, Limits.FilesAllow, OpenFiles.Limit ?? 0, Limits.Total);
         }
         // A multi's results may be longer than itself: they are never an error, for it was carried out.
         MaxReply = Math.Max(config.MaxReply, 4 * config.MaxFrame);

@@ -36,8 +36,9 @@ internal static partial class LogMessages
     public static partial void ConnectionRefused(this ILogger logger, string address, string why, long leftOut);
 
     [LoggerMessage(1009, LogLevel.Warning,
-        "limits.connections is {connections}, and the limit of {files} open files allows {allowed}: raise it (ulimit -n, LimitNOFILE)")]
-    public static partial void MoreConnectionsThanFiles(this ILogger logger, int connections, int allowed, long files);
+        "limits.connections is {connections}, and the limit of {files} open files allows {allowed} with a link to each cluster: raise it "
+        + "(ulimit -n, LimitNOFILE); {taken} are taken")]
+    public static partial void MoreConnectionsThanFiles(this ILogger logger, int connections, int allowed, long files, int taken);
 
     [LoggerMessage(1010, LogLevel.Error,
         "no connection can be accepted: {error}; tried again each {pause}, {leftOut} times since the last such line")]

@@ -114,9 +114,8 @@ internal sealed class TreeHost : IAsyncDisposable
                 throw new RoamingDataException($"the tree '{Name}' can't be served here: {why}");
             }
             _zones = new ZoneSessions(record.Zones.Select(z => _clusters[_config.FindCluster(z)!.Ordinal]), _secret);
-            Volatile.Write(ref _server, await TreeServer.StartAsync(Name, record, _config.Home.Name, _zones, $"tree@{_config.ProxyId}",
-                _time,
-                _logging, e => _logger.TreeFailed(Name, e.Message), cancellationToken));
+            Volatile.Write(ref _server, TreeServer.Start(Name, record, _config.Home.Name, _zones, $"tree@{_config.ProxyId}",
+                _time, _logging, e => _logger.TreeFailed(Name, e.Message)));
             _servers.Set(_cluster.Ordinal, _server);
         }
         Volatile.Write(ref _problem, null);

@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Upstream;
@@ -31,7 +30,6 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     /// <summary>Sessions that ended, of which it is remembered.</summary>
     private const int MaxEnded = 16 * 1024;
 
-    private readonly string _tree;
     private readonly string _zone;
     private readonly Observer _observer;
     private readonly ServerListener _listener;
@@ -43,10 +41,10 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     private RoamingObject? _object;
     private bool _isBare = true;
 
-    private TreeServer(string tree, string zone, Observer observer, ServerListener listener, string name)
+    private TreeServer(string zone, Observer observer, ServerListener listener, string name)
     {
-        (_tree, _zone, _observer, _listener) = (tree, zone, observer, listener);
-        EndPoint = new NamedEndPoint(listener.Address, name);
+        (_zone, _observer, _listener) = (zone, observer, listener);
+        EndPoint = new OwnEndPoint(name);
     }
 
     /// <inheritdoc/>
@@ -82,7 +80,7 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     /// <summary>The object that it serves.</summary>
     public RoamingObject Object => _object!;
 
-    /// <summary>Listens on loopback, and begins to follow the tree's log; it serves when it has caught up.</summary>
+    /// <summary>Begins to follow the tree's log; it serves when it has caught up.</summary>
     /// <param name="tree">The tree's name.</param>
     /// <param name="record">What the tree is made of.</param>
     /// <param name="zone">The zone of this proxy.</param>
@@ -91,14 +89,11 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     /// <param name="time">The clock.</param>
     /// <param name="logging">Where diagnostics go.</param>
     /// <param name="failed">Told why the tree can't go on.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<TreeServer> StartAsync(string tree, TreeRecord record, string zone, IZones zones, string name,
-        TimeProvider time,
-        ILoggerFactory logging, Action<Exception> failed, CancellationToken cancellationToken)
+    public static TreeServer Start(string tree, TreeRecord record, string zone, IZones zones, string name, TimeProvider time,
+        ILoggerFactory logging, Action<Exception> failed)
     {
         var options = new EmbeddedServerOptions
         {
-            Listen = new IPEndPoint(IPAddress.Loopback, 0),
             MinSessionTimeout = TimeSpan.FromSeconds(1),
             MaxSessionTimeout = TimeSpan.FromMinutes(2),
             Time = time,
@@ -106,17 +101,7 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
         };
         // Clients come by their proxies: none has an address of its own here.
         var observer = new Observer(options) { ForwardedFrom = IPAddress.Any };
-        ServerListener listener;
-        try
-        {
-            listener = await ServerListener.StartAsync(observer, cancellationToken);
-        }
-        catch
-        {
-            observer.Dispose();
-            throw;
-        }
-        var server = new TreeServer(tree, zone, observer, listener, name);
+        var server = new TreeServer(zone, observer, ServerListener.InProcess(observer), name);
         observer.Leader = server;
         server._object = new RoamingObject(new Layout(tree), record, TreeRecord.RootObject, zone, zones, server, time, failed);
         server._object.Start();
@@ -124,12 +109,10 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     }
 
     /// <inheritdoc/>
-    public IDuplexPipe Connect()
-    {
-        var pipes = DuplexPipe.Create();
-        _ = _listener.ServeAsync(new DefaultConnectionContext($"tree {_tree}", pipes.Server, pipes.Client));
-        return pipes.Client;
-    }
+    public IDuplexPipe Connect() => _listener.Connect();
+
+    /// <inheritdoc/>
+    public Stream Open() => _listener.Open();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

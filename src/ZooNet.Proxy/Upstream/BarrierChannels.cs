@@ -146,7 +146,7 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
 
     private ZooKeeperClient Open(UpstreamServer server)
     {
-        var (endpoint, host) = servers.Find(server);
+        var (endpoint, host, own) = servers.Find(server);
         var tls = config.Clusters[server.Cluster].Tls;
         return new ZooKeeperClient(new ZooKeeperClientOptions
         {
@@ -156,6 +156,7 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
             Auth = secret.Credentials,
             // The address is one of its host's; the certificate is for the host.
             Tls = tls is null ? null : _ => tls.OptionsFor(host),
+            Dial = own is null ? null : _ => own.Open(),
             TimeProvider = time,
         });
     }

@@ -21,7 +21,7 @@ public sealed class EmbeddedObserver : IOwnServer
     {
         _server = server;
         _look = look;
-        EndPoint = new NamedEndPoint(server.Address, name);
+        EndPoint = new OwnEndPoint(name);
     }
 
     /// <inheritdoc/>
@@ -29,6 +29,9 @@ public sealed class EmbeddedObserver : IOwnServer
 
     /// <inheritdoc/>
     public IDuplexPipe Connect() => _server.Connect();
+
+    /// <inheritdoc/>
+    public Stream Open() => _server.Open();
 
     /// <inheritdoc/>
     public string What => "the proxy's own observer";

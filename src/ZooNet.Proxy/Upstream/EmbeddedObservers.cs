@@ -128,7 +128,6 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
     {
         var options = new EmbeddedServerOptions
         {
-            Listen = new IPEndPoint(IPAddress.Loopback, 0),
             MinSessionTimeout = TimeSpan.FromSeconds(1),
             MaxSessionTimeout = TimeSpan.FromMinutes(2),
             Time = _time,
@@ -141,6 +140,7 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
             ConnectTimeout = _config.ConnectTimeout,
             FindQuorum = cluster.FindsQuorum ? stop => FindQuorumAsync(cluster, stop) : null,
             ForwardsClients = true,
+            Listens = false,
             DataDirectory = cluster.Observer.Data,
             Tls = cluster.Observer.Tls is { } tls ? tls.OptionsFor : null,
             Credentials = cluster.Observer.Login,

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Net;
 
@@ -6,7 +7,10 @@ namespace ZooNet.Proxy.Upstream;
 /// <summary>A server of a remote cluster that runs in this process. Thread-safe.</summary>
 public interface IOwnServer
 {
-    /// <summary>Where it listens, on loopback. As text it is a name that no other proxy's server has, on whatever host.</summary>
+    /// <summary>
+    /// What stands for its address. It listens nowhere: whoever could connect would pass by all that a proxy asks of its clients. As text
+    /// it is a name that no other proxy's server has, on whatever host.
+    /// </summary>
     IPEndPoint EndPoint { get; }
 
     /// <summary>Its name among the servers that the region's proxies read through.</summary>
@@ -27,15 +31,29 @@ public interface IOwnServer
     /// <summary>Why it does not serve, in a sentence; null while it does.</summary>
     string? Problem { get; }
 
-    /// <summary>A connection to it without a socket. It is closed at the handshake if it serves nobody.</summary>
+    /// <summary>A client's way to it. It is closed at the handshake if it serves nobody.</summary>
     IDuplexPipe Connect();
+
+    /// <summary>The way to it for the proxy's own sessions: as the stream of a socket.</summary>
+    Stream Open();
 }
 
 /// <summary>
-/// Proxies agree on a server by its address. Two of them on two hosts may have their own servers at the same loopback address, and those
-/// are two servers.
+/// What stands for the address of a server in this process, another one for each: nobody can connect to it, for it is among those that
+/// networks throw away (100::/64, RFC 6666). As text it is the server's name: proxies agree on a server by that, and two of them on two
+/// hosts have two servers.
 /// </summary>
-internal sealed class NamedEndPoint(IPEndPoint at, string name) : IPEndPoint(at.Address, at.Port)
+internal sealed class OwnEndPoint(string name) : IPEndPoint(Next(), 1)
 {
+    private static long _last;
+
     public override string ToString() => name;
+
+    private static IPAddress Next()
+    {
+        var bytes = new byte[16];
+        bytes[0] = 1;
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(8), Interlocked.Increment(ref _last));
+        return new IPAddress(bytes);
+    }
 }

@@ -69,7 +69,7 @@ public sealed class ServerPool
         {
             var isFar = _listed.GetValueOrDefault(endpoint)?.IsNear != true;
             var server = new UpstreamServer(region, cluster.Ordinal, endpoint.ToString(), barriers) { IsFar = isFar };
-            directory.Add(server, endpoint, HostOf(endpoint));
+            directory.Add(server, endpoint, HostOf(endpoint), OwnAt(endpoint));
             return server;
         };
     }
@@ -221,7 +221,7 @@ public sealed class ServerPool
         for (var i = 0; i < endpoints.Count; i++)
         {
             var endpoint = endpoints[i];
-            if (_embedded() is { } own && endpoint.Equals(own.EndPoint))
+            if (OwnAt(endpoint) is { } own)
             {
                 return (new PipeWire(own.Connect()), Reached(endpoint));
             }
@@ -288,6 +288,9 @@ public sealed class ServerPool
             throw;
         }
     }
+
+    /// <summary>The proxy's own server that an address stands for; null for none.</summary>
+    private IOwnServer? OwnAt(IPEndPoint endpoint) => _embedded() is { } own && own.EndPoint.Equals(endpoint) ? own : null;
 
     /// <summary>The host whose name led to an address: a certificate is for it.</summary>
     private string HostOf(IPEndPoint endpoint) => _listed.GetValueOrDefault(endpoint)?.Host ?? endpoint.Address.ToString();
@@ -387,7 +390,7 @@ public sealed class ServerPool
         /// <summary>The host whose name led to it; null for the proxy's own observer.</summary>
         public string? Host { get; set => Volatile.Write(ref field, value); }
 
-        /// <summary>Whether the proxy's own observer listens there.</summary>
+        /// <summary>Whether it stands for the proxy's own observer.</summary>
         public bool IsOwn { get; set => Volatile.Write(ref field, value); }
 
         /// <summary>Whether it stands in this region.</summary>

@@ -44,8 +44,8 @@ internal sealed class ServerConnection : IWatcher
 
     public IPEndPoint RemoteEndPoint { get; }
 
-    /// <summary>Whether the client is in this process.</summary>
-    public bool IsInProcess => _context.RemoteEndPoint is null;
+    /// <summary>Whether it is a proxy's client that is behind it, in this process.</summary>
+    public bool IsLink => _context.RemoteEndPoint is null;
 
     /// <summary>A timestamp of the replica's clock.</summary>
     public long CreatedAt { get; }

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -6,26 +7,36 @@ using Microsoft.Extensions.Options;
 
 namespace ZooNet.Server.Connections;
 
-/// <summary>Accepts connections for one replica, on Kestrel's socket transport.</summary>
+/// <summary>
+/// Takes connections for one replica: from this process, and on Kestrel's socket transport where it listens at all.
+/// </summary>
 internal sealed class ServerListener : IAsyncDisposable
 {
-    private readonly IConnectionListener _listener;
+    private readonly IConnectionListener? _listener;
     private readonly Replica _replica;
     private readonly ILogger _logger;
     private readonly Task _accepting;
 
-    private ServerListener(IConnectionListener listener, Replica replica)
+    private ServerListener(IConnectionListener? listener, Replica replica)
     {
         _listener = listener;
         _replica = replica;
         _logger = replica.Options.Logging.CreateLogger<ServerListener>();
-        Address = (IPEndPoint)listener.EndPoint;
+        if (listener is null)
+        {
+            _accepting = Task.CompletedTask;
+            return;
+        }
         replica.ListensAt(Address);
-        _accepting = AcceptAsync();
+        _accepting = AcceptAsync(listener);
     }
 
     /// <summary>Where it listens.</summary>
-    public IPEndPoint Address { get; }
+    /// <exception cref="InvalidOperationException">It listens nowhere.</exception>
+    public IPEndPoint Address => (IPEndPoint?)_listener?.EndPoint ?? throw new InvalidOperationException("it listens nowhere");
+
+    /// <summary>Listens nowhere: connections come from this process alone.</summary>
+    public static ServerListener InProcess(Replica replica) => new(null, replica);
 
     /// <summary>Listens.</summary>
     /// <exception cref="IOException">The address can't be listened on; the message says which and why.</exception>
@@ -53,20 +64,45 @@ internal sealed class ServerListener : IAsyncDisposable
     /// <summary>Stops accepting and ends the connections.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _listener.UnbindAsync().ConfigureAwait(false);
+        if (_listener is not null)
+        {
+            await _listener.UnbindAsync().ConfigureAwait(false);
+        }
         await _accepting.ConfigureAwait(false);
         _replica.CloseConnections();
-        await _listener.DisposeAsync().ConfigureAwait(false);
+        if (_listener is not null)
+        {
+            await _listener.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
-    private async Task AcceptAsync()
+    /// <summary>
+    /// A connection of a proxy's client from within this process. What is written is executed on the writer's thread. Of what the replica
+    /// does not keep it is told nothing: it is closed.
+    /// </summary>
+    public IDuplexPipe Connect()
+    {
+        var pipes = DuplexPipe.Create();
+        _ = ServeAsync(new DefaultConnectionContext("a link", pipes.Server, pipes.Client));
+        return pipes.Client;
+    }
+
+    /// <summary>A connection from within this process that is used as one by a socket.</summary>
+    public Stream Open()
+    {
+        var pipes = DuplexPipe.CreateApart();
+        _ = ServeAsync(new DefaultConnectionContext("in process", pipes.Server, pipes.Client) { RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 0) });
+        return new PipeStream(pipes.Client);
+    }
+
+    private async Task AcceptAsync(IConnectionListener listener)
     {
         while (true)
         {
             ConnectionContext? context;
             try
             {
-                context = await _listener.AcceptAsync().ConfigureAwait(false);
+                context = await listener.AcceptAsync().ConfigureAwait(false);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
@@ -81,8 +117,7 @@ internal sealed class ServerListener : IAsyncDisposable
         }
     }
 
-    /// <summary>Serves a connection until it ends.</summary>
-    public async Task ServeAsync(ConnectionContext context)
+    private async Task ServeAsync(ConnectionContext context)
     {
         try
         {

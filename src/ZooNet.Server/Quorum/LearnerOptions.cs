@@ -31,6 +31,12 @@ public sealed record LearnerOptions
     public bool ForwardsClients { get; init; }
 
     /// <summary>
+    /// Whether it listens at <see cref="EmbeddedServerOptions.Listen"/>. If not, clients come from within the process alone, by
+    /// <see cref="LearningServer.Connect"/> and <see cref="LearningServer.Open"/>.
+    /// </summary>
+    public bool Listens { get; init; } = true;
+
+    /// <summary>
     /// What to keep of the cluster: these znodes, with all below them, and /zookeeper. Of what is above them ACLs and Stats are kept;
     /// requests about anything else are answered <see cref="Protocol.ErrorCode.Unimplemented"/>, and close a connection from within the
     /// process. Null for everything. <see cref="LearningServer.KeepAsync"/> changes it later.

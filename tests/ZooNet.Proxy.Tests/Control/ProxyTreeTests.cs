@@ -161,16 +161,19 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         Assert.Equal(["/mnt/eu"], (await proxy.MountsAsync()).Select(m => m.Path));
     }
 
-    [Fact]
-    public async Task A_remote_whose_tree_a_stranger_has_made_can_t_be_mounted_and_the_command_says_which_znode()
+    [Theory]
+    [InlineData(ZooNetTree.Root)]
+    [InlineData(ZooNetTree.Proxies)]
+    [InlineData(ZooNetTree.Views)]
+    public async Task A_remote_whose_tree_a_stranger_has_made_can_t_be_mounted_and_the_command_says_which_znode(string folder)
     {
-        await MakeTreeAsync(_regions.Eu, ZooNetTree.Views, Acl.Open);
+        await MakeTreeAsync(_regions.Eu, folder, Acl.Open);
         var proxy = await _regions.StartProxyAsync();
 
         var (status, message) = await proxy.MountAsync("eu:/apps", "/mnt/eu");
 
         Assert.Equal(503, status);
-        Assert.Contains($"{ZooNetTree.Views} in the cluster 'eu' belongs to somebody else", message);
+        Assert.Contains($"{folder} in the cluster 'eu' belongs to somebody else", message);
         Assert.Contains(message, (await proxy.StatusAsync()).Problems.Single());
     }
 

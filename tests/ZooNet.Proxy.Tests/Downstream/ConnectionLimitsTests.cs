@@ -42,7 +42,11 @@ public sealed class ConnectionLimitsTests
     [InlineData(0, 0, 200, 1024L, 253, 126)]
     [InlineData(50, 0, 200, 1024L, 50, 25)]
     [InlineData(50, 90, 200, 1024L, 50, 50)]
+    // One for itself and one for its link to home it must have.
+    [InlineData(2000, 0, 200, 1024L, 380, 190)]
     [InlineData(0, 0, 200, 256L, 1, 1)]
+    [InlineData(2000, 0, 200, 256L, 1, 1)]
+    [InlineData(20_000, 0, 200, null, 20_000, 10_000)]
     [InlineData(0, 0, 200, null, 10_000, 5_000)]
     public void The_limits_follow_from_what_the_process_may_open(int total, int perAddress, long open, long? files, int allowed, int ofAddress)
     {

@@ -93,7 +93,12 @@ public sealed class TreeTests
         await using var regions = await TwoRegions.StartAsync();
         var (us, _) = await WithTreeAsync(regions);
         // Past the proxies' clients: as what a proxy leaves behind that has died, when its client's record is gone.
-        var stray = await regions.ConnectAsync(us.Host.Services.GetRequiredService<TreeServers>().Of(2)!.EndPoint);
+        var tree = us.Host.Services.GetRequiredService<TreeServers>().Of(2)!;
+        await using var stray = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions
+        {
+            Servers = [new ServerAddress(tree.EndPoint.Address.ToString(), tree.EndPoint.Port)],
+            Dial = _ => tree.Open(),
+        });
         await stray.CreateAsync("/left", [], CreateFlags.Ephemeral);
         await stray.DetachAsync();
 

@@ -179,11 +179,14 @@ public sealed class ViewDriverTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_bad_view_record_is_ignored_and_harms_nothing()
+    public async Task A_bad_view_record_and_one_that_others_can_change_is_ignored_and_harms_nothing()
     {
         var admin = await _regions.ConnectAsync(_regions.Us.Address, ProxyConfig.DefaultSecret);
         await admin.CreateAsync(ZooNetTree.ViewOf("zz"), "{ no JSON"u8.ToArray(), acl: Private);
         await admin.CreateAsync(ZooNetTree.ViewOf("yy"), Encoding.UTF8.GetBytes("""{"format":1,"view":"other"}"""), acl: Private);
+        var good = ViewRecordJson.Format(new ViewRecord { View = "xx", Region = "xx", Home = "eu", Version = 1, Revision = 1 });
+        Assert.NotNull(ViewRecordJson.TryParse(good, "xx", out _));
+        await admin.CreateAsync(ZooNetTree.ViewOf("xx"), good);
 
         await MountAsync(_us, "eu:/apps", "/mnt/eu");
         Assert.Equal(["us"], (await GraphAsync(_us)).Views.Select(v => v.Name));
