@@ -33,6 +33,14 @@ public sealed class TwoRegions : IAsyncDisposable
         return regions;
     }
 
+    /// <summary>One more cluster, of which no proxy knows unless its configuration says so.</summary>
+    public async Task<EmbeddedServer> StartClusterAsync(int epoch)
+    {
+        var made = await EmbeddedServer.StartAsync(Options with { Epoch = epoch });
+        _owned.Insert(0, made);
+        return made;
+    }
+
     /// <summary>An empty cluster at the address of one that ends.</summary>
     public async Task<EmbeddedServer> ReplaceAsync(EmbeddedServer old, int epoch)
     {

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using ZooNet.Client;
 using ZooNet.Protocol;
 
-namespace ZooNet.Integration.Fixtures;
+namespace ZooNet.Tests;
 
 /// <summary>
 /// A client that does exactly what a test says, frame by frame: no pings, no reconnects, no checks. One caller at a time.
