@@ -41,7 +41,7 @@ internal sealed class SmallTree
             }
             if (ask.Kind != AskKind.Applied)
             {
-                Ensembles[ask.Zone].Execute(ask);
+                Ensembles[ask.Zone].ExecuteAll(ask);
             }
         }
         return procedure;

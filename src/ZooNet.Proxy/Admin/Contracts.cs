@@ -69,7 +69,14 @@ public sealed record MountReply(string Message, MountInfo Mount, bool Complete);
 /// <param name="Server">The server that this proxy reads it from, as far as known.</param>
 /// <param name="NeedsBarrier">Whether a read would need a barrier now.</param>
 /// <param name="Why">Why it would, or would not.</param>
-public sealed record ResolveReply(string Path, string? Mount, string Cluster, string RemotePath, string? Server, bool NeedsBarrier, string Why);
+public sealed record ResolveReply(string Path, string? Mount, string Cluster, string RemotePath, string? Server, bool NeedsBarrier,
+    string Why)
+{
+    /// <summary>
+    /// In a roaming tree: the zone that a write would go to now, as far as this proxy knows; null elsewhere, and where it does not know.
+    /// </summary>
+    public string? Owner { get; init; }
+}
 
 /// <summary>One cluster, as this proxy sees it.</summary>
 /// <param name="Name">Its name.</param>

@@ -78,7 +78,10 @@ public sealed class StatusReporter(
         var servers = proxy.ServersInUse(cluster.Cluster.Ordinal);
         var server = servers.Count > 0 ? servers.MaxBy(s => s.Links)!.Address : cluster.Health.Server;
         var advice = advisor.Advise(cluster.Cluster.Ordinal, mount?.Options.Barriers ?? true);
-        return new ResolveReply(path, mount?.Path, cluster.Cluster.Name, mount?.ToRemote(path) ?? path, server, advice.NeedsBarrier, advice.Why);
+        return new ResolveReply(path, mount?.Path, cluster.Cluster.Name, mount?.ToRemote(path) ?? path, server, advice.NeedsBarrier, advice.Why)
+        {
+            Owner = trees?.OwnerOf(cluster.Cluster.Ordinal),
+        };
     }
 
     /// <summary>Everything.</summary>

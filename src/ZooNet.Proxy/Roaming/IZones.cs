@@ -7,7 +7,7 @@ namespace ZooNet.Proxy.Roaming;
 internal interface IZones
 {
     /// <summary>
-    /// Raised, by any thread, when a watch of <see cref="WatchAsync"/> has fired: with the zone and the znode, or without a znode where the
+    /// Raised, by any thread, when a watch that was set here has fired: with the zone and the znode, or without a znode where the
     /// zone's session was made anew and all watches there are gone. Handlers do not block.
     /// </summary>
     event Action<string, string?>? Stirred;
@@ -30,6 +30,10 @@ internal interface IZones
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="ClusterUnreachableException">The zone does not answer.</exception>
     Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken);
+
+    /// <summary>Sets a watch on a znode, and tells the version that its data have at the next server; -1 where there is none.</summary>
+    /// <exception cref="ClusterUnreachableException">The zone does not answer.</exception>
+    Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken);
 }
 
 /// <summary>What was found at the end of a log.</summary>

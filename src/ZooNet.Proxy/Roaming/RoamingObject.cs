@@ -40,6 +40,9 @@ internal sealed class RoamingObject : IAsyncDisposable
     /// <summary>Entries on their way at once.</summary>
     private const int MaxInFlight = 4;
 
+    /// <summary>Own entries that are committed and wait for others before them; more are read from the log as others' are.</summary>
+    private const int MaxCommitted = 64;
+
     /// <summary>Entries that are read at once.</summary>
     private const int MaxWindow = 16;
 
@@ -49,7 +52,7 @@ internal sealed class RoamingObject : IAsyncDisposable
     /// <summary>A snapshot is taken when the ballot tells of so many runs.</summary>
     private const int SnapshotRuns = 16;
 
-    /// <summary>So often a move that stands still is looked at before it is finished here.</summary>
+    /// <summary>So often a move that stands still is looked at, by the clock, before it is finished here.</summary>
     private const int Patience = 6;
 
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
@@ -70,6 +73,7 @@ internal sealed class RoamingObject : IAsyncDisposable
     private readonly Queue<(long Index, List<object> Tags)> _reached = new();
     private readonly List<(long Index, TaskCompletionSource Done)> _awaited = [];
     private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
+    private readonly Dictionary<Place, byte[]> _committed = [];
     private List<object> _fresh = [CatchUp];
     private Sender? _sender;
     private bool _locating;
@@ -78,9 +82,13 @@ internal sealed class RoamingObject : IAsyncDisposable
     private bool _checking;
     private bool _keeping;
     private bool _finishing;
+    private long _look;
+    private bool _waitsForRecord;
+    private int _recordVersion = -1;
     private (string Zone, Place Place)? _armed;
     private (string Zone, Place Place)? _arming;
     private int _window = 1;
+    private bool _atEnd;
     private int _inFlight;
     private bool _resend;
     private int _waits;
@@ -167,6 +175,10 @@ internal sealed class RoamingObject : IAsyncDisposable
 
     private void OnStirred(string zone, string? path) => Post(() =>
     {
+        if (_waitsForRecord && (path is null || (zone == _tree.Arbiter && path == _layout.Record(_name))))
+        {
+            LookAgain(_look);
+        }
         // Also while it is being armed: the watch may have fired before we hear that it is set.
         if ((_armed ?? _arming) is { } armed && armed.Zone == zone
             && (path is null || path == _layout.Ballot(_name) || path == _layout.Entry(_name, armed.Place.Epoch, armed.Place.Number)))
@@ -220,6 +232,10 @@ internal sealed class RoamingObject : IAsyncDisposable
         {
             if (ask.Kind == AskKind.Applied)
             {
+                if (procedure is Mover { Record: { } active })
+                {
+                    Post(() => LocateKnown(active));
+                }
                 await AppliedAsync(ask.Index, cancellationToken);
             }
             else
@@ -266,6 +282,7 @@ internal sealed class RoamingObject : IAsyncDisposable
 
     private void Follow()
     {
+        ApplyOwn();
         if (_reading)
         {
             return;
@@ -279,11 +296,30 @@ internal sealed class RoamingObject : IAsyncDisposable
                 Load();
                 break;
             default:
-                if (_armed != (zone, place))
+                if (_armed == (zone, place))
+                {
+                    break;
+                }
+                if (_atEnd)
+                {
+                    Arm(zone, place);
+                }
+                else
                 {
                     Read(zone, place);
                 }
                 break;
+        }
+    }
+
+    /// <summary>What this proxy has appended, and was told the number of, is in the log: it need not be read.</summary>
+    private void ApplyOwn()
+    {
+        while (_committed.Count > 0 && _follower.Next(out _, out var place) == Need.Entry && _committed.TryGetValue(place, out var data))
+        {
+            // Most likely it is the last one.
+            _atEnd = true;
+            Apply(place, data);
         }
     }
 
@@ -296,23 +332,21 @@ internal sealed class RoamingObject : IAsyncDisposable
         {
             _reading = false;
             _failures = 0;
-            var applied = 0;
-            foreach (var data in found)
+            foreach (var (i, data) in found.Index())
             {
-                // The run may end here, or somebody's snapshot have come between.
+                // The run may end here, or a snapshot or own entries have come between.
                 if (data is null || _follower.Next(out var nextZone, out var next) != Need.Entry || nextZone != zone
-                    || next != place with { Number = place.Number + applied })
+                    || next.Epoch != place.Epoch || next.Number < place.Number + i)
                 {
                     break;
                 }
-                Apply(next, data);
-                applied++;
+                if (next.Number == place.Number + i)
+                {
+                    Apply(next, data);
+                }
             }
-            _window = applied == window ? Math.Min(window * 2, MaxWindow) : 1;
-            if (applied == 0 && found[0] is null)
-            {
-                Arm(zone, place);
-            }
+            _window = found[^1] is null ? 1 : Math.Min(window * 2, MaxWindow);
+            _atEnd = found[0] is null;
         }, Unreadable);
     }
 
@@ -324,6 +358,7 @@ internal sealed class RoamingObject : IAsyncDisposable
 
     private void Apply(Place place, byte[] data)
     {
+        _committed.Remove(place);
         var copy = _follower.Copy;
         var entry = Entry.Read(_layout.Entry(_name, place.Epoch, place.Number), data);
         var outcomes = copy.Apply(entry);
@@ -346,12 +381,14 @@ internal sealed class RoamingObject : IAsyncDisposable
     {
         _armed = null;
         _arming = null;
+        _atEnd = false;
     }
 
     /// <summary>There is nothing more to read: looks again by watch, and whether the log is one still.</summary>
     private void Arm(string zone, Place place)
     {
         _reading = true;
+        _atEnd = false;
         _arming = (zone, place);
         Begin(cancel => _zones.WatchAsync(zone, _layout.Entry(_name, place.Epoch, place.Number), _layout.Ballot(_name),
             _layout.Log(_name, place.Epoch), cancel), end =>
@@ -395,6 +432,7 @@ internal sealed class RoamingObject : IAsyncDisposable
             _reading = false;
             _failures = 0;
             _follower.Replace(copy);
+            _committed.Clear();
             foreach (var tag in _sender?.Jumped(copy).OfType<object>() ?? [])
             {
                 _user.Lost(tag);
@@ -420,8 +458,19 @@ internal sealed class RoamingObject : IAsyncDisposable
             return;
         }
         _locating = true;
-        Begin(cancel => RunAsync(new Locator(_layout, _tree.Arbiter, _name), cancel), Located, () => Rest(_waits++, LocateAnew));
+        Begin(cancel => RunAsync(new Locator(_layout, _tree.Arbiter, _name), cancel), Located, () => AwaitRecord(int.MaxValue));
     }
+
+    /// <summary>This proxy has just made a zone the owner: what else is to know of it lies there.</summary>
+    private void LocateKnown(OwnerRecord active) =>
+        Begin(cancel => RunAsync(new Locator(_layout, _tree.Arbiter, _name) { Known = active }, cancel), locator =>
+        {
+            if (locator.Location is { } found)
+            {
+                _follower.Learn(found);
+                LookAgain(_look);
+            }
+        }, static () => { });
 
     private void LocateAnew()
     {
@@ -437,6 +486,11 @@ internal sealed class RoamingObject : IAsyncDisposable
             End.Unreachable => "the arbiter, or the owner's ensemble, does not answer",
             _ => null,
         });
+        if (locator.Record is not null && locator.RecordVersion != _recordVersion)
+        {
+            // It does not stand still.
+            (_recordVersion, _waits) = (locator.RecordVersion, 0);
+        }
         if (locator.Location is { } found)
         {
             _follower.Learn(found);
@@ -460,7 +514,31 @@ internal sealed class RoamingObject : IAsyncDisposable
             Begin(cancel => RunAsync(new Mover(_layout, _tree.Arbiter, _name, null), cancel), _ => _finishing = false,
                 () => _finishing = false);
         }
-        Rest(Math.Min(_waits++, Patience), LocateAnew);
+        AwaitRecord(locator.End == End.Done ? locator.RecordVersion : int.MaxValue);
+    }
+
+    /// <summary>Looks where the object is when its record has changed since, and after a while whatever happens.</summary>
+    private void AwaitRecord(int version)
+    {
+        var look = ++_look;
+        _waitsForRecord = true;
+        Begin(cancel => _zones.WatchAsync(_tree.Arbiter, _layout.Record(_name), cancel), now =>
+        {
+            if (now > version)
+            {
+                LookAgain(look);
+            }
+        }, static () => { });
+        Rest(Math.Min(_waits++, Patience), () => LookAgain(look));
+    }
+
+    private void LookAgain(long look)
+    {
+        if (_waitsForRecord && look == _look)
+        {
+            _waitsForRecord = false;
+            LocateAnew();
+        }
     }
 
     // ---------------------------------------------------------------- sending
@@ -498,7 +576,24 @@ internal sealed class RoamingObject : IAsyncDisposable
             {
                 await _zones.AskAsync(append, cancel);
                 return append.Error;
-            }, error => Appended(at, error), () => Appended(at, ErrorCode.ConnectionLoss));
+            }, error =>
+            {
+                if (error == ErrorCode.Ok)
+                {
+                    Committed(new Place(at.Epoch, Layout.NumberOf(append.Names[^1])), append.Writes[^1].Data!);
+                }
+                Appended(at, error);
+            }, () => Appended(at, ErrorCode.ConnectionLoss));
+        }
+    }
+
+    private void Committed(Place place, byte[] entry)
+    {
+        var next = _follower.Copy.Next;
+        // It may have been read already.
+        if (_committed.Count < MaxCommitted && (place.Epoch, place.Number).CompareTo((next.Epoch, next.Number)) >= 0)
+        {
+            _committed[place] = entry;
         }
     }
 
@@ -514,7 +609,7 @@ internal sealed class RoamingObject : IAsyncDisposable
         if (error == ErrorCode.Ok)
         {
             _failures = 0;
-            // The watch would tell a little later.
+            // Others' entries may be before it: the watch would tell a little later.
             Wake();
             return;
         }
@@ -569,6 +664,10 @@ internal sealed class RoamingObject : IAsyncDisposable
             {
                 // Sealed: the object goes on elsewhere.
                 _refused = Math.Max(_refused, at.Epoch);
+                _fresh.InsertRange(0, tags);
+                _checking = false;
+                Locate();
+                return;
             }
             Again();
         }, Again);
@@ -576,7 +675,7 @@ internal sealed class RoamingObject : IAsyncDisposable
         void Again()
         {
             _fresh.InsertRange(0, tags);
-            Rest(_waits++, () =>
+            Rest(_failures++, () =>
             {
                 _checking = false;
                 Locate();

@@ -23,6 +23,10 @@ public sealed class RoamingTrees : IHostedService, IAsyncDisposable
     /// <summary>What does not go on, each in a sentence.</summary>
     public IEnumerable<string> Problems => _hosts.Select(h => h.Problem).OfType<string>();
 
+    /// <summary>The zone that owns a tree, as far as this proxy knows; null for a cluster that is no tree.</summary>
+    /// <param name="cluster">The cluster's ordinal.</param>
+    public string? OwnerOf(int cluster) => _hosts.Find(h => h.Ordinal == cluster)?.Server?.Object.State.At?.Zone;
+
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {

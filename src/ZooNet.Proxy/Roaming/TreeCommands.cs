@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Protocol;
@@ -187,6 +188,14 @@ public sealed class TreeCommands
         {
             return Unreachable(zone);
         }
+        foreach (var each in tree.Zones.Where(z => z != _config.Home.Name))
+        {
+            if (await MountedInAsync(each, name, cancellationToken) is { } there)
+            {
+                return TreeOutcome.Refused(RefusalKind.Conflict,
+                    $"the tree '{name}' is mounted on {there} in {each}; unmount it first, in all regions");
+            }
+        }
         if (dryRun)
         {
             return TreeOutcome.Done($"the tree '{name}' would be deleted in {string.Join(", ", tree.Zones)}, with all that is in it");
@@ -231,18 +240,22 @@ public sealed class TreeCommands
         var host = _trees.Hosts.FirstOrDefault(h => h.Name == name);
         var state = host?.Server?.Object.State ?? ObjectState.Unknown;
         string? problem = null;
-        OwnerRecord? owner = null;
+        (OwnerRecord Owner, DateTimeOffset Since)? record = null;
         try
         {
-            owner = await OwnerAsync(new Layout(name), tree, cancellationToken);
+            record = await RecordAsync(new Layout(name), tree, cancellationToken);
         }
         catch (Exception e) when (e is ClusterUnreachableException or KeeperException or RoamingDataException)
         {
             problem = e.Message;
         }
+        var owner = record?.Owner;
         return new TreeInfo(name, tree.Zones, tree.Arbiter, owner?.Owner ?? state.At?.Zone, owner?.Epoch, owner is { IsActive: false },
             host?.Server is { IsServing: true }, state.Index, state.Znodes, state.Waiting, state.At?.Ballot.Runs.Count ?? 0,
-            host?.Problem ?? problem);
+            host?.Problem ?? problem)
+        {
+            Since = record?.Since,
+        };
     }
 
     private static TreeOutcome NotThere(string name) =>
@@ -312,14 +325,18 @@ public sealed class TreeCommands
         }
     }
 
-    private async Task<OwnerRecord?> OwnerAsync(Layout layout, TreeRecord tree, CancellationToken cancellationToken)
+    private async Task<OwnerRecord?> OwnerAsync(Layout layout, TreeRecord tree, CancellationToken cancellationToken) =>
+        (await RecordAsync(layout, tree, cancellationToken))?.Owner;
+
+    private async Task<(OwnerRecord Owner, DateTimeOffset Since)?> RecordAsync(Layout layout, TreeRecord tree,
+        CancellationToken cancellationToken)
     {
         using var sessions = Sessions(tree);
         var read = Ask.Read(tree.Arbiter, layout.Record(TreeRecord.RootObject));
         await sessions.AskAsync(read, cancellationToken);
         return read.Error switch
         {
-            ErrorCode.Ok => OwnerRecord.Read(read.Path, read.Data),
+            ErrorCode.Ok => (OwnerRecord.Read(read.Path, read.Data), DateTimeOffset.FromUnixTimeMilliseconds(read.Stat.Mtime)),
             ErrorCode.NoNode => null,
             ErrorCode.ConnectionLoss => throw new ClusterUnreachableException($"the arbiter '{tree.Arbiter}' does not answer, or "
                 + "has no quorum", null),
@@ -332,6 +349,28 @@ public sealed class TreeCommands
             : new ZoneSessions(tree.Zones.Select(ControlOf), _secret);
 
     private ClusterControl ControlOf(string zone) => _clusters[_config.FindCluster(zone)!.Ordinal];
+
+    /// <summary>Where a tree is mounted in another region; null for nowhere.</summary>
+    private async Task<string?> MountedInAsync(string zone, string tree, CancellationToken cancellationToken)
+    {
+        foreach (var child in await NamesAsync(zone, ZooNetTree.Mounts, cancellationToken))
+        {
+            try
+            {
+                var data = (await ControlOf(zone).CallAsync(c => c.GetDataAsync($"{ZooNetTree.Mounts}/{child}",
+                    cancellationToken: cancellationToken), cancellationToken)).Data;
+                if (MountRecord.Parse(data).Cluster == tree)
+                {
+                    return ZooNetTree.MountPointOf(child);
+                }
+            }
+            catch (Exception e) when (e is KeeperException { Code: ErrorCode.NoNode } or JsonException)
+            {
+                // Gone meanwhile; or no mount, and nothing that any proxy uses.
+            }
+        }
+        return null;
+    }
 
     private async Task<bool> AnswersAsync(string zone, CancellationToken cancellationToken)
     {
@@ -447,4 +486,8 @@ public sealed class TreeCommands
 /// <param name="Problem">What does not go on; null for nothing.</param>
 public sealed record TreeInfo(string Name, IReadOnlyList<string> Zones, string? Arbiter, string? Owner, long? Epoch, bool Moving,
     bool Serving,
-    long Entries, int Znodes, int Waiting, int Runs, string? Problem);
+    long Entries, int Znodes, int Waiting, int Runs, string? Problem)
+{
+    /// <summary>When the record of who owns it was last changed, by the arbiter's clock; null where the arbiter does not answer.</summary>
+    public DateTimeOffset? Since { get; init; }
+}

@@ -48,6 +48,9 @@ internal sealed class TreeHost : IAsyncDisposable
     /// <summary>The tree's name.</summary>
     public string Name => _cluster.Name;
 
+    /// <summary>The ordinal of its cluster.</summary>
+    public int Ordinal => _cluster.Ordinal;
+
     /// <summary>What the tree is made of; null while it is not known, or there is none.</summary>
     public TreeRecord? Record => Volatile.Read(ref _record);
 

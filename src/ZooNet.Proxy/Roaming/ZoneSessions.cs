@@ -59,7 +59,10 @@ internal sealed class ZoneSessions : IZones, IDisposable
                             cancellationToken)).Names;
                         break;
                     default:
-                        var written = await client.MultiAsync([.. ask.Writes.Select(ToOp)], cancellationToken);
+                        var writing = client.MultiAsync([.. ask.Writes.Select(ToOp)], cancellationToken);
+                        var reading = Task.WhenAll(ask.Then.Select(r => FollowAsync(client, r, cancellationToken)));
+                        await Task.WhenAll(writing, reading);
+                        var written = await writing;
                         ask.Names = [.. written.Results.Select(r => r.Path ?? "")];
                         break;
                 }
@@ -94,6 +97,11 @@ internal sealed class ZoneSessions : IZones, IDisposable
         }, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken) =>
+        _zones[zone].CallAsync(async client => (await client.ExistsAsync(path, watch: true, cancellationToken)).Stat?.Version ?? -1,
+            cancellationToken);
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var (control, fired, connected) in _handlers)
@@ -123,6 +131,20 @@ internal sealed class ZoneSessions : IZones, IDisposable
             throw;
         }
         return await reading;
+    }
+
+    /// <summary>A read behind a write on the same session; it fails on its own.</summary>
+    private static async Task FollowAsync(ZooKeeperClient client, Ask read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var found = await client.GetDataAsync(read.Path, cancellationToken: cancellationToken);
+            (read.Data, read.Stat, read.Error) = (found.Data, found.Stat, ErrorCode.Ok);
+        }
+        catch (KeeperException e)
+        {
+            read.Error = e.Code == ErrorCode.NoNode ? ErrorCode.NoNode : ErrorCode.ConnectionLoss;
+        }
     }
 
     private static async Task<byte[]?> PeekAsync(ZooKeeperClient client, string path, CancellationToken cancellationToken)

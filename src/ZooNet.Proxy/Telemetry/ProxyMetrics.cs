@@ -8,6 +8,7 @@ using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Roaming;
 
 namespace ZooNet.Proxy.Telemetry;
 
@@ -33,7 +34,8 @@ public sealed class ProxyMetrics : IDisposable
     private readonly Histogram<double> _barrierLatency;
 
     /// <summary>Makes the meter and begins to export.</summary>
-    public ProxyMetrics(ProxyConfig config, IProxyStatus proxy, ClusterControls clusters, MountStore store, Region region, StatusReporter status)
+    public ProxyMetrics(ProxyConfig config, IProxyStatus proxy, ClusterControls clusters, MountStore store, Region region,
+        StatusReporter status, RoamingTrees? trees = null)
     {
         // A meter of this proxy alone: a process may hold several, in tests.
         _meter = new Meter(new MeterOptions(MeterName) { Version = StatusReporter.Version, Scope = this });
@@ -43,6 +45,7 @@ public sealed class ProxyMetrics : IDisposable
         AddServerGauges(proxy, status, region.Limits);
         AddClusters(proxy, clusters);
         AddMounts(proxy, clusters, store, region);
+        AddTrees(trees?.Hosts ?? []);
         if (config.Otlp is { } collector)
         {
             _otlp = Sdk.CreateMeterProviderBuilder()
@@ -163,6 +166,28 @@ public sealed class ProxyMetrics : IDisposable
                 .Concat(withHome ? [(Tags: Labels("/", region.ClusterNames[0]), Counters: region.HomeCounters)] : [])
                 .SelectMany(m => read(m.Counters).Select(r =>
                     new Measurement<long>(r.Count, r.Label is null ? m.Tags : [.. m.Tags, new(r.Label, r.Value)]))), null, description);
+    }
+
+    /// <summary>By tree, of which there are no more than remotes, and by zone.</summary>
+    private void AddTrees(IReadOnlyList<TreeHost> trees)
+    {
+        PerTree("zoonet_tree_serving", "1 while this proxy serves the roaming tree.", t => t.Server is { IsServing: true } ? 1 : 0);
+        PerTree("zoonet_tree_epoch", "How often the owner of the roaming tree has changed, from 1.", t => t.Server?.Object.State.At?.Epoch);
+        PerTree("zoonet_tree_entries", "Entries of the roaming tree's log that this proxy has applied.", t => t.Server?.Object.State.Index);
+        PerTree("zoonet_tree_znodes", "Znodes of the roaming tree.", t => t.Server?.Object.State.Znodes);
+        PerTree("zoonet_tree_waiting", "Writes of this proxy that are not in the roaming tree yet.", t => t.Server?.Object.State.Waiting);
+        PerTree("zoonet_tree_runs", "Stretches of the roaming tree's log in zones that owned it before.",
+            t => t.Server?.Object.State.At?.Ballot.Runs.Count);
+        _meter.CreateObservableGauge("zoonet_tree_owner", () => trees.SelectMany(t => (t.Record?.Zones ?? []).Select(z =>
+            new Measurement<int>(t.Server?.Object.State.At?.Zone == z ? 1 : 0, new("tree", t.Name), new("zone", z)))),
+            null, "1 for the zone that owns the roaming tree, as far as this proxy knows.");
+
+        void PerTree(string name, string description, Func<TreeHost, double?> value) =>
+            _meter.CreateObservableGauge(name, () => trees
+                .Select(t => (Tree: t, Value: value(t)))
+                .Where(t => t.Value is not null)
+                .Select(t => new Measurement<double>(t.Value!.Value, new KeyValuePair<string, object?>("tree", t.Tree.Name))), null,
+                description);
     }
 
     private static KeyValuePair<string, object?>[] Labels(string mount, string? cluster) => [new("mount", mount), new("cluster", cluster)];

@@ -77,6 +77,12 @@ internal sealed class Ask
     /// <summary>The parts of the multi.</summary>
     public IReadOnlyList<ZnodeWrite> Writes { get; }
 
+    /// <summary>
+    /// Reads of the same ensemble that follow a write on its session, without waiting for its answer. They tell something only where the
+    /// write succeeded.
+    /// </summary>
+    public IReadOnlyList<Ask> Then { get; init; } = [];
+
     /// <summary>What the copy must have applied.</summary>
     public long Index { get; }
 
@@ -106,6 +112,10 @@ internal sealed class Ask
 
     /// <summary>Writes all or nothing.</summary>
     public static Ask Write(string zone, params IReadOnlyList<ZnodeWrite> writes) => new(AskKind.Write, zone, "", writes, 0);
+
+    /// <summary>Writes all or nothing, and reads on the same session what is there then.</summary>
+    public static Ask Write(string zone, ZnodeWrite write, params IReadOnlyList<Ask> then) =>
+        new(AskKind.Write, zone, "", [write], 0) { Then = then };
 
     /// <summary>Waits for the own copy.</summary>
     public static Ask Applied(long index) => new(AskKind.Applied, "", "", [], index);

@@ -35,19 +35,32 @@ internal sealed class Locator(Layout layout, string arbiter, string name) : Proc
     /// <summary>The record as it was read.</summary>
     public OwnerRecord? Record { get; private set; }
 
+    /// <summary>The version that the record's znode had then.</summary>
+    public int RecordVersion { get; private set; } = -1;
+
+    /// <summary>The record where somebody has just made it active: it need not be read.</summary>
+    public OwnerRecord? Known { get; init; }
+
     /// <summary>Left out in a test: whether the record says active.</summary>
     public bool AlsoPending { get; init; }
 
     public override IEnumerable<Ask> Steps()
     {
-        var read = Ask.Read(arbiter, layout.Record(name));
-        yield return read;
-        if (read.Error != ErrorCode.Ok)
+        if (Known is { IsActive: true } known)
         {
-            Stop(read);
-            yield break;
+            Record = known;
         }
-        Record = OwnerRecord.Read(read.Path, read.Data);
+        else
+        {
+            var read = Ask.Read(arbiter, layout.Record(name));
+            yield return read;
+            if (read.Error != ErrorCode.Ok)
+            {
+                Stop(read);
+                yield break;
+            }
+            (Record, RecordVersion) = (OwnerRecord.Read(read.Path, read.Data), read.Stat.Version);
+        }
         if (Record.IsActive || AlsoPending)
         {
             var ballot = Ask.Read(Record.Owner, layout.Ballot(name));

@@ -65,7 +65,13 @@ internal sealed class Mover(Layout layout, string arbiter, string name, string? 
             }
             if (finish.End is not End.Overtaken)
             {
-                (End, Reason, Record) = (finish.End, finish.Reason, record.Activate());
+                Record = record.Activate();
+                if (finish.End == End.Done)
+                {
+                    // Writes go on already. It is done when the znodes are here as well.
+                    yield return Ask.Applied(finish.Before);
+                }
+                (End, Reason) = (finish.End, finish.Reason);
                 yield break;
             }
         }
@@ -87,6 +93,9 @@ internal enum MoveMutation
 internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRecord record, int version, MoveMutation mutation) : Procedure
 {
     private IReadOnlyList<Run> _runs = [];
+
+    /// <summary>How many entries there are that the copies of the new owner's zone must read elsewhere.</summary>
+    public long Before => _runs.Count == 0 ? 0 : _runs[^1].End;
 
     public override IEnumerable<Ask> Steps()
     {
@@ -112,6 +121,9 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
             yield break;
         }
         Ballot ballot;
+        var log = Ask.Read(seal.Zone, layout.Log(name, seal.Epoch));
+        var snapshot = Ask.Read(seal.Zone, layout.Base(name));
+        var isRead = false;
         while (true)
         {
             var read = Ask.Read(seal.Zone, layout.Ballot(name));
@@ -130,10 +142,18 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
             {
                 break;
             }
-            var promise = Ask.Write(seal.Zone,
-                ZnodeWrite.Set(layout.Ballot(name), (ballot with { Promised = record.Epoch }).ToBytes(), read.Stat.Version));
+            // From here on nobody can write: the end of the log is asked for in the same breath.
+            var promise = Ask.Write(seal.Zone, ZnodeWrite.Set(layout.Ballot(name), (ballot with
+            {
+                Promised = record.Epoch
+            }).ToBytes(), read.Stat.Version), log, snapshot);
             yield return promise;
-            if (promise.Error is not (ErrorCode.Ok or ErrorCode.BadVersion or ErrorCode.ConnectionLoss))
+            if (promise.Error == ErrorCode.Ok)
+            {
+                isRead = true;
+                break;
+            }
+            if (promise.Error is not (ErrorCode.BadVersion or ErrorCode.ConnectionLoss))
             {
                 Stop(promise);
                 yield break;
@@ -142,8 +162,10 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
         var runs = ballot.Runs.ToList();
         if (ballot.Installed == seal.Epoch)
         {
-            var log = Ask.Read(seal.Zone, layout.Log(name, seal.Epoch));
-            yield return log;
+            if (!isRead)
+            {
+                yield return log;
+            }
             if (IsNotThere(log))
             {
                 yield break;
@@ -157,8 +179,10 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
             yield break;
         }
         // Runs that a snapshot contains are nobody's need any more.
-        var snapshot = Ask.Read(seal.Zone, layout.Base(name));
-        yield return snapshot;
+        if (!isRead)
+        {
+            yield return snapshot;
+        }
         if (snapshot.Error is not (ErrorCode.Ok or ErrorCode.NoNode))
         {
             Stop(snapshot);
@@ -176,7 +200,6 @@ internal sealed class Finish(Layout layout, string arbiter, string name, OwnerRe
             yield break;
         }
         _runs = runs;
-        yield return Ask.Applied(runs[^1].End);
     }
 
     /// <summary>The owner's zone is made ready for this epoch, once: whoever comes later keeps what is there.</summary>

@@ -27,6 +27,10 @@ public static class ResolveCommand
             Output.Line($"{reply.Cluster}:{reply.RemotePath}");
             Output.Line($"  {(reply.Mount is null ? "home" : $"mounted on {reply.Mount}")}{(reply.Server is null ? "" : $", read from {reply.Server}")}");
             Output.Line($"  a read would need {(reply.NeedsBarrier ? "a barrier" : "no barrier")}: {reply.Why}");
+            if (reply.Owner is { } owner)
+            {
+                Output.Line($"  a write would go to {owner} now");
+            }
             return ExitCodes.Ok;
         });
         return command.WithExamples("""

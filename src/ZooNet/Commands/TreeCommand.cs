@@ -155,7 +155,7 @@ public static class TreeCommand
             return ExitCodes.Ok;
         });
         return command.WithExamples("""
-            It is refused while the region of the proxy that is asked has it mounted; unmount it in the other regions, too.
+            It is refused while any region has it mounted.
 
             Examples:
               zoonet tree delete orders --dry-run
@@ -175,11 +175,12 @@ public static class TreeCommand
 
     private static void Write(IReadOnlyList<TreeInfo> trees)
     {
-        var table = Output.NewTable("tree", "zones", "arbiter", "owner", "epoch", "here", "entries", "");
+        var table = Output.NewTable("tree", "zones", "arbiter", "owner", "since", "epoch", "here", "entries", "");
         foreach (var tree in trees)
         {
             Output.AddRow(table, tree.Name, string.Join(",", tree.Zones), tree.Arbiter, tree.Moving ? $"{tree.Owner} (moving)"
                 : tree.Owner ?? "?",
+                tree.Since is { } since ? $"{since:u}" : "?",
                 tree.Epoch?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?", tree.Serving ? "serving" : "not served",
                 tree.Entries.ToString(System.Globalization.CultureInfo.InvariantCulture), tree.Problem ?? "");
         }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using ZooNet.Roaming.Moves;
 
 namespace ZooNet.Proxy.Tests.Roaming;
@@ -67,7 +68,6 @@ public sealed class RoamingObjectTests
     [InlineData(6)]
     [InlineData(7)]
     [InlineData(8)]
-    [InlineData(9)]
     public async Task A_move_whose_proxy_died_after_any_step_is_finished_by_another_and_no_command_is_lost(int steps)
     {
         await using var zones = await Zones.StartAsync();
@@ -104,6 +104,24 @@ public sealed class RoamingObjectTests
 
         Assert.Equal("/q-0000000001", await written);
         Assert.Equal(["first", "late"], await eu.ReadFreshAsync());
+    }
+
+    [Fact]
+    public async Task A_write_that_waits_for_a_move_goes_on_when_the_move_is_done_and_not_when_a_clock_says_so()
+    {
+        await using var zones = await Zones.StartAsync();
+        // Its clock stands still: whatever it does it was told to do by the ensembles.
+        var us = await (await zones.ProxyAsync("us", time: new FakeTimeProvider())).StartAsync();
+        var mover = await zones.ProxyAsync("eu");
+        for (var i = 0; i < 20; i++)
+        {
+            var target = i % 2 == 0 ? "eu" : "us";
+            // The record, the ballot that is sealed, the promise.
+            await mover.DoAsync(new Mover(Zones.Layout, "us", ZoneProxy.Name, target), asks: 4);
+            var written = us.AppendAsync("/q-", "a");
+            Assert.Equal(End.Done, (await mover.DoAsync(new Mover(Zones.Layout, "us", ZoneProxy.Name, target))).End);
+            Assert.Equal($"/q-{i:D10}", await written);
+        }
     }
 
     [Fact]

@@ -38,6 +38,11 @@ public sealed class TreeTests
         var seen = await inEu.GetDataAsync("/shared/a");
         Assert.Equal((read.Stat.Czxid, read.Stat.Mzxid), (seen.Stat.Czxid, seen.Stat.Mzxid));
         Assert.Equal("eu", (await us.Http.GetFromJsonAsync<TreeInfo>("/api/v1/trees/orders"))!.Owner);
+        Assert.Equal("eu", (await us.Http.GetFromJsonAsync<ResolveReply>("/api/v1/resolve?path=/shared/a"))!.Owner);
+        Assert.Null((await us.Http.GetFromJsonAsync<ResolveReply>("/api/v1/resolve?path=/a"))!.Owner);
+        var metrics = await us.Http.GetStringAsync("/metrics");
+        Assert.Contains("""zoonet_tree_owner{tree="orders",zone="eu"} 1""", metrics, StringComparison.Ordinal);
+        Assert.Contains("""zoonet_tree_epoch{tree="orders"} 2""", metrics, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -172,6 +177,20 @@ public sealed class TreeTests
         Assert.False((await eu.ExistsAsync("/zookeeper/zoonet/roaming/orders")).Exists);
         // The name is free again.
         Assert.Equal(200, (await CreateAsync(us)).Status);
+    }
+
+    [Fact]
+    public async Task A_tree_that_another_region_has_mounted_is_not_deleted()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var (us, eu) = await WithTreeAsync(regions);
+        Assert.Equal(200, (await us.UnmountAsync("/shared")).Status);
+
+        var answer = await SendAsync(us, HttpMethod.Delete, "/api/v1/trees/orders", null);
+
+        Assert.Equal((409, "the tree 'orders' is mounted on /shared in eu; unmount it first, in all regions"), answer);
+        Assert.Equal(200, (await eu.UnmountAsync("/shared")).Status);
+        Assert.Equal(200, (await SendAsync(us, HttpMethod.Delete, "/api/v1/trees/orders", null)).Status);
     }
 
     private static async Task<(RunningProxy Us, RunningProxy Eu)> WithTreeAsync(TwoRegions regions)

@@ -51,7 +51,7 @@ internal sealed class Zones : IAsyncDisposable
     }
 
     /// <summary>A proxy of a region, as far as the tree is concerned.</summary>
-    public async Task<ZoneProxy> ProxyAsync(string zone, Func<IZones, IZones>? between = null)
+    public async Task<ZoneProxy> ProxyAsync(string zone, Func<IZones, IZones>? between = null, TimeProvider? time = null)
     {
         var other = zone == "us" ? "eu" : "us";
         var config = new ProxyConfig
@@ -69,7 +69,7 @@ internal sealed class Zones : IAsyncDisposable
         controls.Start();
         await TwoRegions.Eventually(() => Task.FromResult(controls.All.All(c => c.Health.IsUp)));
         IZones sessions = new ZoneSessions(controls.All, secret);
-        var proxy = new ZoneProxy(Tree, zone, between?.Invoke(sessions) ?? sessions, controls);
+        var proxy = new ZoneProxy(Tree, zone, between?.Invoke(sessions) ?? sessions, controls, time ?? TimeProvider.System);
         _owned.Add(proxy);
         return proxy;
     }
@@ -104,10 +104,10 @@ internal sealed class ZoneProxy : IObjectUser, IAsyncDisposable
     private readonly IZones _zones;
     private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public ZoneProxy(TreeRecord tree, string zone, IZones zones, ClusterControls controls)
+    public ZoneProxy(TreeRecord tree, string zone, IZones zones, ClusterControls controls, TimeProvider time)
     {
         (_zone, _zones, Controls) = (zone, zones, controls);
-        Object = new RoamingObject(Zones.Layout, tree, Name, zone, zones, this, TimeProvider.System, e => Failures.Writer.TryWrite(e));
+        Object = new RoamingObject(Zones.Layout, tree, Name, zone, zones, this, time, e => Failures.Writer.TryWrite(e));
     }
 
     public RoamingObject Object { get; }
@@ -223,4 +223,7 @@ internal sealed class LossyZones(IZones inner) : IZones
 
     public Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken) =>
         inner.WatchAsync(zone, entry, ballot, log, cancellationToken);
+
+    public Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken) =>
+        inner.WatchAsync(zone, path, cancellationToken);
 }

@@ -91,7 +91,7 @@ public sealed class MoverTests
                 }
                 if (ask.Kind != AskKind.Applied)
                 {
-                    _tree.Ensembles[ask.Zone].Execute(ask);
+                    _tree.Ensembles[ask.Zone].ExecuteAll(ask);
                 }
             }
         }
@@ -122,7 +122,7 @@ public sealed class MoverTests
             var carriedOut = ask.Kind != AskKind.Write || lost % 2 == 0;
             if (carriedOut)
             {
-                _tree.Ensembles[ask.Zone].Execute(ask);
+                _tree.Ensembles[ask.Zone].ExecuteAll(ask);
             }
             if (ask.Kind == AskKind.Write && lost++ < 8)
             {

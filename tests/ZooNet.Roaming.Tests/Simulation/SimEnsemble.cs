@@ -45,7 +45,17 @@ internal sealed class SimEnsemble(string zone)
         _nodes[ZnodePath.ParentOf(path)].Children?.Remove(ZnodePath.NameOf(path));
     }
 
-    /// <summary>Carries an ask out.</summary>
+    /// <summary>Carries an ask out, and what follows it.</summary>
+    public void ExecuteAll(Ask ask)
+    {
+        Execute(ask);
+        foreach (var then in ask.Then)
+        {
+            Execute(then);
+        }
+    }
+
+    /// <summary>Carries an ask out, without what follows it.</summary>
     public void Execute(Ask ask)
     {
         if (ask.Kind == AskKind.Write)

@@ -221,13 +221,20 @@ internal sealed class SimProxy
         }
     }
 
-    private void Issue(Ask ask, Action done) => _sessions[ask.Zone].Enqueue(new Flight(ask, () =>
+    private void Issue(Ask ask, Action done)
     {
-        if (IsAlive)
+        // What follows it is on its way, and may be lost, as a request of its own.
+        foreach (var (i, each) in ask.Then.Prepend(ask).Index())
         {
-            done();
+            _sessions[ask.Zone].Enqueue(new Flight(each, () =>
+            {
+                if (IsAlive && i == ask.Then.Count)
+                {
+                    done();
+                }
+            }));
         }
-    }));
+    }
 
     private void Start(Procedure procedure, Action<Procedure> done)
     {

@@ -98,7 +98,7 @@ internal sealed class SimWorld
         {
             if (ask.Kind != AskKind.Applied)
             {
-                Ensembles[ask.Zone].Execute(ask);
+                Ensembles[ask.Zone].ExecuteAll(ask);
             }
         }
         return procedure;
