@@ -42,6 +42,8 @@ LIST
     command -v gcc >/dev/null || echo "- gcc"
     command -v node >/dev/null || echo "- nodejs"
     command -v npm >/dev/null || echo "- npm"
+    command -v chromium >/dev/null || echo "- chromium"
+    command -v prometheus >/dev/null || echo "- prometheus"
     command -v haproxy >/dev/null || echo "- haproxy"
     command -v spin >/dev/null || echo "- spin"
     command -v dockerd >/dev/null || echo "- docker.io"

@@ -62,7 +62,7 @@ public sealed class ConsoleHost : IAsyncDisposable
     {
         await _app.StartAsync(cancellationToken);
         // So that the routes to the proxies are known before anybody opens a page.
-        _ = await _app.Services.GetRequiredService<ProxyWatch>().LookAsync(cancellationToken);
+        _ = await _app.Services.GetRequiredService<ProxyWatch>().LookAsync(false, cancellationToken);
     }
 
     /// <inheritdoc/>

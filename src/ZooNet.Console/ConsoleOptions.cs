@@ -30,7 +30,7 @@ public sealed record ConsoleOptions
     public string BasePath { get; init; } = "";
 
     /// <summary>How often proxies are asked while somebody looks. When nobody does, nobody asks.</summary>
-    public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan Every { get; init; } = TimeSpan.FromSeconds(0.5);
 
     /// <summary>Every proxy to look at.</summary>
     internal IReadOnlyList<Uri> All => Self is { } self ? [.. Proxies.Prepend(self()).Distinct()] : Proxies;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -26,7 +27,11 @@ internal static class ConsoleRoutes
     }
 
     private static async Task<IResult> FederationAsync(string? focus, HttpContext context, ProxyWatch watch) =>
-        Page<FederationPage>(context, new() { ["View"] = await watch.LookAsync(context.RequestAborted), ["Focus"] = focus });
+        Page<FederationPage>(context, new()
+        {
+            ["View"] = await watch.LookAsync(IsFollowing(context), context.RequestAborted),
+            ["Focus"] = focus,
+        });
 
     private static async Task<IResult> MountsAsync(
         HttpContext context,
@@ -40,7 +45,7 @@ internal static class ConsoleRoutes
         string? like = null,
         int page = 0)
     {
-        var view = await watch.LookAsync(context.RequestAborted);
+        var view = await watch.LookAsync(IsFollowing(context), context.RequestAborted);
         var histories = await Task.WhenAll(view.Regions.Where(r => r.Best.Error is null).Select(async r =>
             (r.Name, History: await TryAsync(() =>
             watch.AskAsync<MountHistory>(r.Best, HttpMethod.Get, "/api/v1/history", null, context.RequestAborted)))));
@@ -69,7 +74,7 @@ internal static class ConsoleRoutes
             : form["source"].ToString(), form["path"], form["options"]);
         try
         {
-            var proxy = ProxyOf(await watch.LookAsync(context.RequestAborted), region);
+            var proxy = ProxyOf(await watch.LookAsync(IsFollowing(context), context.RequestAborted), region);
             MustChange(options, proxy, "mounts");
             if (action.StartsWith("preview", StringComparison.Ordinal))
             {
@@ -89,11 +94,13 @@ internal static class ConsoleRoutes
         }
     }
 
-    private static async Task<IResult> PathAsync(string? region, string? path, HttpContext context, ProxyWatch watch)
+    private static async Task<IResult> PathAsync(string? region, string? path, bool? read, NamespaceRoutes.Visit visit)
     {
-        var view = await watch.LookAsync(context.RequestAborted);
+        var (context, watch) = (visit.Context, visit.Watch);
+        var view = await watch.LookAsync(IsFollowing(context), context.RequestAborted);
         var replies = new List<(string, ResolveReply)>();
         string? notice = null;
+        ReadSeen? seen = null;
         if (!string.IsNullOrEmpty(path) && view.Regions.FirstOrDefault(r => r.Name == region) is { } found)
         {
             foreach (var proxy in found.Proxies)
@@ -108,6 +115,18 @@ internal static class ConsoleRoutes
                     notice = e.Message;
                 }
             }
+            // Read once: a page that follows goes on showing what it has shown.
+            if (read == true && !IsFollowing(context))
+            {
+                try
+                {
+                    seen = await ReadAsync(visit, ProxyOf(view, region), path);
+                }
+                catch (Exception e) when (e is ProxyRefusedException or Client.KeeperException or OperationCanceledException)
+                {
+                    notice = e.Message;
+                }
+            }
         }
         return Page<PathPage>(context, new()
         {
@@ -115,13 +134,38 @@ internal static class ConsoleRoutes
             ["Notice"] = notice,
             ["Region"] = region,
             ["Path"] = path,
-            ["Replies"] = replies
+            ["Replies"] = replies,
+            ["Seen"] = seen,
         });
+    }
+
+    /// <summary>Reads a znode as a client of a proxy, and has the proxy tell what it did for that.</summary>
+    private static async Task<ReadSeen> ReadAsync(NamespaceRoutes.Visit visit, ProxyView proxy, string path)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(visit.Aborted);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        var client = await visit.ClientAsync(proxy);
+        var trace = $"/api/v1/traces/0x{client.SessionId:x}";
+        await visit.Watch.AskAsync<object?>(proxy, HttpMethod.Get, trace + "?ask=true", null, limit.Token);
+        var began = Stopwatch.GetTimestamp();
+        string answer;
+        try
+        {
+            var read = await client.GetDataAsync(path, cancellationToken: limit.Token);
+            answer = $"{read.Data?.Length ?? 0} bytes, version {read.Stat.Version}";
+        }
+        catch (Client.KeeperException e)
+        {
+            answer = e.Message;
+        }
+        var took = Stopwatch.GetElapsedTime(began);
+        var steps = (await visit.Watch.AskAsync<TraceReply>(proxy, HttpMethod.Get, trace, null, limit.Token)).Steps;
+        return new ReadSeen(proxy.Name, answer, took.TotalMilliseconds, steps);
     }
 
     private static async Task<IResult> SessionsAsync(HttpContext context, ProxyWatch watch)
     {
-        var view = await watch.LookAsync(context.RequestAborted);
+        var view = await watch.LookAsync(IsFollowing(context), context.RequestAborted);
         var (lists, errors) = (new List<SessionList>(), new List<string>());
         foreach (var (list, error) in await Task.WhenAll(view.Proxies.Select(AskAsync)))
         {
@@ -150,6 +194,9 @@ internal static class ConsoleRoutes
             }
         }
     }
+
+    /// <summary>Whether a page asks that shows the last reading already.</summary>
+    private static bool IsFollowing(HttpContext context) => context.Request.Headers.ContainsKey("X-Console-Live");
 
     /// <summary>Whether this visitor gets pages without buttons, everywhere.</summary>
     public static bool IsReadOnly(HttpContext context) => context.RequestServices.GetRequiredService<ConsoleOptions>().ReadOnly

@@ -45,7 +45,7 @@ internal static class NamespaceRoutes
 
         public string? Key => Context.Request.Cookies[Cookie];
 
-        public async Task<ProxyView> ProxyAsync(string? region) => ConsoleRoutes.ProxyOf(await Watch.LookAsync(Aborted), region);
+        public async Task<ProxyView> ProxyAsync(string? region) => ConsoleRoutes.ProxyOf(await Watch.LookAsync(false, Aborted), region);
 
         /// <summary>A session to change something with.</summary>
         public async Task<ZooKeeperClient> WriterAsync(string? region)
@@ -73,7 +73,7 @@ internal static class NamespaceRoutes
 
     private static async Task<IResult> ShowAsync(Visit visit, Asked asked, string? notice = null, bool failed = false, int? below = null)
     {
-        var view = await visit.Watch.LookAsync(visit.Aborted);
+        var view = await visit.Watch.LookAsync(false, visit.Aborted);
         var region = string.IsNullOrEmpty(asked.Region) ? (view.Regions.Count > 0 ? view.Regions[0].Name : null) : asked.Region;
         var path = string.IsNullOrEmpty(asked.Path) ? "/" : asked.Path;
         var deep = asked.Deep && !string.IsNullOrEmpty(asked.Like);

@@ -1,4 +1,5 @@
 using ZooNet.Proxy.Admin;
+using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.WebConsole;
 
@@ -51,6 +52,13 @@ public sealed record RegionView(string Name, string Home, IReadOnlyList<ProxyVie
 
     /// <summary>Whether the console's token lets it change anything here.</summary>
     public bool MayChange => Best.MayChange;
+
+    /// <summary>How long clients wait, by cluster: of each kind what the proxy tells whose clients wait longest.</summary>
+    public IReadOnlyList<LatencyInfo> Latencies =>
+    [
+        .. Proxies.Where(p => p.Error is null).SelectMany(p => p.Status!.Latencies ?? []).GroupBy(l => (l.Cluster, l.Kind))
+            .Select(g => g.MaxBy(l => l.P99Ms)! with { Count = g.Sum(l => l.Count) }).OrderBy(l => l.Cluster != Home),
+    ];
 
     /// <summary>The sum over the proxies that tell.</summary>
     public double? Rate(string mount, Func<MountTraffic, long?> counter)
@@ -164,3 +172,10 @@ public sealed class FederationView
         }
     }
 }
+
+/// <summary>A read that the console has made to show what becomes of it. Immutable.</summary>
+/// <param name="Proxy">The proxy that served it.</param>
+/// <param name="Answer">What came back, in words.</param>
+/// <param name="TookMs">From the console to the answer.</param>
+/// <param name="Steps">What the proxy did.</param>
+public sealed record ReadSeen(string Proxy, string Answer, double TookMs, IReadOnlyList<TraceStep> Steps);

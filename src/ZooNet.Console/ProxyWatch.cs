@@ -60,7 +60,9 @@ internal sealed class ProxyWatch : BackgroundService
     }
 
     /// <summary>Somebody looks: what was seen last, or a new reading if nobody has looked for a while.</summary>
-    public async Task<FederationView> LookAsync(CancellationToken cancellationToken)
+    /// <param name="next">True for one who has seen that already, and waits for the next reading.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<FederationView> LookAsync(bool next, CancellationToken cancellationToken)
     {
         Task round;
         bool idle;
@@ -71,12 +73,12 @@ internal sealed class ProxyWatch : BackgroundService
             _lastLook = now;
             round = _round.Task;
         }
-        if (idle)
+        if (idle && _looked.CurrentCount == 0)
         {
-            if (_looked.CurrentCount == 0)
-            {
-                _looked.Release();
-            }
+            _looked.Release();
+        }
+        if (idle || next)
+        {
             // A proxy that does not answer is no reason to show no page.
             await Task.WhenAny(round, Task.Delay(2 * Patience, _time, cancellationToken));
         }
@@ -107,6 +109,10 @@ internal sealed class ProxyWatch : BackgroundService
             {
                 var mayChange = !response.Headers.TryGetValues(AdminAccess.RoleHeader, out var role)
                     || role.First() == AdminAccess.Administrator;
+                if (response.StatusCode == System.Net.HttpStatusCode.NoContent)
+                {
+                    return (default!, mayChange);
+                }
                 return ((await response.Content.ReadFromJsonAsync<T>(Json, cancellationToken))!, mayChange);
             }
             var problem = await RefusalDetail.ReadAsync(response, cancellationToken);

@@ -235,7 +235,7 @@ public sealed class ConsoleTests : IAsyncLifetime
         var time = new FakeTimeProvider();
         using var watch = new ProxyWatch(new ConsoleOptions { Proxies = [_us.Http.BaseAddress!] }, time);
         await watch.StartAsync(CancellationToken.None);
-        Assert.Null(Assert.Single((await watch.LookAsync(CancellationToken.None)).Proxies).Error);
+        Assert.Null(Assert.Single((await watch.LookAsync(false, CancellationToken.None)).Proxies).Error);
 
         await watch.StopAsync(CancellationToken.None);
         time.Advance(TimeSpan.FromHours(8));
@@ -243,7 +243,7 @@ public sealed class ConsoleTests : IAsyncLifetime
 
         await watch.StartAsync(CancellationToken.None);
         using var seen = new CancellationTokenSource();
-        var looking = watch.LookAsync(seen.Token);
+        var looking = watch.LookAsync(false, seen.Token);
         await TwoRegions.Eventually(() => Task.FromResult(watch.Current.Proxies.Single().Error is null));
         await seen.CancelAsync();
         _ = await looking;

@@ -77,11 +77,20 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
     public bool HasOutstanding => _replies.Order.HasOutstanding || !_blocked.IsEmpty || _solo is not null;
 
-    /// <summary>How many requests the client has made; with <see cref="Answered"/> it tells how many wait, and which.</summary>
+    /// <summary>How many requests were sent or answered; with <see cref="Answered"/> it tells how many of them wait, and which.</summary>
     public long Submitted => _replies.Order.Taken;
+
+    /// <summary>How many requests the client has made: those of <see cref="Submitted"/>, and those that wait to be sent.</summary>
+    public long Asked => _replies.Order.Taken + _blocked.Count;
 
     /// <summary>How many of them, the oldest, have been answered.</summary>
     public long Answered => _replies.Order.Answered;
+
+    /// <summary>The request, counted from 1, for which <see cref="MarkedBy"/> is to be remembered; 0 for none.</summary>
+    public long Marked { get; set; }
+
+    /// <summary>Ordinal of the cluster that answered the marked request; -1 where that was the proxy, or several clusters.</summary>
+    public int MarkedBy { get; private set; } = -1;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
     public bool NeedsTicks => _links.Count > 1 || _dispatcher.WatchesRecursively || !_blocked.IsEmpty || _phase != SessionPhase.Established
@@ -484,6 +493,10 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         if (_phase == SessionPhase.Closed)
         {
             return;
+        }
+        if (place == Marked - 1 && place >= 0)
+        {
+            MarkedBy = link?.Cluster ?? -1;
         }
         if (_replies.Offer(link, place, frame))
         {

@@ -14,6 +14,9 @@ internal sealed class FrameQueue
     /// <summary>Bytes waiting.</summary>
     public int Length => _end - _start;
 
+    /// <summary>How many frames there are.</summary>
+    public int Count { get; private set; }
+
     public bool IsEmpty => _end == _start;
 
     /// <summary>The first frame, with its prefix; valid until the next change.</summary>
@@ -32,11 +35,13 @@ internal sealed class FrameQueue
         }
         frame.CopyTo(_buffer.AsSpan(_end));
         _end += frame.Length;
+        Count++;
     }
 
     public void Dequeue()
     {
         _start += First.Length;
+        Count--;
         if (_start == _end)
         {
             _start = _end = 0;

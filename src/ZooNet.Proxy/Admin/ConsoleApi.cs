@@ -44,6 +44,7 @@ internal static class ConsoleApi
         api.MapGet("/events/recent", (long? after, EventLog log) => log.After(after ?? 0));
         api.MapGet("/history", (EventLog log, StatusReporter status) => new MountHistory(status.Started, log.Mounts));
         api.MapPost("/dry-run", DryRunAsync);
+        api.MapGet("/traces/{session}", TraceAsync);
     }
 
     private static IResult Sessions(int? limit, DataPath path, ProxyConfig config)
@@ -111,6 +112,29 @@ internal static class ConsoleApi
             return Results.Problem($"the home cluster can't be asked: {e.Message}", statusCode: StatusCodes.Status503ServiceUnavailable);
         }
     }
+
+    /// <summary>
+    /// With <c>ask=true</c> the next request of a session is to be remembered, which harms nobody and so is no change; without, it is told.
+    /// </summary>
+    private static async Task<IResult> TraceAsync(string session, bool? ask, DataPath path, CancellationToken cancellationToken)
+    {
+        if (SessionOf(session) is not { } id)
+        {
+            return Results.Problem($"'{session}' is no session; write it as in 0x1a2b", statusCode: StatusCodes.Status400BadRequest);
+        }
+        if (ask == true)
+        {
+            return path.Traces.TryAsk(id) ? Results.NoContent()
+                : Results.Problem($"{TracesAsked.Most} requests are waited for already; try again in {TracesAsked.Patience.TotalSeconds} s",
+                    statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+        return await path.Traces.ResultAsync(id, cancellationToken) is { } steps ? Results.Ok(new TraceReply(session, steps))
+            : Results.Problem($"no request of {session} came in time, or none was asked for with ?ask=true",
+                statusCode: StatusCodes.Status404NotFound);
+    }
+
+    private static long? SessionOf(string text) => text.StartsWith("0x", StringComparison.Ordinal)
+        && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id) ? id : null;
 
     /// <summary>Counts who follows the events.</summary>
     internal sealed class Followers

@@ -1,3 +1,5 @@
+using ZooNet.Proxy.Telemetry;
+
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>Client sessions of one proxy, as <c>GET /api/v1/sessions</c> gives them.</summary>
@@ -81,3 +83,8 @@ public sealed record DryRunReply(
 /// <param name="Since">When the proxy started: older changes it does not know.</param>
 /// <param name="Changes">Oldest first.</param>
 public sealed record MountHistory(DateTimeOffset Since, IReadOnlyList<ProxyEvent> Changes);
+
+/// <summary>One request of a session on its way through the proxy.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Steps">What happened, in order; the last says how it ended.</param>
+public sealed record TraceReply(string Session, IReadOnlyList<TraceStep> Steps);

@@ -56,7 +56,8 @@ internal sealed class DataPathStatus(DataPath path, Func<IReadOnlyList<IPEndPoin
         lock (client.Gate)
         {
             var session = client.Session;
-            return new ConnectionInfo(client.Address, session.SessionId, session.TimeoutMs, client.Established, client.FramesReceived, client.FramesSent, (int)Math.Max(0, session.Submitted - session.Answered));
+            return new ConnectionInfo(client.Address, session.SessionId, session.TimeoutMs, client.Established,
+                client.FramesReceived, client.FramesSent, (int)Math.Max(0, session.Asked - session.Answered));
         }
     }
 }

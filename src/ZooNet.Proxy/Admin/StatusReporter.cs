@@ -4,6 +4,7 @@ using ZooNet.Federation.Mounts;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Roaming;
+using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Admin;
@@ -106,8 +107,19 @@ public sealed class StatusReporter(
             mounts.Mounts,
             Traffic(region.HomeCounters) with { Reads = null, Writes = null, Refused = null },
             Graph,
-            Problems());
+            Problems(),
+            Latencies());
     }
+
+    private List<LatencyInfo> Latencies() =>
+    [
+        .. from control in clusters.All
+           from kind in Enum.GetValues<LatencyKind>()
+           let counts = proxy.Traffic.Latencies.Recent(control.Cluster.Ordinal, kind)
+           where counts.Any(c => c > 0)
+           select new LatencyInfo(control.Cluster.Name, kind.ToString().ToLowerInvariant(), counts.Sum(),
+               LatencyHistogram.QuantileMs(counts, 0.5)!.Value, LatencyHistogram.QuantileMs(counts, 0.99)!.Value),
+    ];
 
     /// <summary>
     /// Every cluster's servers. Those that answer the four-letter word <c>srvr</c> are shown with what they say, within two seconds.

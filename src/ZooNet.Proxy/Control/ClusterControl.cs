@@ -22,9 +22,13 @@ namespace ZooNet.Proxy.Control;
 public sealed class ClusterControl : IAsyncDisposable
 {
     /// <summary>The longest pause between attempts to reach a cluster that is down.</summary>
-    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a session may be without a connection, while it changes servers, before its cluster counts as down.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
+
     private static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(2);
 
     private readonly ProxyConfig _config;
@@ -32,6 +36,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CircuitBreakerStateProvider _circuit = new();
+    private readonly CircuitBreakerManualControl _circuitControl = new();
     private readonly ResiliencePipeline _calls;
     private readonly ResiliencePipeline _reconnect;
     private readonly Func<IOwnServer?> _embedded;
@@ -40,6 +45,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private readonly Lock _lock = new();
     private Task _run = Task.CompletedTask;
     private int _disposed;
+    private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ZooKeeperClient? _client;
     private volatile string? _lastLine;
     private ClusterHealth _health;
@@ -72,6 +78,7 @@ public sealed class ClusterControl : IAsyncDisposable
                 SamplingDuration = TimeSpan.FromSeconds(10),
                 BreakDuration = BreakDuration,
                 StateProvider = _circuit,
+                ManualControl = _circuitControl,
                 ShouldHandle = failure,
             });
         }
@@ -243,6 +250,7 @@ public sealed class ClusterControl : IAsyncDisposable
         client.PositionShown += Show;
         client.StateChanged += state =>
         {
+            Interlocked.Exchange(ref _moved, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
             if (state == SessionState.Connected)
             {
                 Tree.Forget();
@@ -307,14 +315,24 @@ public sealed class ClusterControl : IAsyncDisposable
             try
             {
                 var began = _time.GetTimestamp();
-                await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken);
+                if (_circuit.CircuitState is CircuitState.Open && client.State is SessionState.Connected)
+                {
+                    // The circuit keeps others from asking in vain; whether that is in vain is what is asked here.
+                    await client.ExistsAsync("/zookeeper", cancellationToken: cancellationToken)
+                        .WaitAsync(_config.SessionTimeout, _time, cancellationToken);
+                    await _circuitControl.CloseAsync(cancellationToken);
+                }
+                else
+                {
+                    await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken);
+                }
                 lastAnswer = _time.GetTimestamp();
                 Interlocked.Increment(ref _answers);
                 TurnUp(client, _time.GetElapsedTime(began));
             }
-            catch (ClusterUnreachableException e)
+            catch (Exception e) when (e is ClusterUnreachableException or TimeoutException || e is KeeperException lost && IsLoss(lost))
             {
-                TurnDown(e.Message);
+                TurnDown(e is ClusterUnreachableException ? e.Message : Unreachable(e).Message);
                 // The client is trying all servers by now. A new one begins with the observers again, with their names resolved anew, and
                 // is not refused by a cluster that has lost what this one has seen.
                 if (client.State is SessionState.Expired or SessionState.AuthFailed or SessionState.Closed
@@ -323,7 +341,31 @@ public sealed class ClusterControl : IAsyncDisposable
                     throw;
                 }
             }
-            await Task.Delay(ProbeInterval, _time, cancellationToken);
+            await PauseAsync(client, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Until the next probe: at once when the session is attached again, and soon when it has lost its server and finds no other.
+    /// </summary>
+    private async Task PauseAsync(ZooKeeperClient client, CancellationToken cancellationToken)
+    {
+        var was = client.State;
+        await MovedOrAsync(ProbeInterval);
+        if (was is SessionState.Connected && client.State is SessionState.Disconnected)
+        {
+            await MovedOrAsync(Grace);
+        }
+
+        async Task MovedOrAsync(TimeSpan pause)
+        {
+            var moved = Volatile.Read(ref _moved).Task;
+            // What has moved before is not to be missed, nor what moves while this begins.
+            if (client.State == was || pause == Grace)
+            {
+                await moved.WaitAsync(pause, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
         }
     }
 

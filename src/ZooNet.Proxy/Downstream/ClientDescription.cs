@@ -22,7 +22,7 @@ internal static class ClientDescription
                 client.Established,
                 client.FramesReceived,
                 client.FramesSent,
-                (int)Math.Max(0, session.Submitted - session.Answered),
+                (int)Math.Max(0, session.Asked - session.Answered),
                 status.WaitsFor,
                 [.. status.Links.Select(link => new LinkInfo(
                     clusters[link.Cluster],

@@ -45,7 +45,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
         _config = config;
         _barriers = barriers;
         Region = region;
-        Traffic = new TrafficCounters(() => _clients.Keys.Aggregate(default(TrafficSums), (sums, client) => sums + client.Sums));
+        Traffic = new TrafficCounters(() => _clients.Keys.Aggregate(default(TrafficSums), (sums, client) => sums + client.Sums),
+            new Latencies(config.Clusters.Count, time));
+        Traces = new TracesAsked(time);
         Records = records;
         Time = time;
         Log = logger;
@@ -92,6 +94,9 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
 
     /// <summary>What is counted of the client side.</summary>
     public TrafficCounters Traffic { get; }
+
+    /// <summary>Sessions whose next request somebody wants to see.</summary>
+    public TracesAsked Traces { get; }
 
     /// <summary>True once no more clients are accepted.</summary>
     public bool IsDraining => _draining;

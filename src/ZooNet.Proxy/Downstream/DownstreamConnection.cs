@@ -36,10 +36,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private TaskCompletionSource? _sessionReady;
     private TaskCompletionSource? _over;
     private long _now;
-    private long _bytesReceived;
-    private long _bytesSent;
-    private long _timedRequest = -1;
-    private long _timedSince;
+    private ClientMeter _meter;
     private RequestTrace? _trace;
     private int _slowLinks;
     private bool _flushing;
@@ -58,6 +55,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         _turns = new Turns(share);
         Rules = rules;
         _path = path;
+        _meter = new ClientMeter(path.Traffic);
         Address = address;
         Gate = new Lock();
         _client = new FramePeer(this);
@@ -82,12 +80,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     /// <summary>The client's address as ZooKeeper writes it, <c>/10.0.0.1:40000</c>.</summary>
     public string Address { get; }
 
-    public long FramesReceived { get; private set; }
+    public long FramesReceived => _meter.FramesReceived;
 
-    public long FramesSent { get; private set; }
+    public long FramesSent => _meter.FramesSent;
 
     /// <summary>What went over this connection so far; the numbers are read without a lock, one after another.</summary>
-    public TrafficSums Sums => new(FramesReceived, FramesSent, _bytesReceived, _bytesSent, _isClosed ? 0 : Math.Max(0, Session.Submitted - Session.Answered));
+    public TrafficSums Sums => new(FramesReceived, FramesSent, _meter.BytesReceived, _meter.BytesSent,
+        _isClosed ? 0 : Math.Max(0, Session.Asked - Session.Answered));
 
     /// <summary>True where the proxy closed the connection and the client had not asked for it.</summary>
     public bool WasDropped { get; private set; }
@@ -156,11 +155,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                     return !_isClosed;
                 }
                 FeedFrames(bytes, out consumed, out needed);
-                _bytesReceived += consumed;
-                if (_timedRequest < 0 && Session.Submitted > Session.Answered)
-                {
-                    (_timedRequest, _timedSince) = (Session.Submitted, _now);
-                }
+                _meter.Begin(Session, Time);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
@@ -260,6 +255,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             }
             if (status == OperationStatus.InvalidData)
             {
+                _path.Traffic.BadFrame();
                 Session.ClientClosed();
                 CloseClient(CloseReason.DownstreamFrameInvalid, $"a frame of length {length}; allowed are 1 to {_path.Region.MaxFrame} bytes (maxFrame)");
                 return;
@@ -268,11 +264,11 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             {
                 break;
             }
-            FramesReceived++;
             var frame = bytes.Slice(consumed, length);
-            if (_trace is null && RequestTrace.IsWanted)
+            _meter.Received(frame);
+            if (_trace is null && RequestTrace.IsWanted(_path.Traces))
             {
-                _trace = RequestTrace.TryBegin(frame, Session);
+                _trace = RequestTrace.TryBegin(frame, Session, _path.Traces);
             }
             Session.ClientFrame(frame);
             consumed += length;
@@ -283,8 +279,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     /// <inheritdoc/>
     public void SendToClient(ReadOnlySpan<byte> frames)
     {
-        FramesSent++;
-        _bytesSent += frames.Length;
+        _meter.Sent(frames);
         _client.Send(frames);
     }
 
@@ -717,11 +712,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             ClaimedSession = Session.SessionId;
             _path.Claim(this);
         }
-        if (_timedRequest >= 0 && Session.Answered >= _timedRequest)
-        {
-            _path.Traffic.Latency.Record(_now - _timedSince);
-            _timedRequest = -1;
-        }
+        _meter.End(Session, Time);
         if (_trace is not null && _trace.TryEnd(Session))
         {
             _trace = null;
@@ -779,6 +770,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
 
     private void OnBug(Exception e)
     {
+        _path.Traffic.BugFound();
         _path.Log.SessionFailed(e, Address, Session.SessionId);
         Session.ClientClosed();
         CloseClient(CloseReason.UpstreamProtocol, "an internal error");

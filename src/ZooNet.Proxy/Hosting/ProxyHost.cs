@@ -62,6 +62,7 @@ public sealed class ProxyHost : IAsyncDisposable
         // A body that is no JSON is its sender's error, and no stack of ours; what is ours is logged by AdminApi.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
         (configureLogging ?? (logging => LogToStandardError(logging, config.LogFormat)))(builder.Logging);
+        builder.Logging.AddOtlp(config);
         builder.Services.AddSingleton(_inForce);
         builder.Services.AddSingleton<ServerDirectory>();
         builder.Services.AddSingleton<BarrierChannels>();
@@ -117,6 +118,7 @@ public sealed class ProxyHost : IAsyncDisposable
             if (succeeded)
             {
                 metrics.BarrierCompleted(path.Region.ClusterNames[server.Cluster], elapsed);
+                path.Traffic.Latencies.Of(server.Cluster, LatencyKind.Barrier).Record(elapsed);
             }
         };
     }

@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using System.Security.Cryptography;
+using System.Text;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -9,6 +11,8 @@ using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Roaming;
+using ZooNet.Proxy.Transport;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Telemetry;
 
@@ -32,18 +36,21 @@ public sealed class ProxyMetrics : IDisposable
     private readonly PrometheusExporter _exporter;
     private readonly MeterProvider? _otlp;
     private readonly Histogram<double> _barrierLatency;
+    private readonly FamiliarSeries _familiar;
 
     /// <summary>Makes the meter and begins to export.</summary>
     public ProxyMetrics(ProxyConfig config, IProxyStatus proxy, ClusterControls clusters, MountStore store, Region region,
-        StatusReporter status, RoamingTrees? trees = null)
+        StatusReporter status, RecordStore records, RoamingTrees? trees = null)
     {
         // A meter of this proxy alone: a process may hold several, in tests.
         _meter = new Meter(new MeterOptions(MeterName) { Version = StatusReporter.Version, Scope = this });
         _exporter = new PrometheusExporter(_meter);
         _barrierLatency = _meter.CreateHistogram("zoonet_barrier_latency_seconds", "s", "Time from the start of a barrier to its reply.",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = BarrierBounds });
+        _familiar = new FamiliarSeries(proxy, status, region.ClusterNames);
         AddServerGauges(proxy, status, region.Limits);
-        AddClusters(proxy, clusters);
+        AddClusters(proxy, clusters, region);
+        AddWarnings(config, status, records);
         AddMounts(proxy, clusters, store, region);
         AddTrees(trees?.Hosts ?? []);
         if (config.Otlp is { } collector)
@@ -58,7 +65,12 @@ public sealed class ProxyMetrics : IDisposable
     }
 
     /// <summary>The metrics in Prometheus' text format.</summary>
-    public string Scrape() => _exporter.Scrape();
+    public string Scrape()
+    {
+        var text = new StringBuilder(_exporter.Scrape());
+        _familiar.Write(text);
+        return text.ToString();
+    }
 
     /// <summary>Records a barrier that was answered.</summary>
     /// <param name="cluster">Name of its cluster.</param>
@@ -118,15 +130,50 @@ public sealed class ProxyMetrics : IDisposable
         _ => "replies_in_all",
     };
 
-    private void AddClusters(IProxyStatus proxy, ClusterControls clusters)
+    /// <summary>What alerts ask for, and nobody else.</summary>
+    private void AddWarnings(ProxyConfig config, StatusReporter status, RecordStore records)
     {
-        PerCluster("zoonet_cluster_up", "1 while the cluster can be reached.", c => c.Health.IsUp ? 1 : 0);
+        Gauge("zoonet_mounts_held", "1 while requests for mounts wait because the proxy may not use them.",
+            () => status.Graph?.MountsHeld is null ? 0 : 1);
+        Counter("zoonet_session_record_failures_total", "Records of clients' remote sessions that could not be read, written or removed.",
+            () => [new(records.Failures)]);
+        Gauge("zoonet_session_records", "Records of clients' remote sessions that this proxy answers for.", () => records.Count);
+        (string Use, TlsConfig? Tls)[] certificates = [("clients", config.Tls), ("admin", config.AdminTls)];
+        _meter.CreateObservableGauge("zoonet_certificate_not_after_seconds", () => certificates.Where(c => c.Tls is not null)
+            .Select(c => (c.Use, End: EndOf(c.Tls!))).Where(c => c.End is not null)
+            .Select(c => new Measurement<double>(c.End!.Value, new KeyValuePair<string, object?>("use", c.Use))), null,
+            "When the certificate ends, as seconds since 1970.");
+    }
+
+    private static double? EndOf(TlsConfig tls)
+    {
+        try
+        {
+            return new DateTimeOffset(ServerCertificates.EndOf(tls)).ToUnixTimeSeconds();
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // It is being replaced.
+            return null;
+        }
+    }
+
+    /// <summary>Transactions between two positions, where they can be told: an epoch that ended has gaps.</summary>
+    private static double? Behind(long known, long has) => known >> 32 == has >> 32 ? Math.Max(0, known - has) : null;
+
+    private void AddClusters(IProxyStatus proxy, ClusterControls clusters, Region region)
+    {
+        _meter.CreateObservableGauge("zoonet_cluster_up", () => clusters.All.Select(c => new Measurement<int>(c.Health.IsUp ? 1 : 0,
+            new KeyValuePair<string, object?>("cluster", c.Cluster.Name),
+            new KeyValuePair<string, object?>("role", c.Cluster.IsHome ? "home" : "remote"))), null, "1 while the cluster can be reached.");
         PerCluster("zoonet_cluster_rtt_seconds", "Round trip of the last probe.", c => c.Health.RoundTrip?.TotalSeconds);
         PerCluster("zoonet_cluster_circuit_state", "0 closed, 1 half-open, 2 open.", c => c.Health.Circuit switch { "open" => 2, "half-open" => 1, _ => 0 });
         PerCluster("zoonet_cluster_sessions", "Clients with a session in the cluster.", c => proxy.SessionsIn(c.Cluster.Ordinal));
         PerCluster("zoonet_observer_following", "1 while the proxy's own observer of the cluster serves.",
             c => c.Embedded is { } own ? own.IsServing ? 1 : 0 : null);
         PerCluster("zoonet_observer_zxid", "The newest transaction that the proxy's own observer has applied.", c => c.Embedded?.Zxid);
+        PerCluster("zoonet_observer_lag_transactions", "How many transactions the proxy's own observer is known to be behind.",
+            c => c.Embedded is { } own ? Behind(region.Positions.Known(c.Cluster.Ordinal), own.Zxid) : null);
         PerCluster("zoonet_observer_znodes", "Znodes that the proxy's own observer holds.", c => c.Embedded?.Znodes.Count);
         PerCluster("zoonet_observer_bytes", "Bytes of the paths and data of those.", c => c.Embedded?.Znodes.Bytes);
         PerCluster("zoonet_observer_divergences", "How often the proxy's own observer was not what its leader is, and was taken anew.", c => c.Embedded?.Divergences);

@@ -24,17 +24,26 @@ internal sealed class RequestTrace
 
     private static readonly ActivitySource Source = new(SourceName);
 
-    private readonly Activity _activity;
+    private readonly Activity? _activity;
+    private readonly TracesAsked.Wanted? _wanted;
+    private readonly List<TraceStep>? _steps;
+    private readonly TimeProvider _time;
+    private readonly long _began;
     private readonly long _answered;
     private int _events;
 
-    private RequestTrace(Activity activity, long answered) => (_activity, _answered) = (activity, answered);
+    private RequestTrace(Activity? activity, TracesAsked.Wanted? wanted, TimeProvider time, long answered)
+    {
+        (_activity, _wanted, _time, _answered) = (activity, wanted, time, answered);
+        _steps = wanted is null ? null : [];
+        _began = time.GetTimestamp();
+    }
 
     /// <summary>False while nobody listens; then nothing is allocated.</summary>
-    public static bool IsWanted => Source.HasListeners();
+    public static bool IsWanted(TracesAsked asked) => Source.HasListeners() || asked.Any;
 
     /// <summary>Begins to trace a request that is about to be handed to its session; null where it is not to be traced.</summary>
-    public static RequestTrace? TryBegin(ReadOnlySpan<byte> frame, FederatedSession session)
+    public static RequestTrace? TryBegin(ReadOnlySpan<byte> frame, FederatedSession session, TracesAsked asked)
     {
         if (!session.IsEstablished || session.HasOutstanding || frame.Length < Framing.PrefixLength + RequestHeader.WireLength)
         {
@@ -42,9 +51,14 @@ internal sealed class RequestTrace
         }
         var xid = BinaryPrimitives.ReadInt32BigEndian(frame[Framing.PrefixLength..]);
         var op = (OpCode)BinaryPrimitives.ReadInt32BigEndian(frame[(Framing.PrefixLength + 4)..]);
-        if (op is OpCode.Ping or OpCode.CloseSession || Source.StartActivity("request", ActivityKind.Server) is not { } activity)
+        if (op is OpCode.Ping or OpCode.CloseSession)
         {
             return null;
+        }
+        var wanted = asked.Take(session.SessionId);
+        if (Source.StartActivity("request", ActivityKind.Server) is not { } activity)
+        {
+            return wanted is null ? null : new RequestTrace(null, wanted, asked.Time, session.Answered);
         }
         // The thread goes on to other clients: they are no part of this.
         Activity.Current = null;
@@ -57,13 +71,18 @@ internal sealed class RequestTrace
         {
             activity.SetTag("zoonet.path", path);
         }
-        return new RequestTrace(activity, session.Answered);
+        return new RequestTrace(activity, wanted, asked.Time, session.Answered);
     }
 
     /// <summary>Notes that something happened to the request.</summary>
     public void Add(string what, string cluster, string? server = null)
     {
-        if (_events++ < MaxEvents)
+        if (_events++ >= MaxEvents)
+        {
+            return;
+        }
+        _steps?.Add(new TraceStep(what, cluster, server, AtMs));
+        if (_activity is not null)
         {
             var tags = new ActivityTagsCollection { ["zoonet.cluster"] = cluster };
             if (server is not null)
@@ -84,11 +103,18 @@ internal sealed class RequestTrace
         }
         if (session.Answered <= _answered)
         {
-            _activity.SetStatus(ActivityStatusCode.Error, "the connection ended before the answer");
+            _activity?.SetStatus(ActivityStatusCode.Error, "the connection ended before the answer");
         }
-        _activity.Dispose();
+        _activity?.Dispose();
+        if (_wanted is not null)
+        {
+            _steps!.Add(new TraceStep(session.Answered <= _answered ? "connection ended" : "answered", null, null, AtMs));
+            _wanted.Steps.TrySetResult(_steps);
+        }
         return true;
     }
+
+    private double AtMs => _time.GetElapsedTime(_began).TotalMilliseconds;
 
     private static string? PathOf(OpCode op, ReadOnlySpan<byte> frame)
     {

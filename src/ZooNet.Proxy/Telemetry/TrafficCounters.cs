@@ -1,3 +1,5 @@
+using ZooNet.Protocol;
+
 namespace ZooNet.Proxy.Telemetry;
 
 /// <summary>What was received from clients and sent to them.</summary>
@@ -22,7 +24,8 @@ public readonly record struct TrafficSums(long PacketsReceived, long PacketsSent
 /// are made when somebody asks. Thread-safe.
 /// </summary>
 /// <param name="live">The sums of the connections that are open.</param>
-public sealed class TrafficCounters(Func<TrafficSums> live)
+/// <param name="latencies">Where times are counted, by cluster.</param>
+public sealed class TrafficCounters(Func<TrafficSums> live, Latencies latencies)
 {
     private readonly Lock _lock = new();
     private TrafficSums _closed;
@@ -30,6 +33,12 @@ public sealed class TrafficCounters(Func<TrafficSums> live)
     private long _opened;
     private long _dropped;
     private long _ended;
+    private long _bugs;
+    private long _badFrames;
+    private long _lastReply;
+    private long _shortestReply = long.MaxValue;
+    private long _longestReply;
+    private readonly long[] _events = new long[(int)WatchEventType.ChildrenChanged + 1];
 
     /// <summary>The sums since the start, or since <see cref="Reset"/>.</summary>
     public TrafficSums Sums
@@ -60,6 +69,66 @@ public sealed class TrafficCounters(Func<TrafficSums> live)
 
     /// <summary>Time from a request's arrival to its reply; of each connection one request at a time is timed.</summary>
     public LatencyStats Latency { get; } = new();
+
+    /// <summary>The same by cluster, and the times of barriers.</summary>
+    public Latencies Latencies { get; } = latencies;
+
+    /// <summary>What clients ask for.</summary>
+    public OperationCounters Operations { get; } = new();
+
+    /// <summary>Bytes of the last, the shortest and the longest reply that was timed; 0 before the first.</summary>
+    public (long Last, long Min, long Max) ReplySizes =>
+        (Volatile.Read(ref _lastReply), Volatile.Read(ref _shortestReply) is var min && min == long.MaxValue ? 0 : min,
+            Volatile.Read(ref _longestReply));
+
+    /// <summary>Sessions that ended because of a bug of ours.</summary>
+    public long Bugs => Interlocked.Read(ref _bugs);
+
+    /// <summary>Connections that ended because their client sent what is no frame.</summary>
+    public long BadFrames => Interlocked.Read(ref _badFrames);
+
+    /// <summary>Events of watches that were sent to clients.</summary>
+    public long Events(WatchEventType type) => type is < WatchEventType.Created or > WatchEventType.ChildrenChanged ? 0
+        : Interlocked.Read(ref _events[(int)type]);
+
+    /// <summary>Counts an event that is sent to a client.</summary>
+    public void EventSent(WatchEventType type)
+    {
+        if (type is >= WatchEventType.Created and <= WatchEventType.ChildrenChanged)
+        {
+            Interlocked.Increment(ref _events[(int)type]);
+        }
+    }
+
+    /// <summary>Counts a session that ends because of a bug of ours.</summary>
+    public void BugFound() => Interlocked.Increment(ref _bugs);
+
+    /// <summary>Counts a connection that ends because of what its client sent.</summary>
+    public void BadFrame() => Interlocked.Increment(ref _badFrames);
+
+    /// <summary>A request that is timed was answered.</summary>
+    /// <param name="cluster">Ordinal of the cluster that answered; -1 where that was the proxy, or several clusters.</param>
+    /// <param name="writes">Whether it writes.</param>
+    /// <param name="elapsed">From its arrival.</param>
+    /// <param name="bytes">Length of the reply.</param>
+    public void Answered(int cluster, bool writes, TimeSpan elapsed, int bytes)
+    {
+        Latency.Record((long)elapsed.TotalMilliseconds);
+        // Of two that come at once one may be lost here: nobody minds.
+        _lastReply = bytes;
+        if (bytes < Volatile.Read(ref _shortestReply))
+        {
+            Volatile.Write(ref _shortestReply, bytes);
+        }
+        if (bytes > Volatile.Read(ref _longestReply))
+        {
+            Volatile.Write(ref _longestReply, bytes);
+        }
+        if (cluster >= 0)
+        {
+            Latencies.Of(cluster, writes ? LatencyKind.Write : LatencyKind.Read).Record(elapsed);
+        }
+    }
 
     /// <summary>A client connected.</summary>
     public void ConnectionOpened() => Interlocked.Increment(ref _opened);

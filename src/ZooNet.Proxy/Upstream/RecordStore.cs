@@ -32,6 +32,7 @@ public sealed class RecordStore : IAsyncDisposable
     private readonly Loop _loop;
     private readonly Lock _lock = new();
     private readonly Dictionary<(long Session, int Cluster), Own> _own = [];
+    private long _failures;
 
     /// <summary>Makes it, and begins to remove what is over.</summary>
     public RecordStore(ProxyConfig config, ClusterControls clusters, ProxySecret secret, ProxyInstance self, TimeProvider time, ILogger<RecordStore> logger)
@@ -42,10 +43,17 @@ public sealed class RecordStore : IAsyncDisposable
         _self = self;
         _time = time;
         _logger = logger;
-        _loop = new Loop(RemoveAsync, e => logger.RecordsNotRemoved(e.Message), RetryPause, LongestPause, time);
+        _loop = new Loop(RemoveAsync, e =>
+        {
+            Interlocked.Increment(ref _failures);
+            logger.RecordsNotRemoved(e.Message);
+        }, RetryPause, LongestPause, time);
         _home.Connected += OnConnected;
         _loop.Start();
     }
+
+    /// <summary>How often a record could not be read, written or removed since the start.</summary>
+    public long Failures => Interlocked.Read(ref _failures);
 
     /// <summary>How many records this proxy answers for.</summary>
     public int Count
@@ -82,6 +90,7 @@ public sealed class RecordStore : IAsyncDisposable
         }
         catch (Exception e) when (e is ClusterUnreachableException or KeeperException or OperationCanceledException or BadRecordException)
         {
+            CountFailure(e, cancellationToken);
             return null;
         }
     }
@@ -104,7 +113,17 @@ public sealed class RecordStore : IAsyncDisposable
         }
         catch (Exception e) when (e is ClusterUnreachableException or KeeperException or OperationCanceledException)
         {
+            CountFailure(e, cancellationToken);
             return false;
+        }
+    }
+
+    /// <summary>A client that goes before its record is there is no failure.</summary>
+    private void CountFailure(Exception e, CancellationToken gone)
+    {
+        if (!(e is OperationCanceledException && gone.IsCancellationRequested))
+        {
+            Interlocked.Increment(ref _failures);
         }
     }
 

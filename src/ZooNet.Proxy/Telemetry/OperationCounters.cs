@@ -1,0 +1,45 @@
+using ZooNet.Protocol;
+
+namespace ZooNet.Proxy.Telemetry;
+
+/// <summary>
+/// What clients ask for, by operation. Counting costs an addition to memory that is this processor's own; the sums are made when somebody
+/// asks. Thread-safe.
+/// </summary>
+public sealed class OperationCounters
+{
+    /// <summary>Operations beyond those of <see cref="OpCode"/> are counted as one.</summary>
+    private const int Unknown = 40;
+
+    private const int Slots = Unknown + 1;
+
+    private readonly long[][] _stripes =
+        [.. Enumerable.Range(0, Math.Clamp(Environment.ProcessorCount, 1, 64)).Select(_ => new long[2 * Slots])];
+
+    /// <summary>Counts a frame.</summary>
+    /// <param name="op">What it asks for; <see cref="OpCode.CreateSession"/> for the first of a connection.</param>
+    /// <param name="bytes">Its length.</param>
+    public void Count(OpCode op, int bytes)
+    {
+        var stripe = _stripes[Thread.GetCurrentProcessorId() % _stripes.Length];
+        var slot = 2 * SlotOf(op);
+        Interlocked.Increment(ref stripe[slot]);
+        Interlocked.Add(ref stripe[slot + 1], bytes);
+    }
+
+    /// <summary>How many frames there were, and their bytes.</summary>
+    public (long Frames, long Bytes) Of(OpCode op)
+    {
+        var slot = 2 * SlotOf(op);
+        return (_stripes.Sum(s => Interlocked.Read(ref s[slot])), _stripes.Sum(s => Interlocked.Read(ref s[slot + 1])));
+    }
+
+    private static int SlotOf(OpCode op) => (int)op switch
+    {
+        >= 0 and <= 22 and var low => low,
+        >= 100 and <= 107 and var high => high - 77,
+        -10 => 31,
+        -11 => 32,
+        _ => Unknown,
+    };
+}

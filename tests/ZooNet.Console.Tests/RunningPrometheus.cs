@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace ZooNet.WebConsole.Tests;
+
+/// <summary>A real Prometheus that scrapes proxies every second.</summary>
+internal sealed class RunningPrometheus : IAsyncDisposable
+{
+    private const string Program = "/usr/bin/prometheus";
+
+    private readonly Process _process;
+    private readonly DirectoryInfo _folder;
+    private readonly HttpClient _http;
+
+    private RunningPrometheus(Process process, DirectoryInfo folder, int port)
+    {
+        (_process, _folder) = (process, folder);
+        _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+    }
+
+    /// <summary>Whether it is installed.</summary>
+    public static bool IsThere => File.Exists(Program);
+
+    /// <summary>Starts it, and waits until it answers.</summary>
+    /// <param name="targets">Admin endpoints, by their region.</param>
+    public static async Task<RunningPrometheus> StartAsync(IEnumerable<(string Region, Uri Admin)> targets)
+    {
+        var folder = Directory.CreateTempSubdirectory("zoonet-prometheus");
+        var scraped = string.Concat(targets.Select(t =>
+            $"      - {{ targets: [\"{t.Admin.Authority}\"], labels: {{ region: {t.Region} }} }}\n"));
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "prometheus.yml"),
+            "global: { scrape_interval: 1s, scrape_timeout: 1s }\n"
+            + $"scrape_configs:\n  - job_name: zoonet\n    static_configs:\n{scraped}");
+        var port = FreePort();
+        var process = Process.Start(new ProcessStartInfo(Program)
+        {
+            ArgumentList = { $"--config.file={folder.FullName}/prometheus.yml", $"--storage.tsdb.path={folder.FullName}/data",
+                $"--web.listen-address=127.0.0.1:{port}", "--log.level=error" },
+            RedirectStandardError = true,
+        })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var running = new RunningPrometheus(process, folder, port);
+        try
+        {
+            await Proxy.Tests.TwoRegions.Eventually(async () =>
+            {
+                Assert.False(process.HasExited, process.HasExited ? await errors : "");
+                try
+                {
+                    return (await running._http.GetAsync("/-/ready")).IsSuccessStatusCode;
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            });
+        }
+        catch
+        {
+            await running.DisposeAsync();
+            throw;
+        }
+        return running;
+    }
+
+    /// <summary>How many series a query gives now.</summary>
+    public async Task<int> CountAsync(string query)
+    {
+        var reply = await _http.GetFromJsonAsync<JsonElement>($"/api/v1/query?query={Uri.EscapeDataString(query)}");
+        return reply.GetProperty("data").GetProperty("result").GetArrayLength();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}
