@@ -80,17 +80,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>How many requests were sent or answered; with <see cref="Answered"/> it tells how many of them wait, and which.</summary>
     public long Submitted => _replies.Order.Taken;
 
-    /// <summary>How many requests the client has made: those of <see cref="Submitted"/>, and those that wait to be sent.</summary>
-    public long Asked => _replies.Order.Taken + _blocked.Count;
-
     /// <summary>How many of them, the oldest, have been answered.</summary>
     public long Answered => _replies.Order.Answered;
-
-    /// <summary>The request, counted from 1, for which <see cref="MarkedBy"/> is to be remembered; 0 for none.</summary>
-    public long Marked { get; set; }
-
-    /// <summary>Ordinal of the cluster that answered the marked request; -1 where that was the proxy, or several clusters.</summary>
-    public int MarkedBy { get; private set; } = -1;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
     public bool NeedsTicks => _links.Count > 1 || _dispatcher.WatchesRecursively || !_blocked.IsEmpty || _phase != SessionPhase.Established
@@ -494,11 +485,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             return;
         }
-        if (place == Marked - 1 && place >= 0)
-        {
-            MarkedBy = link?.Cluster ?? -1;
-        }
-        if (_replies.Offer(link, place, frame))
+        if (_replies.Offer(link, Noted(link, place), frame))
         {
             ToClient(frame);
             while (_replies.TryRelease(out var queued))

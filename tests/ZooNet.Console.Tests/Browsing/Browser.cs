@@ -22,6 +22,8 @@ public sealed class Browser : IAsyncDisposable
     public static async Task<Browser> StartAsync()
     {
         var playwright = await Playwright.CreateAsync();
+        // A machine that is busy with something else is no fault of a page.
+        Assertions.SetDefaultExpectTimeout(30_000);
         try
         {
             return new Browser(playwright, await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
@@ -52,7 +54,7 @@ public sealed class Browser : IAsyncDisposable
             ViewportSize = new ViewportSize { Width = width, Height = height },
             AcceptDownloads = true,
         });
-        context.SetDefaultTimeout(15_000);
+        context.SetDefaultTimeout(30_000);
         return await context.NewPageAsync();
     }
 
