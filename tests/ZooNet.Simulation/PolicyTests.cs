@@ -117,6 +117,17 @@ public sealed class PolicyTests(ITestOutputHelper output)
         }
     }
 
+    [Theory]
+    [InlineData("A and B mutually", nameof(Policy.Sequential))]
+    [InlineData("A to B to C to A", nameof(Policy.Sequential))]
+    [InlineData("A and B mutually", nameof(Policy.Ordered))]
+    public void A_list_of_a_clients_ephemeral_znodes_is_as_fresh_as_a_read(string topology, string policy)
+    {
+        var outcome = Run(Listing(Plain(topology, policy)), 500);
+        Assert.True(outcome.SequentialViolations == 0, outcome.ShortestSequential);
+        Assert.True(policy != nameof(Policy.Ordered) || outcome.OrderedViolations == 0, outcome.ShortestOrdered);
+    }
+
     [Fact]
     public void Proxies_of_a_region_that_agree_on_the_servers_they_read_are_one_copy()
     {
@@ -146,6 +157,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.ErrorsTeachNothing))]
     [InlineData(nameof(Mutation.AclsTakenForWatched))]
     [InlineData(nameof(Mutation.AclsUnannounced))]
+    [InlineData(nameof(Mutation.EphemeralsListedAtOnce))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
         // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it
@@ -184,6 +196,7 @@ public sealed class PolicyTests(ITestOutputHelper output)
                 HomeServers = 2,
                 Steps = 3000,
             },
+            Mutation.EphemeralsListedAtOnce => Listing(scenario),
             Mutation.NoLanBarrier => scenario with { Topology = Topology.Asymmetric, HomeServers = 3, HomePace = 0.2 },
             Mutation.MovedSessionsTrusted => scenario with { OnlyFault = Fault.ClientLost, ProxiesPerRegion = 2 },
             Mutation.PairsCoupled => scenario with { Topology = Topology.Ring, Policy = Policy.SymmetricPairs },
@@ -220,6 +233,10 @@ public sealed class PolicyTests(ITestOutputHelper output)
         AllOperations = false,
         Steps = 8000,
     };
+
+    /// <summary>Clients that list what is theirs in the other region, where others delete it.</summary>
+    private static Scenario Listing(Scenario scenario) =>
+        scenario with { Ephemerals = true, AllOperations = false, ClientsPerRegion = 2, Steps = 4000, ObserverPace = 0.1 };
 
     private static Scenario Private(Scenario scenario) => scenario with { PrivateKeys = 2 };
 

@@ -46,6 +46,8 @@ internal enum Mutation
     AclsTakenForWatched,
     /// <summary>ACLs are changed through mounts without a notice to the cluster's own region.</summary>
     AclsUnannounced,
+    /// <summary>Ephemeral znodes are listed without asking whether the server is fresh.</summary>
+    EphemeralsListedAtOnce,
     /// <summary>What is not there is taken never to have been there since its parent was made.</summary>
     AbsenceDatedByCreation,
 }
@@ -109,6 +111,11 @@ internal sealed record Scenario
     /// Needs znodes that are there from the start.
     /// </summary>
     public bool Acls { get; init; }
+
+    /// <summary>
+    /// Whether clients make ephemeral znodes in what they mount, delete each other's, and ask for a list of their own. No session ends.
+    /// </summary>
+    public bool Ephemerals { get; init; }
 
     /// <summary>Whether barriers at a server come one after the other, and none is joined that is under way. Else they overlap.</summary>
     public bool OneBarrierAtATime { get; init; }

@@ -88,6 +88,9 @@ internal sealed class World
     public int Now { get; private set; } = 1;
     public long Reads { get; set; }
 
+    /// <summary>How many clients there are.</summary>
+    public int ClientCount => _clients.Count;
+
     /// <summary>How often a proxy found itself free of barriers beside others of its region.</summary>
     public long AgreedCopies { get; set; }
     public long Barriers => _proxies.Values.SelectMany(p => p).Sum(p => p.Barriers) + _barriersOfTheDead;

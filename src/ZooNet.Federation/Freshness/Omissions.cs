@@ -20,6 +20,9 @@ internal sealed record Omissions
     /// <summary>Left out: what a session from another proxy has learned there.</summary>
     public bool TrustsMovedSessions { get; init; }
 
+    /// <summary>Left out: that ephemeral znodes are listed where a read would be let through, and not before.</summary>
+    public bool ListsEphemeralsAtOnce { get; init; }
+
     /// <summary>Left out: that a server must not be behind what it showed when it covered something.</summary>
     public bool TrustsEveryServer { get; init; }
 

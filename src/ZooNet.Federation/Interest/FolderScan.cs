@@ -18,6 +18,9 @@ public sealed class FolderScan
     /// <summary>How often the folder's scans had been begun anew when this one began: one from before does not count.</summary>
     internal int Begun { get; }
 
+    /// <summary>The views whose records were in the folder when the scan began.</summary>
+    internal IEnumerable<string> StoredViews => _stored.Keys;
+
     /// <summary>The version of a view's record that was in the folder when the scan began; -1 for none.</summary>
     internal long StoredVersion(string view) => _stored.GetValueOrDefault(view, -1);
 }

@@ -45,8 +45,15 @@ internal sealed class KnownRecords(string view, string home)
     /// <param name="scan">The scan.</param>
     /// <param name="records">The records.</param>
     /// <param name="live">The proxies that were registered in this cluster after the records were read; null if that was not asked.</param>
-    public void EndScan(FolderScan scan, IEnumerable<ViewRecord> records, IReadOnlyCollection<string>? live)
+    /// <param name="present">
+    /// The views of which there is any record, readable or not; null where all are in <paramref name="records"/>.
+    /// </param>
+    public void EndScan(FolderScan scan, IReadOnlyCollection<ViewRecord> records, IReadOnlyCollection<string>? live,
+        IReadOnlyCollection<string>? present = null)
     {
+        // What somebody has deleted, or put back, is to be stored again: whoever starts next has nothing but the folders to know it from.
+        FolderOf(scan.Cluster).Remove(scan.StoredViews.Except(present ?? [.. records.Select(record => record.View)])
+            .Concat(records.Where(record => record.Version < scan.StoredVersion(record.View)).Select(record => record.View)));
         foreach (var record in records)
         {
             if (live is not null && record.Home == scan.Cluster)
@@ -169,6 +176,14 @@ internal sealed class KnownRecords(string view, string home)
         {
             Scans++;
             ScannedAfter = Math.Max(ScannedAfter, ownVersion);
+        }
+
+        public void Remove(IEnumerable<string> views)
+        {
+            foreach (var gone in views)
+            {
+                Records.Remove(gone);
+            }
         }
 
         public void ScanAnew()

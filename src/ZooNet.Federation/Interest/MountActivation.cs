@@ -117,8 +117,12 @@ public sealed class MountActivation
     /// The proxies that were registered in this cluster after the records were read; null if that was not asked. Registrations are never
     /// used again, so a proxy that a record of the cluster's own region lists and that is not among them is gone for good.
     /// </param>
-    public void EndScan(FolderScan scan, IEnumerable<ViewRecord> records, IReadOnlyCollection<string>? live = null) =>
-        _records.EndScan(scan, records, live);
+    /// <param name="present">
+    /// The views of which there is any record in the folder, also one that can't be read; null where all are in <paramref name="records"/>.
+    /// One that was there and is not any more is among <see cref="ToStore"/> again.
+    /// </param>
+    public void EndScan(FolderScan scan, IReadOnlyCollection<ViewRecord> records, IReadOnlyCollection<string>? live = null,
+        IReadOnlyCollection<string>? present = null) => _records.EndScan(scan, records, live, present);
 
     /// <summary>What must be written to a cluster's folder because something older, or nothing, is there.</summary>
     public IReadOnlyList<ViewRecord> ToStore(string cluster) => _records.ToStore(cluster);

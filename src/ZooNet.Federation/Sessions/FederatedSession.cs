@@ -305,7 +305,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     void ISoloSession.Tried(SessionLink link, bool asked) => _dispatcher.Tried(link, asked);
 
     bool ISoloSession.Freshen(SessionLink link, MountCounters counters, bool barriers) =>
-        _dispatcher.Freshen(link, counters, barriers);
+        _region.Omissions.ListsEphemeralsAtOnce || _dispatcher.Freshen(link, counters, barriers);
 
     // ---------------------------------------------------------------- replies and events
 

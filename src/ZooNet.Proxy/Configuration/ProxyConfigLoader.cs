@@ -25,13 +25,13 @@ public static class ProxyConfigLoader
     /// <summary>What our environment variables start with.</summary>
     public const string VariablePrefix = "ZOONET_";
 
-    /// <summary>A token that is shorter can be guessed.</summary>
     /// <summary>The port that quorum addresses have as a rule.</summary>
     private const int QuorumPort = 2888;
 
     /// <summary>The longest user and password of a quorum login.</summary>
     private const int MaxLogin = 1000;
 
+    /// <summary>A token that is shorter can be guessed.</summary>
     private const int MinToken = 16;
 
     /// <summary>Variables of the commands themselves: the file, and the endpoint that is asked. No keys of a proxy.</summary>

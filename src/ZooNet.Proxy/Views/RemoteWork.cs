@@ -89,7 +89,8 @@ internal sealed class RemoteWork(
         await folder.BarrierAsync(stop);
         var records = await folder.ReadAsync(stop);
         var live = await folder.ReadLiveAsync(stop);
-        return () => activation.EndScan(scan, records, live);
+        var present = folder.Present.ToList();
+        return () => activation.EndScan(scan, records, live, present);
     }
 
     private async Task<Action> WriteAsync(ViewFolder folder, string cluster, IReadOnlyList<ViewRecord> records)

@@ -234,7 +234,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         var table = await _store.RefreshAsync(cancellationToken);
         var live = await _registration.LiveAsync(cancellationToken);
         var records = await home.ReadAsync(cancellationToken);
-        _activation.EndScan(scan, records);
+        _activation.EndScan(scan, records, present: home.Present);
         var own = records.FirstOrDefault(r => r.View == _config.Region);
         var again = await DemoteAsync(table, own, cancellationToken);
 
@@ -300,7 +300,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         await _folders[0].BarrierAsync(cancellationToken);
         var live = await _registration.LiveAsync(cancellationToken);
         var records = await _folders[0].ReadAsync(cancellationToken);
-        _activation.EndScan(scan, records);
+        _activation.EndScan(scan, records, present: _folders[0].Present);
         var own = records.FirstOrDefault(r => r.View == _config.Region);
         if (own is null || _activation.Propose(scan, own, live, _store.Current.Published()) is not { } proposed
             || !await _folders[0].WriteAsync(proposed, cancellationToken))

@@ -34,6 +34,9 @@ internal sealed class ViewFolder(ClusterControl cluster, ProxySecret secret, ILo
     /// <summary>Whether the folder has become another one since the last call.</summary>
     public bool TakeReplaced() => Interlocked.Exchange(ref _replaced, 0) != 0;
 
+    /// <summary>The views of which the last reading found a record, also a bad one.</summary>
+    public IReadOnlyCollection<string> Present => _versions.Keys;
+
     /// <summary>Why the last attempt failed; null after one that succeeded.</summary>
     public string? Error { get; set; }
 

@@ -74,6 +74,48 @@ public sealed class KnownRecordsTests
     }
 
     [Fact]
+    public void What_somebody_deletes_from_a_folder_is_stored_there_again_and_what_can_not_be_read_is_not_written_over()
+    {
+        var eu = Views.View("eu", "eu");
+        Scan("us", Us, eu);
+        Scan("eu", Us, eu);
+        Assert.Empty(_records.ToStore("us"));
+        Assert.Empty(_records.ToStore("eu"));
+        _records.EndScan(_records.BeginScan("eu"), [eu], null, present: ["eu", "us"]);
+        Assert.Empty(_records.ToStore("eu"));
+
+        Scan("eu", eu);
+        Assert.Equal([Us], _records.ToStore("eu"));
+        Scan("us", Us);
+        Assert.Equal([eu], _records.ToStore("us"));
+        // The own record is home's truth, which is changed there by compare-and-set only.
+        Scan("us");
+        Assert.Equal([eu], _records.ToStore("us"));
+        Assert.Equal(["eu", "us"], _records.All.Select(r => r.View).Order());
+    }
+
+    [Fact]
+    public void What_somebody_puts_back_to_an_older_state_is_stored_there_again_and_what_is_known_stays()
+    {
+        Scan("us", Us with { Version = 3, Revision = 3 });
+        Scan("eu", Us with { Version = 3, Revision = 3 });
+        Assert.Empty(_records.ToStore("eu"));
+        Scan("eu", Us with { Version = 2, Revision = 2 });
+        Assert.Equal(3, Assert.Single(_records.ToStore("eu")).Version);
+        Assert.Equal(3, _records.Own!.Version);
+    }
+
+    [Fact]
+    public void What_was_written_while_a_folder_was_scanned_is_not_taken_for_deleted()
+    {
+        Scan("us", Us);
+        var scan = _records.BeginScan("eu");
+        _records.Stored("eu", Us);
+        _records.EndScan(scan, [], null);
+        Assert.Empty(_records.ToStore("eu"));
+    }
+
+    [Fact]
     public void A_scan_is_due_where_the_own_record_is_and_was_not_when_the_last_one_began()
     {
         Scan("us", Us);

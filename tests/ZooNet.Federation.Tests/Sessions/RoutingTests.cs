@@ -71,7 +71,7 @@ public sealed class RoutingTests
     }
 
     [Fact]
-    public void What_asks_of_a_strict_mount_too_takes_the_connection_with_it()
+    public void What_asks_of_a_strict_mount_takes_the_connection_with_it()
     {
         _host.Attach(session: 0);
         _host.Request(1, OpCode.MultiRead, w => Write(w, OpCode.MultiRead, "/mnt/x"));

@@ -212,6 +212,11 @@ public sealed class AdminTests : IAsyncLifetime
         Assert.Equal(command, json.GetProperty("command").GetString());
         Assert.Equal(JsonValueKind.Null, json.GetProperty("error").ValueKind);
         Assert.True(json.TryGetProperty(key, out _));
+        if (command is "monitor" or "server_stats")
+        {
+            // As the words: home's own version first, for clients read the numbers, and ours beside it.
+            Assert.Matches(@"^3\.8\.0-zoonet-.*, through ZooNet ", json.GetProperty("version").GetString());
+        }
     }
 
     [Fact]

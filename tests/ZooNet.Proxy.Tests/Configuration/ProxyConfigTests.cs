@@ -188,6 +188,21 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.Contains("ZOONET_PORT", Assert.Single(result.Warnings));
     }
 
+    [Theory]
+    [InlineData("ZOONET_CONFIG")]
+    [InlineData("ZOONET_ADMIN_URL")]
+    [InlineData("ZOONET_TOKEN_FILE")]
+    [InlineData("ZOONET_ADMIN_AUTHORITY")]
+    [InlineData("ZOONET_ADMIN_CERTIFICATE")]
+    public void A_variable_of_the_commands_is_nothing_to_a_proxy(string name)
+    {
+        var result = Load(Good, new() { [name] = "http://127.0.0.1:9999" });
+
+        Assert.Empty(result.Errors);
+        Assert.Empty(result.Warnings);
+        Assert.Equal(new HostPort("127.0.0.1", 9181), result.Config!.Admin);
+    }
+
     [Fact]
     public void A_variable_with_a_bad_value_is_an_error_that_names_the_variable()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using ZooNet.Client;
+using ZooNet.Federation.Interest;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Server;
@@ -25,53 +26,76 @@ public sealed class LostHistoryTests : IAsyncLifetime
     public async Task DisposeAsync() => await _regions.DisposeAsync();
 
     [Theory]
-    [InlineData(Earlier)]
-    [InlineData(Later)]
-    public async Task A_remote_that_comes_back_empty_is_told_its_mounts_go_on_and_new_ones_join(int epoch)
+    [InlineData(Earlier, 1)]
+    [InlineData(Later, 1)]
+    [InlineData(Earlier, 2)]
+    [InlineData(Later, 2)]
+    public async Task A_remote_that_comes_back_empty_is_told_its_mounts_go_on_and_new_ones_join(int epoch, int count)
     {
-        var proxy = await StartAsync();
+        var proxies = await StartSeveralAsync(count);
+        var proxy = proxies[0];
         await MountAsync(proxy, "eu:/apps", "/mnt/eu");
+        await UntilUsedAsync(proxies, "/mnt/eu");
         var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
         await client.CreateAsync("/mnt/eu/before");
 
         await _regions.ReplaceAsync(_regions.Eu, epoch);
 
-        await UntilSaidAsync(proxy, "cluster 'eu'", epoch == Earlier ? "came back as a new one" : "was made anew");
+        foreach (var each in proxies)
+        {
+            await UntilSaidAsync(each, "cluster 'eu'", epoch == Earlier ? "came back as a new one" : "was made anew");
+        }
         var direct = await _regions.ConnectAsync(_regions.Eu.Address);
         await direct.CreateAsync("/apps");
         await direct.CreateAsync("/more");
         await MountAsync(proxy, "eu:/more", "/mnt/more");
-        var fresh = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
-        await TwoRegions.Eventually(async () => await TryAsync(() => fresh.CreateAsync("/mnt/eu/after")));
-        Assert.True((await direct.ExistsAsync("/apps/after")).Exists);
+        await UntilUsedAsync(proxies, "/mnt/more");
+        foreach (var each in proxies)
+        {
+            var fresh = await _regions.ConnectAsync(each.Host.ClientEndPoints[0]);
+            var id = each.Host.Config.ProxyId;
+            await TwoRegions.Eventually(async () => await TryAsync(() => fresh.CreateAsync($"/mnt/eu/{id}")));
+            Assert.True((await direct.ExistsAsync($"/apps/{id}")).Exists);
+            Assert.True(each.Host.Path.Region.Positions.Known(1) >> 32 == epoch, "what was known before stands for what is there");
+        }
         Assert.True((await direct.ExistsAsync(ZooNetTree.ViewOf("us"))).Exists);
-        Assert.True(proxy.Host.Path.Region.Positions.Known(1) >> 32 == epoch, "what was known before stands for what is there");
     }
 
     [Theory]
-    [InlineData(Earlier, false)]
-    [InlineData(Later, false)]
-    [InlineData(Earlier, true)]
-    public async Task After_home_came_back_empty_nothing_is_mounted_and_can_be_again(int epoch, bool restart)
+    [InlineData(Earlier, 1, false)]
+    [InlineData(Later, 1, false)]
+    [InlineData(Earlier, 1, true)]
+    [InlineData(Earlier, 2, false)]
+    [InlineData(Later, 2, false)]
+    public async Task After_home_came_back_empty_nothing_is_mounted_and_can_be_again(int epoch, int count, bool restart)
     {
-        var proxy = await StartAsync();
+        var proxies = await StartSeveralAsync(count);
+        var proxy = proxies[0];
         await MountAsync(proxy, "eu:/apps", "/mnt/eu");
+        await UntilUsedAsync(proxies, "/mnt/eu");
         // The copy of the region's record in eu gets ahead of what a new home begins with.
         await proxy.UnmountAsync("/mnt/eu");
         await MountAsync(proxy, "eu:/apps", "/mnt/eu");
 
         await _regions.ReplaceAsync(_regions.Us, epoch);
 
-        await UntilSaidAsync(proxy, "cluster 'us'", epoch == Earlier ? "came back as a new one" : "was made anew");
-        await TwoRegions.Eventually(async () => await IsReadyAsync(proxy) && (await proxy.MountsAsync()).Count == 0);
+        foreach (var each in proxies)
+        {
+            await UntilSaidAsync(each, "cluster 'us'", epoch == Earlier ? "came back as a new one" : "was made anew");
+            await TwoRegions.Eventually(async () => await IsReadyAsync(each) && (await each.MountsAsync()).Count == 0);
+        }
         if (restart)
         {
             await proxy.Host.StopAsync();
-            proxy = await StartAsync();
+            proxies[0] = await StartAsync();
         }
-        await MountAsync(proxy, "eu:/apps", "/mnt/eu");
-        var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
-        await TwoRegions.Eventually(async () => await TryAsync(() => client.CreateAsync("/mnt/eu/after")));
+        await MountAsync(proxies[^1], "eu:/apps", "/mnt/eu");
+        await UntilUsedAsync(proxies, "/mnt/eu");
+        foreach (var each in proxies)
+        {
+            var client = await _regions.ConnectAsync(each.Host.ClientEndPoints[0]);
+            await TwoRegions.Eventually(async () => await TryAsync(() => client.CreateAsync($"/mnt/eu/{each.Host.Config.ProxyId}")));
+        }
     }
 
     [Fact]
@@ -88,6 +112,38 @@ public sealed class LostHistoryTests : IAsyncLifetime
 
         await TwoRegions.Eventually(async () => await IsReadyAsync(eu) && (await eu.MountsAsync()).Count == 0);
         await MountAsync(eu, "us:/shared", "/mnt/us");
+        await MountAsync(us, "eu:/apps", "/mnt/again");
+    }
+
+    [Theory]
+    [InlineData("us", true)]
+    [InlineData("us", false)]
+    [InlineData("eu", true)]
+    public async Task A_view_record_that_somebody_deletes_is_written_again_and_mounts_go_on(string view, bool atHome)
+    {
+        var us = await StartAsync();
+        var eu = await StartAsync(TwoRegions.InEu);
+        await (await _regions.ConnectAsync(_regions.Us.Address)).CreateAsync("/shared");
+        await MountAsync(us, "eu:/apps", "/mnt/eu");
+        await MountAsync(eu, "us:/shared", "/mnt/us");
+        var direct = await _regions.ConnectAsync(atHome ? _regions.Us.Address : _regions.Eu.Address, ProxyConfig.DefaultSecret);
+        var before = ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf(view))).Data, view, out _)!;
+
+        await direct.DeleteAsync(ZooNetTree.ViewOf(view));
+
+        ViewRecord? after = null;
+        await TwoRegions.Eventually(async () => await TryAsync(async () => after =
+                ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf(view))).Data, view, out _))
+            && after is not null && after.Mounts.SequenceEqual(before.Mounts));
+        Assert.True(after!.Version >= before.Version && after.Revision >= before.Revision, $"{before} became {after}");
+        foreach (var (proxy, mount) in new[] { (us, "/mnt/eu"), (eu, "/mnt/us") })
+        {
+            await UntilUsedAsync([proxy], mount);
+            // Never does either of them take itself for free of the other.
+            Assert.NotEqual(CouplingKind.Free, ((Coupling)proxy.Host.Path.Region.Coupling).Kind);
+            var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+            await TwoRegions.Eventually(async () => await TryAsync(() => client.CreateAsync($"{mount}/after")));
+        }
         await MountAsync(us, "eu:/apps", "/mnt/again");
     }
 
@@ -149,6 +205,25 @@ public sealed class LostHistoryTests : IAsyncLifetime
         var config = c with { SessionTimeout = TimeSpan.FromSeconds(2) };
         return change?.Invoke(config) ?? config;
     });
+
+    private async Task<List<RunningProxy>> StartSeveralAsync(int count)
+    {
+        var proxies = new List<RunningProxy>();
+        while (proxies.Count < count)
+        {
+            var id = $"us-{proxies.Count + 1}";
+            proxies.Add(await StartAsync(c => c with { ProxyId = id }));
+        }
+        return proxies;
+    }
+
+    private static async Task UntilUsedAsync(IEnumerable<RunningProxy> proxies, string path)
+    {
+        foreach (var proxy in proxies)
+        {
+            await TwoRegions.Eventually(() => Task.FromResult(proxy.Host.Path.Region.Mounts.At(path) is { IsSuspended: false }));
+        }
+    }
 
     private static async Task MountAsync(RunningProxy proxy, string source, string path)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using ZooNet.Client;
 using ZooNet.Protocol;
@@ -95,6 +96,48 @@ public sealed class WholeTreeTests : IAsyncLifetime
 
             async Task NoteAsync(string path, Func<string, Task> work) => transcript.Add($"{path} {await CodeAsync(() => work(path))}");
         }
+    }
+
+    [Fact]
+    public async Task Whoever_watches_everything_through_a_proxy_is_told_of_every_change_once_and_of_nothing_else()
+    {
+        await _through.ExistsAsync("/m");
+        await TwoRegions.Eventually(async () => (await _proxy.StatusAsync()).Graph is { Awaiting.Count: 0, MountsHeld: null });
+        var events = new ConcurrentQueue<(WatchEventType Type, string Path)>();
+        _through.WatchFired += e => events.Enqueue((e.Type, e.Path));
+        await _through.AddWatchAsync("/", AddWatchMode.PersistentRecursive);
+
+        // Renewals of the lease, and barriers, are what goes on while nobody does anything.
+        for (var renewals = 0; renewals < 2; renewals++)
+        {
+            var before = _proxy.Host.Path.Region.MountsUsableUntilMs;
+            await TwoRegions.Eventually(() => Task.FromResult(_proxy.Host.Path.Region.MountsUsableUntilMs > before));
+        }
+        await _through.SyncAsync("/");
+        await _through.SyncAsync("/m");
+        Assert.Empty(events);
+
+        // By others, on either side, past the proxy: so that nothing of it has to do with a session here.
+        var us = await _regions.ConnectAsync(_regions.Us.Address);
+        var eu = await _regions.ConnectAsync(_regions.Eu.Address);
+        foreach (var (client, root) in new[] { (us, "/w"), (eu, "/apps/w") })
+        {
+            await client.CreateAsync(root);
+            await client.CreateAsync($"{root}/x");
+            await client.SetDataAsync($"{root}/x", [1]);
+            await client.DeleteAsync($"{root}/x");
+        }
+        await _through.SyncAsync("/");
+        await _through.SyncAsync("/m");
+        await TwoRegions.Eventually(() => Task.FromResult(events.Count >= 8));
+
+        foreach (var root in new[] { "/w", "/m/w" })
+        {
+            Assert.Equal([(WatchEventType.Created, root), (WatchEventType.Created, $"{root}/x"),
+                (WatchEventType.DataChanged, $"{root}/x"), (WatchEventType.Deleted, $"{root}/x")],
+                events.Where(e => e.Path.StartsWith(root, StringComparison.Ordinal)));
+        }
+        Assert.Equal(8, events.Count);
     }
 
     /// <summary>As kazoo does it, but that it goes on where it may not.</summary>

@@ -229,23 +229,37 @@ public sealed class ViewDriverTests : IAsyncLifetime
         Assert.True(_us.Host.Path.Region.MountsUsableUntilMs < _us.Host.Services.GetRequiredService<TimeProvider>().GetTimestamp() / (TimeProvider.System.TimestampFrequency / 1000));
     }
 
-    [Fact]
-    public async Task A_mount_that_is_taken_away_and_made_again_is_kept_usable()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_mount_that_is_taken_away_and_made_again_is_kept_usable_by_every_proxy(int count)
     {
+        var proxies = count == 1 ? [_us] : new[] { _us, await _regions.StartProxyAsync() };
         await MountAsync(_us, "eu:/apps", "/mnt/eu");
-        await TwoRegions.Eventually(async () => (await GraphAsync(_us)).MountsHeld is null);
+        foreach (var proxy in proxies)
+        {
+            await TwoRegions.Eventually(async () => (await GraphAsync(proxy)).MountsHeld is null && IsUsed(proxy));
+        }
 
         Assert.Equal(200, (await _us.UnmountAsync("/mnt/eu")).Status);
         // The lease has seen that there are no mounts when it has not been renewed for a while.
         await Task.Delay(TimeSpan.FromSeconds(2));
-        await MountAsync(_us, "eu:/apps", "/mnt/eu");
+        await MountAsync(proxies[^1], "eu:/apps", "/mnt/eu");
 
-        var region = _us.Host.Path.Region;
-        for (var renewals = 0; renewals < 5; renewals++)
+        await Task.WhenAll(proxies.Select(async proxy =>
         {
-            var before = region.MountsUsableUntilMs;
-            await TwoRegions.Eventually(() => Task.FromResult(region.MountsUsableUntilMs > before));
-        }
+            await TwoRegions.Eventually(() => Task.FromResult(IsUsed(proxy)));
+            var region = proxy.Host.Path.Region;
+            for (var renewals = 0; renewals < 5; renewals++)
+            {
+                var before = region.MountsUsableUntilMs;
+                await TwoRegions.Eventually(() => Task.FromResult(region.MountsUsableUntilMs > before));
+            }
+            var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+            Assert.True((await client.ExistsAsync("/mnt/eu")).Exists);
+        }));
+
+        static bool IsUsed(RunningProxy proxy) => proxy.Host.Path.Region.Mounts.At("/mnt/eu") is { IsSuspended: false };
     }
 
     [Fact]

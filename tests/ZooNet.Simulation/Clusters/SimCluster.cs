@@ -29,6 +29,9 @@ internal sealed record SimChange(string? Path, byte[]? Data, bool Creates, int W
     /// <summary>Where the znode's ACL changes and nothing else: whether it is open from now on. Nobody is told.</summary>
     public bool? Opens { get; init; }
 
+    /// <summary>The session of an ephemeral znode that comes to be; 0 of any other.</summary>
+    public long Owner { get; init; }
+
     /// <summary>What it changes, in the terms of the history.</summary>
     public string? Key => Opens is null ? Path : AclOf(Path!);
 
@@ -50,11 +53,12 @@ internal sealed class SimNode
     public long Mzxid;
     public int Version;
     public int Aversion;
+    public long Owner;
 
     /// <summary>Whether its ACL lets clients do anything but change the ACL.</summary>
     public bool IsOpen = true;
 
-    public Stat Stat => new(Czxid, Mzxid, 0, 0, Version, 0, Aversion, 0, Data.Length, 0, Czxid);
+    public Stat Stat => new(Czxid, Mzxid, 0, 0, Version, 0, Aversion, Owner, Data.Length, 0, Czxid);
 }
 
 /// <summary>A simulated cluster: the log that its leader has committed, and the servers that follow it.</summary>
@@ -102,6 +106,9 @@ internal sealed class SimTree
     public long PrivatePzxid { get; private set; }
 
     public IEnumerable<string> Names => _nodes.Keys.Where(path => !SimChange.IsPrivatePath(path));
+
+    /// <summary>The ephemeral znodes of a session.</summary>
+    public IEnumerable<string> OwnedBy(long session) => _nodes.Where(n => n.Value.Owner == session).Select(n => n.Key);
 
     public SimNode? Find(string path) => _nodes.GetValueOrDefault(path);
 
@@ -160,7 +167,7 @@ internal sealed class SimTree
         }
         if (change.Creates)
         {
-            _nodes[change.Path] = new SimNode { Data = change.Data, Czxid = zxid, Mzxid = zxid };
+            _nodes[change.Path] = new SimNode { Data = change.Data, Czxid = zxid, Mzxid = zxid, Owner = change.Owner };
             return;
         }
         var node = _nodes[change.Path];

@@ -84,7 +84,11 @@ internal sealed class SimServer(SimCluster cluster, string address)
                 return Write(connection, header, set.Path!, set.Data, false, set.Version);
             case OpCode.Create:
                 var create = CreateRequest.Read(ref reader, OpCode.Create);
-                return Write(connection, header, create.Path!, create.Data, true);
+                return Write(connection, header, create.Path!, create.Data, true,
+                    owner: CreateFlags.IsEphemeral(create.Flags) ? connection.Session : 0);
+            case OpCode.GetEphemerals:
+                Owned(connection, header);
+                break;
             case OpCode.Delete:
                 return Write(connection, header, PathVersionRequest.Read(ref reader).Path!, null, false);
             case OpCode.SetAcl:
@@ -189,6 +193,16 @@ internal sealed class SimServer(SimCluster cluster, string address)
         connection.Reply(_writer.Written);
     }
 
+    private void Owned(SimConnection connection, RequestHeader header)
+    {
+        _writer.Clear();
+        var mark = _writer.BeginFrame();
+        new ReplyHeader(header.Xid, Applied, ErrorCode.Ok).Write(_writer);
+        _writer.WriteStrings([.. Tree.OwnedBy(connection.Session)]);
+        _writer.EndFrame(mark);
+        connection.Reply(_writer.Written);
+    }
+
     private void List(SimConnection connection, RequestHeader header, string path)
     {
         if (path != "/")
@@ -207,7 +221,8 @@ internal sealed class SimServer(SimCluster cluster, string address)
     }
 
     /// <summary>Commits at the leader now; the reply waits for this server.</summary>
-    private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates, int version = -1)
+    private bool Write(SimConnection connection, RequestHeader header, string path, byte[]? data, bool creates, int version = -1,
+        long owner = 0)
     {
         var node = Cluster.Head.Find(path);
         var hasParent = path.LastIndexOf('/') == 0 || SimChange.IsPrivatePath(path) || path.StartsWith("/zookeeper/", StringComparison.Ordinal);
@@ -216,7 +231,7 @@ internal sealed class SimServer(SimCluster cluster, string address)
         // The simulated clients number their requests by their operations in the history.
         var write = header.Xid - 1;
         // Failed writes are proposed and voted too: they get a zxid of their own.
-        var zxid = Cluster.Commit(error == ErrorCode.Ok ? new SimChange(path, data, creates, write) : SimChange.Nothing);
+        var zxid = Cluster.Commit(error == ErrorCode.Ok ? new SimChange(path, data, creates, write) { Owner = owner } : SimChange.Nothing);
         _writer.Clear();
         var mark = _writer.BeginFrame();
         new ReplyHeader(header.Xid, zxid, error).Write(_writer);

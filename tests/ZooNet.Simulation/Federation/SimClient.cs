@@ -42,6 +42,11 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         var isPrivate = at == 0 && world.Scenario.PrivateKeys > 0 && random.NextDouble() < world.Scenario.PrivateShare;
         var key = isPrivate ? SimChange.PrivatePrefix + random.Next(world.Scenario.PrivateKeys) : "/k" + random.Next(world.Scenario.Keys);
         var all = world.Scenario.AllOperations;
+        if (world.Scenario.Ephemerals && random.NextDouble() < 0.4)
+        {
+            UseEphemerals(cluster, prefix);
+            return;
+        }
         if (world.Scenario.Acls && !isPrivate && random.NextDouble() < 0.4)
         {
             Conclude(cluster, key, prefix);
@@ -185,6 +190,29 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         }
     }
 
+    /// <summary>
+    /// Makes its own ephemeral znode, deletes anybody's, or asks whether its own is there still. Nobody else makes one of that name, so
+    /// that a list with it or without it shows what a read would.
+    /// </summary>
+    private void UseEphemerals(string cluster, string prefix)
+    {
+        var own = $"/e{number}";
+        var way = world.Random.Next(prefix.Length == 0 ? 1 : 4);
+        if (way == 0)
+        {
+            var any = $"/e{world.Random.Next(world.ClientCount)}";
+            Send(OpKind.Write, cluster, any, OpCode.Delete, prefix + any, false);
+        }
+        else if (way == 1)
+        {
+            Send(OpKind.Write, cluster, own, OpCode.Create, prefix + own, true);
+        }
+        else
+        {
+            Send(OpKind.Read, cluster, own, OpCode.GetEphemerals, "/", false);
+        }
+    }
+
     /// <summary>What was refused shows the ACL, and not the data.</summary>
     private static void OnConclusion(Op op, ErrorCode error, long position)
     {
@@ -254,11 +282,11 @@ internal sealed class SimClient(World world, SimRegion region, int number)
                 new PathWatchRequest(path, false).Write(_writer);
                 MultiHeader.End.Write(_writer);
                 break;
-            case OpCode.GetAllChildrenNumber:
+            case OpCode.GetAllChildrenNumber or OpCode.GetEphemerals:
                 _writer.WriteString(path);
                 break;
             case OpCode.Create:
-                new CreateRequest(path, data.ToArray(), [.. Acl.Open], 0).Write(_writer, code);
+                new CreateRequest(path, data.ToArray(), [.. Acl.Open], watch ? CreateFlags.Ephemeral : 0).Write(_writer, code);
                 break;
             case OpCode.Delete:
                 new PathVersionRequest(path, -1).Write(_writer);

@@ -194,6 +194,7 @@ internal sealed class SimProxy : IBarrierTransport
             Mutation.ListingsIgnored => static (op, _) => op == OpCode.GetChildren2,
             _ => null,
         },
+        ListsEphemeralsAtOnce = mutation == Mutation.EphemeralsListedAtOnce,
         TrustsMovedSessions = mutation == Mutation.MovedSessionsTrusted,
         DatesAbsenceByCreation = mutation == Mutation.AbsenceDatedByCreation,
         TrustsEveryServer = mutation == Mutation.CoveredSurvivesFailover,
