@@ -33,6 +33,8 @@ public sealed class CommandLineTests(RegionsFixture regions)
         Assert.Matches(@"eu\s+remote\s+up", status);
         Assert.DoesNotContain('\u001b', status);
         Assert.DoesNotContain(" \n", status);
+        Assert.DoesNotContain(" \n", (await proxy.RunAsync("mounts")).Output);
+        Assert.DoesNotContain(" \n", (await proxy.RunAsync("clusters")).Output);
 
         Assert.Equal(new CommandResult(0, "/cli/eu is unmounted\n", ""), await proxy.RunAsync("unmount", "/cli/eu"));
         Assert.Equal("nothing is mounted\n", (await proxy.RunAsync("mounts")).Output);
@@ -96,14 +98,46 @@ public sealed class CommandLineTests(RegionsFixture regions)
     {
         using var taken = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         taken.Start();
-        foreach (var (key, other) in new[] { ("listen", "admin"), ("admin", "listen") })
+        using var home = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        home.Start();
+        var address = taken.LocalEndpoint.ToString()!;
+        foreach (var (key, other, byVariable) in new[]
         {
-            var result = await Zoonet.RunAsync(null, "proxy", "--region", "us", "--home-cluster", "us", "--home-servers", "127.0.0.1:1",
-                $"--{key}", taken.LocalEndpoint.ToString()!, $"--{other}", "127.0.0.1:0");
+            ("listen", "admin", false), ("admin", "listen", false), ("admin", "listen", true),
+        })
+        {
+            var variables = byVariable ? new Dictionary<string, string> { ["ZOONET_" + key.ToUpperInvariant()] = address } : [];
+            var result = await Zoonet.RunWithAsync(variables, ["proxy", "--region", "us", "--home-cluster", "us",
+                "--home-servers", home.LocalEndpoint.ToString()!, $"--{other}", "127.0.0.1:0",
+                .. byVariable ? [] : new[] { $"--{key}", address }]);
 
-            Assert.Equal(new CommandResult(1, "", $"zoonet: can't listen on {taken.LocalEndpoint}: another program listens there; "
-                + $"give '{key}' an address of this host that is free\n"), result);
+            // Where the address was written is named: somebody may have set a variable long ago.
+            var source = byVariable ? "ZOONET_ADMIN" : "the command line";
+            Assert.Equal(new CommandResult(1, "", $"zoonet: can't listen on {address}: another program listens there; "
+                + $"give '{key}', from {source}, an address of this host that is free\n"), result);
         }
+        Assert.False(home.Pending(), "a session was opened");
+    }
+
+    [Fact]
+    public async Task A_command_asks_where_its_own_variable_says_and_tells_so_and_a_proxys_variable_is_nothing_to_it()
+    {
+        // Nothing listens on either.
+        var variables = new Dictionary<string, string> { ["ZOONET_ADMIN"] = "127.0.0.1:2", ["ZOONET_ADMIN_URL"] = "127.0.0.1:1" };
+        const string Advice = "start one with 'zoonet proxy', or name another with --admin\n";
+
+        var named = await Zoonet.RunWithAsync(variables, "mounts");
+        Assert.Equal(1, named.ExitCode);
+        Assert.StartsWith("zoonet: no proxy answers at http://127.0.0.1:1/ (from ZOONET_ADMIN_URL): ", named.Error,
+            StringComparison.Ordinal);
+        Assert.EndsWith(Advice, named.Error, StringComparison.Ordinal);
+
+        var typed = await Zoonet.RunWithAsync(variables, "mounts", "--admin", "127.0.0.1:3");
+        Assert.StartsWith("zoonet: no proxy answers at http://127.0.0.1:3/: ", typed.Error, StringComparison.Ordinal);
+
+        variables["ZOONET_ADMIN_URL"] = "ftp://x";
+        Assert.Equal(new CommandResult(2, "", "zoonet: 'ftp://x' (from ZOONET_ADMIN_URL) is no admin endpoint; write http://host:port\n"),
+            await Zoonet.RunWithAsync(variables, "mounts"));
     }
 
     [SkippableFact]

@@ -69,13 +69,60 @@ public sealed class FailoverTests(RegionsFixture regions)
             Assert.Null(await client.FrameAsync(TimeSpan.FromMilliseconds(TimeoutMs)));
             return;
         }
-        var first = (await client.NextAsync()).Header;
-        Assert.Equal((lost, ErrorCode.ConnectionLoss), (first.Xid, first.Error));
-        var second = (await client.NextAsync()).Header;
-        Assert.Equal((behind, ErrorCode.Ok), (second.Xid, second.Error));
+        var multi = await client.SendAsync(OpCode.Multi, w => Multi(w, OpCode.Check, region.Under("x")));
+        var reads = await client.SendAsync(OpCode.MultiRead, w => Multi(w, OpCode.GetData, region.Under("x"), region.Path));
+        var spanning = await client.SendAsync(OpCode.MultiRead, w => Multi(w, OpCode.GetData, "/", region.Under("x")));
+        foreach (var (xid, error) in new[]
+        {
+            (lost, ErrorCode.ConnectionLoss), (behind, ErrorCode.Ok), (multi, ErrorCode.ConnectionLoss), (reads, ErrorCode.ConnectionLoss),
+        })
+        {
+            var reply = (await client.NextAsync()).Header;
+            Assert.Equal((xid, error), (reply.Xid, reply.Error));
+        }
+        var (header, body) = await client.NextAsync();
+        Assert.Equal((spanning, ErrorCode.Ok), (header.Xid, header.Error));
+        Assert.Equal([OpCode.GetData, OpCode.Error], TypesOf(body));
         region.HealEu();
         await Eventually.Async(async () => (await client.CallAsync(OpCode.GetData, w => new PathWatchRequest(region.Under("x"), false).Write(w))).Header.Error == ErrorCode.Ok,
             "the mount again, on the same connection", TimeSpan.FromSeconds(10));
+    }
+
+    private static void Multi(JuteWriter writer, OpCode op, params string[] paths)
+    {
+        foreach (var path in paths)
+        {
+            new MultiHeader(op, false, -1).Write(writer);
+            if (op == OpCode.Check)
+            {
+                new PathVersionRequest(path, -1).Write(writer);
+            }
+            else
+            {
+                new PathWatchRequest(path, false).Write(writer);
+            }
+        }
+        MultiHeader.End.Write(writer);
+    }
+
+    private static List<OpCode> TypesOf(byte[] body)
+    {
+        var types = new List<OpCode>();
+        var reader = new JuteReader(body);
+        for (var header = MultiHeader.Read(ref reader); !header.Done && !reader.Failed; header = MultiHeader.Read(ref reader))
+        {
+            types.Add(header.Type);
+            if (header.Type == OpCode.Error)
+            {
+                Assert.Equal((int)ErrorCode.ConnectionLoss, reader.ReadInt());
+            }
+            else
+            {
+                reader.ReadBuffer();
+                reader.Skip(Stat.WireLength);
+            }
+        }
+        return types;
     }
 
     [SkippableTheory]

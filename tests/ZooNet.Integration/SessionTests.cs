@@ -59,6 +59,12 @@ public sealed class SessionTests(RegionsFixture regions)
             ("writes", "/s-busy-2", c => c.CallAsync(OpCode.SetData, w => new SetDataRequest(mounted, [], -1).Write(w))),
             ("syncs", "/s-busy-3", c => c.CallAsync(OpCode.Sync, w => w.WriteString(region.Path))),
             ("fails", "/s-busy-4", c => c.CallAsync(OpCode.GetData, w => Read(w, region.Under("none")))),
+            ("does multis", "/s-busy-7", c => c.CallAsync(OpCode.Multi, w =>
+            {
+                new MultiHeader(OpCode.Check, false, -1).Write(w);
+                new PathVersionRequest(mounted, -1).Write(w);
+                MultiHeader.End.Write(w);
+            })),
             ("reads home", region.Under("e5"), c => c.CallAsync(OpCode.GetData, w => Read(w, "/s-busy-h"))),
             // Only every third of the timeout, each time just before the proxy would have to tell the other cluster.
             ("seldom reads home", region.Under("e6"), async c =>

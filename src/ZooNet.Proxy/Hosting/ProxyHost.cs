@@ -278,7 +278,7 @@ public sealed class ProxyHost : IAsyncDisposable
         };
     }
 
-    private static void CheckFree(string key, HostPort address)
+    private void CheckFree(string key, HostPort address)
     {
         try
         {
@@ -297,7 +297,9 @@ public sealed class ProxyHost : IAsyncDisposable
                 SocketError.HostNotFound => "there is no such host",
                 _ => e.Message,
             };
-            throw new IOException($"can't listen on {address}: {why}; give '{key}' an address of this host that is free", e);
+            var source = Config.Values.FirstOrDefault(v => v.Key == key)?.Source;
+            var from = source is null or ConfigValue.Default ? "" : $", from {source},";
+            throw new IOException($"can't listen on {address}: {why}; give '{key}'{from} an address of this host that is free", e);
         }
     }
 

@@ -17,6 +17,9 @@ internal sealed class AdminClient : IDisposable
     /// <summary>Where a proxy listens that was told nothing else.</summary>
     public const string DefaultUrl = "http://127.0.0.1:9181";
 
+    /// <summary>The variable that names the endpoint. A proxy's own, <c>ZOONET_ADMIN</c>, is nothing to a command.</summary>
+    private const string UrlVariable = "ZOONET_ADMIN_URL";
+
     /// <summary>The variable that names a file with the token to show: never a flag, which others on the host can read.</summary>
     private const string TokenFile = "ZOONET_TOKEN_FILE";
 
@@ -29,11 +32,13 @@ internal sealed class AdminClient : IDisposable
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Uri _url;
+    private readonly string _source;
     private readonly HttpClient _http;
 
-    private AdminClient(Uri url)
+    private AdminClient(Uri url, string source)
     {
         _url = url;
+        _source = source;
         // A mount may wait for other regions' acknowledgements; the proxy itself gives up before this.
         _http = new HttpClient(HandlerFor(url)) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(60) };
     }
@@ -41,14 +46,16 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The option that says which proxy is asked.</summary>
     public static Option<string?> AdminOption() => new("--admin", "-a")
     {
-        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: ZOONET_ADMIN_URL, or {DefaultUrl}.",
+        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: {UrlVariable}, or {DefaultUrl}.",
         HelpName = "URL",
     };
 
     /// <summary>Makes a client for what the option, or else the variable, says.</summary>
     public static AdminClient For(string? option)
     {
-        var text = option ?? Environment.GetEnvironmentVariable("ZOONET_ADMIN_URL");
+        var text = option ?? Environment.GetEnvironmentVariable(UrlVariable);
+        // What nobody typed just now is told, so that it can be found.
+        var source = option is not null || string.IsNullOrWhiteSpace(text) ? "" : $" (from {UrlVariable})";
         text = string.IsNullOrWhiteSpace(text) ? DefaultUrl : text;
         if (!text.Contains("://", StringComparison.Ordinal))
         {
@@ -56,9 +63,9 @@ internal sealed class AdminClient : IDisposable
         }
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
         {
-            throw new CommandFailedException($"'{text}' is no admin endpoint; write http://host:port", ExitCodes.BadUsage);
+            throw new CommandFailedException($"'{text}'{source} is no admin endpoint; write http://host:port", ExitCodes.BadUsage);
         }
-        var client = new AdminClient(url);
+        var client = new AdminClient(url, source);
         if (Environment.GetEnvironmentVariable(TokenFile) is { Length: > 0 } file)
         {
             client._http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ReadToken(file));
@@ -142,7 +149,7 @@ internal sealed class AdminClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            throw new CommandFailedException($"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); start one with 'zoonet proxy', or name another with --admin");
+            throw new CommandFailedException(NobodyAnswers(e));
         }
     }
 
@@ -153,6 +160,10 @@ internal sealed class AdminClient : IDisposable
     public static string ToJson<T>(T value) => JsonSerializer.Serialize(value, Json);
 
     public void Dispose() => _http.Dispose();
+
+    private string NobodyAnswers(HttpRequestException e) =>
+        $"no proxy answers at {_url}{_source}: {e.InnerException?.Message ?? e.Message}; "
+            + "start one with 'zoonet proxy', or name another with --admin";
 
     private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
     {
@@ -173,9 +184,9 @@ internal sealed class AdminClient : IDisposable
         catch (HttpRequestException e)
         {
             var why = await ClientPort.WhatListensAsync(_url) is { } found
-                ? $"{_url.Authority} is {found}; name the proxy's admin endpoint with --admin: {DefaultUrl} unless configured otherwise"
-                : $"no proxy answers at {_url} ({e.InnerException?.Message ?? e.Message}); "
-                    + "start one with 'zoonet proxy', or name another with --admin";
+                ? $"{_url.Authority}{_source} is {found}; name the proxy's admin endpoint with --admin: "
+                    + $"{DefaultUrl} unless configured otherwise"
+                : NobodyAnswers(e);
             throw new CommandFailedException(why);
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)

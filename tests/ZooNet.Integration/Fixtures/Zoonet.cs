@@ -16,16 +16,20 @@ public static class Zoonet
     /// <summary>Runs a command to its end.</summary>
     /// <param name="admin">The proxy to ask; null for none.</param>
     /// <param name="arguments">As on a command line.</param>
-    public static async Task<CommandResult> RunAsync(string? admin, params IEnumerable<string> arguments)
+    public static Task<CommandResult> RunAsync(string? admin, params IEnumerable<string> arguments) =>
+        RunWithAsync(admin is null ? [] : new() { ["ZOONET_ADMIN_URL"] = admin }, arguments);
+
+    /// <summary>Runs a command to its end with these of our variables and no others.</summary>
+    public static async Task<CommandResult> RunWithAsync(Dictionary<string, string> variables, params IEnumerable<string> arguments)
     {
         var info = new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in info.Environment.Keys.Where(k => k.StartsWith("ZOONET_", StringComparison.Ordinal)).ToList())
         {
             info.Environment.Remove(name);
         }
-        if (admin is not null)
+        foreach (var (name, value) in variables)
         {
-            info.Environment["ZOONET_ADMIN_URL"] = admin;
+            info.Environment[name] = value;
         }
         using var process = Process.Start(info)!;
         var output = process.StandardOutput.ReadToEndAsync();

@@ -10,6 +10,7 @@ import org.apache.curator.framework.recipes.cache.NodeCache;
 import org.apache.curator.framework.recipes.cache.PathChildrenCache;
 import org.apache.curator.framework.recipes.cache.PathChildrenCacheEvent;
 import org.apache.curator.framework.recipes.cache.TreeCache;
+import org.apache.curator.framework.recipes.cache.TreeCacheEvent;
 import org.apache.curator.framework.recipes.watch.PersistentWatcher;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher.Event.EventType;
@@ -29,6 +30,7 @@ final class CuratorCaches {
         suite.check("curator_cache_follows_its_tree", this::curatorCache);
         suite.check("curator_cache_catches_up_after_a_reconnect", this::curatorCacheCatchesUp);
         suite.check("tree_cache_follows_its_tree", this::treeCache);
+        suite.check("tree_cache_of_everything_is_filled_and_follows", this::treeCacheOfEverything);
         suite.check("node_cache_follows_its_node", this::nodeCache);
         suite.check("persistent_watcher_sees_every_change_once_and_in_order", this::persistentWatcher);
     }
@@ -145,6 +147,34 @@ final class CuratorCaches {
             writer.delete().deletingChildrenIfNeeded().forPath(folder + "/a");
             Suite.eventually("a branch is gone", () -> cache.getCurrentData(folder + "/a") == null);
             Suite.equal(Collections.singleton("d"), cache.getCurrentChildren(folder).keySet(), "children");
+            cache.close();
+        }
+    }
+
+    private void treeCacheOfEverything() throws Exception {
+        String folder = region.root + "/tree-cache-all";
+        try (Region.Clients clients = region.connect(2)) {
+            CuratorFramework writer = clients.get(1);
+            writer.create().creatingParentsIfNeeded().forPath(folder + "/a/b", bytes("1"));
+            clients.get(0).sync().forPath(folder);
+            List<String> troubles = Collections.synchronizedList(new ArrayList<>());
+            Object[] whole = new Object[1];
+            TreeCache cache = new TreeCache(clients.get(0), "/");
+            cache.getUnhandledErrorListenable().addListener((message, e) -> troubles.add(message + " " + e));
+            cache.getListenable().addListener((client, event) -> {
+                if (event.getType() == TreeCacheEvent.Type.INITIALIZED) {
+                    whole[0] = event;
+                }
+            });
+            cache.start();
+            Suite.eventually("the whole tree is read", () -> whole[0] != null);
+            Suite.equal("1", text(cache.getCurrentData(folder + "/a/b").getData()), "the data of a branch");
+            Suite.that(cache.getCurrentData("/zookeeper/quota") != null, "ZooKeeper's own part is read");
+            writer.create().creatingParentsIfNeeded().forPath(folder + "/d/e", bytes("2"));
+            Suite.eventually("a new branch is seen", () -> cache.getCurrentData(folder + "/d/e") != null);
+            writer.delete().deletingChildrenIfNeeded().forPath(folder + "/a");
+            Suite.eventually("a branch is gone", () -> cache.getCurrentData(folder + "/a") == null);
+            Suite.equal(Collections.emptyList(), troubles, "errors");
             cache.close();
         }
     }
