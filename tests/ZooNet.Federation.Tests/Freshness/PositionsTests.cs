@@ -62,14 +62,14 @@ public sealed class PositionsTests
     [Fact]
     public void A_demand_is_met_by_barriers_that_begin_after_it_and_by_none_while_all_are_refused()
     {
-        Assert.False(_positions.IsFreshDemanded(-1));
+        Assert.False(_positions.IsRefreshDemanded(-1));
         var before = _positions.NextEpoch();
         _positions.RefuseUntilDemanded();
-        Assert.True(_positions.IsFreshDemanded(_positions.NextEpoch()));
-        _positions.DemandFresh();
-        Assert.True(_positions.IsFreshDemanded(-1));
-        Assert.True(_positions.IsFreshDemanded(before));
-        Assert.True(_positions.IsFreshDemanded(_positions.Epoch));
-        Assert.False(_positions.IsFreshDemanded(_positions.NextEpoch()));
+        Assert.True(_positions.IsRefreshDemanded(_positions.NextEpoch()));
+        _positions.DemandRefresh();
+        Assert.True(_positions.IsRefreshDemanded(-1));
+        Assert.True(_positions.IsRefreshDemanded(before));
+        Assert.True(_positions.IsRefreshDemanded(_positions.Epoch));
+        Assert.False(_positions.IsRefreshDemanded(_positions.NextEpoch()));
     }
 }

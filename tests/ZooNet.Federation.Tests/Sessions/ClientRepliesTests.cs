@@ -1,4 +1,3 @@
-using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 
@@ -35,7 +34,7 @@ public sealed class ClientRepliesTests
         Assert.Equal(9, _replies.Zxid);
         Assert.False(_replies.Offer(_eu, third, Frame(third, _replies.Zxid)));
         Assert.Equal(9, ReplyHeader.Read(_replies.Ping(Frame(Xids.Ping, 21))[4..]).Zxid);
-        Assert.True(_replies.Offer(_eu, first, Frame(first, _replies.Zxid)));
+        Assert.True(_replies.Offer(null, first, Frame(first, _replies.Zxid)));
 
         Assert.Equal((second, 20L), Release());
         // It was made before home had told of 20 and leaves after: it must not show less.
@@ -47,7 +46,7 @@ public sealed class ClientRepliesTests
     public void What_is_held_back_is_counted_and_let_go_and_too_much_is_told()
     {
         var first = _replies.Order.Take();
-        var size = ClientReplies.MuchBytes / 4;
+        var size = (ClientReplies.MuchBytes / 4) - 100;
         for (var i = 0; i < 5; i++)
         {
             Assert.False(_replies.HoldMuch);
@@ -55,7 +54,7 @@ public sealed class ClientRepliesTests
         }
         Assert.True(_replies.HoldMuch);
         Assert.Null(_replies.Excess);
-        Assert.True(_replies.Offer(_eu, first, Frame(0, 1)));
+        Assert.True(_replies.Offer(null, first, Frame(0, 1)));
         while (_replies.TryRelease(out _))
         {
         }

@@ -1,5 +1,4 @@
 using System.Text;
-using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Mounts;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;

@@ -171,12 +171,12 @@ public sealed class ProxyConfigTests : IDisposable
     }
 
     [Fact]
-    public void More_than_63_remotes_are_refused()
+    public void More_than_1023_remotes_are_refused()
     {
-        var remotes = string.Join(',', Enumerable.Range(1, 64).Select(i => $"\"r{i}\": {{ \"servers\": \"h{i}:1\" }}"));
+        var remotes = string.Join(',', Enumerable.Range(1, 1024).Select(i => $"\"r{i}\": {{ \"servers\": \"h{i}:1\" }}"));
         var result = Load($$"""{ "region": "us", "listen": "h:1", "secret": "a:b", "home": { "cluster": "us", "servers": "h:2" }, "remotes": { {{remotes}} } }""");
 
-        Assert.Contains("at most 63", Assert.Single(result.Errors).ToString());
+        Assert.Contains("at most 1023", Assert.Single(result.Errors).ToString());
     }
 
     [Fact]

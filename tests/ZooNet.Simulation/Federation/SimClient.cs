@@ -15,6 +15,7 @@ internal sealed class SimClient(World world, SimRegion region, int number)
     private readonly List<Op> _homeEvents = [];
     private SimHost? _host;
     private bool _letIn;
+    private readonly string _ephemeral = $"/e{number}";
     private int _process = number;
     private long _session;
     private byte[] _password = new byte[SessionPassword.Length];
@@ -196,7 +197,6 @@ internal sealed class SimClient(World world, SimRegion region, int number)
     /// </summary>
     private void UseEphemerals(string cluster, string prefix)
     {
-        var own = $"/e{number}";
         var way = world.Random.Next(prefix.Length == 0 ? 1 : 4);
         if (way == 0)
         {
@@ -205,11 +205,11 @@ internal sealed class SimClient(World world, SimRegion region, int number)
         }
         else if (way == 1)
         {
-            Send(OpKind.Write, cluster, own, OpCode.Create, prefix + own, true);
+            Send(OpKind.Write, cluster, _ephemeral, OpCode.Create, prefix + _ephemeral, true);
         }
         else
         {
-            Send(OpKind.Read, cluster, own, OpCode.GetEphemerals, "/", false);
+            Send(OpKind.Read, cluster, _ephemeral, OpCode.GetEphemerals, "/", false);
         }
     }
 
