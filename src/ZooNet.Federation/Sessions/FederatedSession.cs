@@ -42,6 +42,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private SoloRequest? _solo;
     private bool _pumping;
     private KeptCredentials? _credentials;
+    private RequestMark _mark;
 
     /// <summary>Makes a session for a connection that a client has just opened.</summary>
     /// <param name="region">What the proxy's sessions share.</param>
@@ -76,12 +77,6 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     /// <summary>True while the client waits for a reply, or for a request to be sent.</summary>
     public bool HasOutstanding => _replies.Order.HasOutstanding || !_blocked.IsEmpty || _solo is not null;
-
-    /// <summary>How many requests were sent or answered; with <see cref="Answered"/> it tells how many of them wait, and which.</summary>
-    public long Submitted => _replies.Order.Taken;
-
-    /// <summary>How many of them, the oldest, have been answered.</summary>
-    public long Answered => _replies.Order.Answered;
 
     /// <summary>True where <see cref="Tick"/> has work in the next seconds even though nothing arrives.</summary>
     public bool NeedsTicks => _links.Count > 1 || _dispatcher.WatchesRecursively || !_blocked.IsEmpty || _phase != SessionPhase.Established
@@ -485,7 +480,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             return;
         }
-        if (_replies.Offer(link, Noted(link, place), frame))
+        _mark.Answered(link, place);
+        if (_replies.Offer(link, place, frame))
         {
             ToClient(frame);
             while (_replies.TryRelease(out var queued))

@@ -28,6 +28,18 @@ public sealed record LinkStatus(
 
 public sealed partial class FederatedSession
 {
+    /// <summary>How many requests were sent or answered; with <see cref="Answered"/> it tells how many of them wait, and which.</summary>
+    public long Submitted => _replies.Order.Taken;
+
+    /// <summary>How many requests the client has made: those of <see cref="Submitted"/>, and those that wait to be sent.</summary>
+    public long Asked => _replies.Order.Taken + _blocked.Count;
+
+    /// <summary>How many of them, the oldest, have been answered.</summary>
+    public long Answered => _replies.Order.Answered;
+
+    /// <summary>The request that the host times.</summary>
+    public ref RequestMark Mark => ref _mark;
+
     /// <summary>What the session is doing now. Call it as every other member, one at a time.</summary>
     public SessionStatus Describe() => new(WaitsFor(), [.. _links.Select(link => new LinkStatus(
         link.Cluster,

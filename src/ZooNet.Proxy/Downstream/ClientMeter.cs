@@ -67,7 +67,7 @@ internal struct ClientMeter(TrafficCounters traffic)
         if (_timed < 0 && session.Asked is var asked && asked > session.Answered)
         {
             (_timed, _since, _writes) = (asked, time.GetTimestamp(), _lastOp.IsWrite());
-            session.Marked = asked;
+            session.Mark.Set(asked);
         }
     }
 
@@ -76,7 +76,7 @@ internal struct ClientMeter(TrafficCounters traffic)
     {
         if (_timed >= 0 && session.Answered >= _timed)
         {
-            traffic.Answered(session.MarkedBy, _writes, time.GetElapsedTime(_since), _replyBytes);
+            traffic.Answered(session.Mark.AnsweredBy, _writes, time.GetElapsedTime(_since), _replyBytes);
             _timed = -1;
         }
     }
