@@ -135,8 +135,10 @@ class Checks:
         has(self.cli.run("create %s/plain/deep x" % self.root), "^Created")
         has(self.cli.run("ls -R %s" % self.root), "^%s$" % self.root, "^%s/plain$" % self.root,
             "^%s/plain/deep$" % self.root)
-        # The whole tree, with what proxies keep in it, and through the mount.
-        has(self.cli.run("ls -R /"), "^/zookeeper/config$", "^/zookeeper/quota$", "^%s/plain/deep$" % self.root)
+        # What proxies keep is in nobody's way. (Of "/" the command ends at the first znode that it may not read.)
+        walk = self.cli.run("ls -R /zookeeper")
+        has(walk, "^/zookeeper/config$", "^/zookeeper/quota$")
+        has_not(walk, "Insufficient")
         has(self.cli.run("ls %s/none" % self.root), "^Node does not exist: %s/none$" % self.root)
         has(self.cli.run("ls /"), r"\[.*\bzookeeper\b.*\]")
 
