@@ -73,7 +73,10 @@ public sealed class AttackTests
                 await RefusedAsync(() => client.SetAclAsync(folder, Acl.Open));
                 foreach (var name in (await client.GetChildrenAsync(folder, cancellationToken: CancellationToken.None)).Names)
                 {
-                    await RefusedAsync(() => client.SetDataAsync($"{folder}/{name}", []));
+                    // Whoever may connect may write notices: many of them cost barriers.
+                    var path = $"{folder}/{name}";
+                    await (path == ZooNetTree.Acls ? client.SetDataAsync(path, [], cancellationToken: CancellationToken.None)
+                        : RefusedAsync(() => client.SetDataAsync(path, [])));
                     await RefusedAsync(() => client.SetAclAsync($"{folder}/{name}", Acl.Open));
                     await RefusedAsync(() => client.DeleteAsync($"{folder}/{name}"));
                 }
