@@ -132,14 +132,30 @@ run() {
     return "$code"
 }
 
-# Real servers and clients are mostly waited for, so the other projects run beside them.
-beside=tests/ZooNet.Integration/ZooNet.Integration.csproj
-run "$beside" "$@" >"$results/beside.log" 2>&1 &
+# Real servers and clients are waited for most of the time, and what only computes gives way: these run beside the other projects.
+waiting=(ZooNet.Integration)
+computing=(ZooNet.Roaming.Tests ZooNet.Simulation)
+arguments=("$@")
+lane() {
+    local name code=0
+    for name in "$@"; do run "tests/$name/$name.csproj" ${arguments[@]+"${arguments[@]}"} || code=1; done
+    return "$code"
+}
+lane "${waiting[@]}" >"$results/waiting.log" 2>&1 &
+lanes=($!)
 for project in tests/*/*.csproj; do
-    if [ "$project" != "$beside" ]; then run "$project" "$@" || failures=1; fi
+    name=$(basename "$project" .csproj)
+    if [ "$name" = ZooNet.Proxy.Tests ]; then
+        lane "${computing[@]}" >"$results/computing.log" 2>&1 &
+        lanes+=($!)
+    fi
+    case " ${waiting[*]} ${computing[*]} " in
+        *" $name "*) ;;
+        *) lane "$name" || failures=1 ;;
+    esac
 done
-wait $! || failures=1
-cat "$results/beside.log"
+for each in "${lanes[@]}"; do wait "$each" || failures=1; done
+cat "$results/waiting.log" "$results/computing.log"
 cat "$results"/*.summary >"$results/summary.txt"
 
 say "Summary"

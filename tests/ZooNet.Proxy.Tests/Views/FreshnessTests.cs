@@ -157,10 +157,12 @@ public sealed class FreshnessTests : IAsyncLifetime
         Assert.Equal("new,new", await answer);
     }
 
-    [Fact]
-    public async Task Whether_a_watch_is_still_set_is_told_as_freshly_as_a_read()
+    [Theory]
+    [InlineData(ConsistencyMode.Sequential)]
+    [InlineData(ConsistencyMode.Ordered)]
+    public async Task Whether_a_watch_is_still_set_is_told_as_freshly_as_a_read(ConsistencyMode mode)
     {
-        await StartAsync(ConsistencyMode.Ordered);
+        await StartAsync(mode);
         using var client = await RawClient.ConnectAsync(new ServerAddress("127.0.0.1", _inUs.Host.ClientEndPoints[0].Port));
         await client.CallAsync(OpCode.GetData, w => new PathWatchRequest("/mnt/eu/w", true).Write(w));
         Hold();
@@ -168,8 +170,12 @@ public sealed class FreshnessTests : IAsyncLifetime
         Assert.NotEqual("new"u8.ToArray(), (await _b.GetDataAsync("/mnt/us/v")).Data);
         await client.CallAsync(OpCode.SetData, w => new SetDataRequest("/apps/v", "new"u8.ToArray(), -1).Write(w));
 
-        var asked = await client.SendAsync(OpCode.CheckWatches, w => new PathKindRequest("/mnt/eu/w", (int)WatcherType.Data).Write(w));
-        var first = await WaitingAsync("checkWatches", client.NextAsync);
+        var asked = 0;
+        var first = await WaitingAsync("checkWatches", async () =>
+        {
+            asked = await client.SendAsync(OpCode.CheckWatches, w => new PathKindRequest("/mnt/eu/w", (int)WatcherType.Data).Write(w));
+            return await client.NextAsync();
+        });
         await ReleaseAsync(first);
         Assert.Equal((WatchEventType.DataChanged, "/mnt/eu/w"), RawClient.EventOf(await first));
         var header = (await client.NextAsync()).Header;
