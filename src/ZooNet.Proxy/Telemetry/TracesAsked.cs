@@ -23,10 +23,10 @@ public sealed class TracesAsked(TimeProvider time)
     public const int Most = 16;
 
     private readonly ConcurrentDictionary<long, Wanted> _wanted = new();
-    private volatile bool _any;
+    private int _count;
 
     /// <summary>True where there are any.</summary>
-    public bool Any => _any;
+    public bool Any => Volatile.Read(ref _count) > 0;
 
     /// <summary>The clock.</summary>
     public TimeProvider Time => time;
@@ -39,15 +39,23 @@ public sealed class TracesAsked(TimeProvider time)
         {
             if (time.GetElapsedTime(old.Since) > Patience)
             {
-                _wanted.TryRemove(new(id, old));
+                Remove(id, old);
             }
         }
         if (_wanted.Count >= Most)
         {
             return false;
         }
-        _wanted[session] = new Wanted(time.GetTimestamp());
-        _any = true;
+        var order = new Wanted(time.GetTimestamp());
+        if (_wanted.TryAdd(session, order))
+        {
+            Interlocked.Increment(ref _count);
+        }
+        else
+        {
+            // Whoever asked before is told nothing any more.
+            _wanted[session] = order;
+        }
         return true;
     }
 
@@ -68,13 +76,20 @@ public sealed class TracesAsked(TimeProvider time)
         }
         finally
         {
-            _wanted.TryRemove(new(session, wanted));
-            _any = !_wanted.IsEmpty;
+            Remove(session, wanted);
+        }
+    }
+
+    private void Remove(long session, Wanted order)
+    {
+        if (_wanted.TryRemove(new(session, order)))
+        {
+            Interlocked.Decrement(ref _count);
         }
     }
 
     /// <summary>Takes the order for a session, so that its next request is the one.</summary>
-    internal Wanted? Take(long session) => _any && _wanted.TryGetValue(session, out var wanted) && wanted.TryTake() ? wanted : null;
+    internal Wanted? Take(long session) => Any && _wanted.TryGetValue(session, out var wanted) && wanted.TryTake() ? wanted : null;
 
     /// <summary>One order.</summary>
     internal sealed class Wanted(long since)

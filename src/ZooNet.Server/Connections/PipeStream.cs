@@ -2,7 +2,10 @@ using System.IO.Pipelines;
 
 namespace ZooNet.Server.Connections;
 
-/// <summary>One side of a connection within this process, as the stream of a socket. One reader and one writer at a time.</summary>
+/// <summary>
+/// One side of a connection within this process, as the stream of a socket. One reader and one writer at a time. As every stream that
+/// can't seek it has no length and no position (<see cref="Stream.CanSeek"/>).
+/// </summary>
 internal sealed class PipeStream(IDuplexPipe pipe) : Stream
 {
     private readonly Stream _input = pipe.Input.AsStream();
