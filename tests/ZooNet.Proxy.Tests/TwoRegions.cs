@@ -84,6 +84,17 @@ public sealed class TwoRegions : IAsyncDisposable
         return proxy;
     }
 
+    /// <summary>Starts a proxy that may mount a third cluster, ap, as its first remote, and eu; waits until it reaches both.</summary>
+    public async Task<RunningProxy> StartProxyAsync(EmbeddedServer ap)
+    {
+        var proxy = await StartProxyAsync(c => c with
+        {
+            Remotes = [new ClusterConfig("ap", 1, [], [new HostPort("127.0.0.1", ap.Address.Port)]), c.Remotes[0] with { Ordinal = 2 }],
+        });
+        await Eventually(() => Task.FromResult(proxy.IsUp(2)));
+        return proxy;
+    }
+
     public async Task<ZooKeeperClient> ConnectAsync(System.Net.IPEndPoint server, string? secret = null)
     {
         var client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions

@@ -1,28 +1,18 @@
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Interest;
-using ZooNet.Federation.Tests.Interest;
 
 namespace ZooNet.Federation.Tests.Freshness;
 
 /// <summary>The rule with the watermark: a view on a cycle with one remote, which reads the remote after a change of home.</summary>
-public sealed class WatermarkRuleTests : IBarrierTransport
+public sealed class WatermarkRuleTests
 {
-    private readonly Region _region = new(["A", "B"], ConsistencyMode.Sequential);
-    private readonly InterestWatermark _watermark = new(["/apps"]);
+    private readonly WatermarkedHome _home = new();
+    private readonly Region _region;
+    private readonly InterestWatermark _watermark;
     private readonly UpstreamServer _remote;
     private readonly Frontier _frontier;
 
-    public WatermarkRuleTests()
-    {
-        _region.Coupling = Views.Sequential(Views.Mutual, "RA");
-        _region.HomeInterest = _watermark;
-        _remote = new UpstreamServer(_region, 1, "b1", this);
-        _frontier = new Frontier(_region);
-        // The remote's server covers home up to 10, which is where the watermark begins.
-        _region.Positions.Learn(0, 10);
-        _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
-        _watermark.Shown(10);
-    }
+    public WatermarkRuleTests() => (_region, _watermark, _remote, _frontier) = (_home.Region, _home.Watermark, _home.Remote, _home.Frontier);
 
     [Fact]
     public void A_private_change_needs_no_barrier()
@@ -46,7 +36,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     {
         _frontier.Learned(0, 15);
         Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote, mayAsk: true));
-        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", this);
+        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", _home);
         Assert.Equal(new Judgement(BarrierVerdict.Needed, Question.Watermark), _frontier.Judge(_remote, mayAsk: true));
         Assert.Equal(new Judgement(BarrierVerdict.Needed), _frontier.Judge(_remote));
     }
@@ -54,7 +44,7 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     [Fact]
     public void Nobody_is_asked_where_a_change_that_others_see_is_known_already()
     {
-        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", this);
+        _watermark.Watcher = new UpstreamServer(_region, 0, "a1", _home);
         _watermark.Changed();
         _watermark.Shown(20);
         _frontier.Learned(0, 25);
@@ -129,16 +119,12 @@ public sealed class WatermarkRuleTests : IBarrierTransport
     [Fact]
     public void What_a_copy_shows_that_was_left_does_not_count_as_known()
     {
-        var other = new UpstreamServer(_region, 1, "b2", this);
+        var other = new UpstreamServer(_region, 1, "b2", _home);
         _region.Copies.ReadThrough(_remote);
         _region.Copies.ReadThrough(other);
         _region.Learn(_remote, 30);
         Assert.Equal(0, _region.Positions.Known(1));
         _region.Learn(other, 20);
         Assert.Equal(20, _region.Positions.Known(1));
-    }
-
-    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
-    {
     }
 }

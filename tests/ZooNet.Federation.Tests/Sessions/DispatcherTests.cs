@@ -86,12 +86,12 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
     [Fact]
     public void A_persistent_watch_on_a_null_path_is_answered_here_for_it_costs_a_server_a_socket()
     {
-        var frame = Frame(OpCode.AddWatch, new PathKindRequest(null, 0).Write);
+        var frame = Frames.Request(OpCode.AddWatch, new PathKindRequest(null, 0).Write);
         Assert.True(Dispatch(frame));
         Assert.Equal([(1, ErrorCode.MarshallingError)], _answered);
         Assert.Empty(_atHome.Sent);
 
-        Assert.True(Dispatch(Frame(OpCode.AddWatch, new PathKindRequest("", 0).Write)));
+        Assert.True(Dispatch(Frames.Request(OpCode.AddWatch, new PathKindRequest("", 0).Write)));
         Assert.Single(_atHome.Sent);
     }
 
@@ -206,7 +206,7 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
     [InlineData(OpCode.MultiRead)]
     public void A_multi_with_an_operation_that_nobody_knows_is_answered_here_for_it_may_be_a_mount_s(OpCode op)
     {
-        var frame = Frame(op, writer =>
+        var frame = Frames.Request(op, writer =>
         {
             new MultiHeader((OpCode)77, false, -1).Write(writer);
             writer.WriteString("/mnt/x");
@@ -327,28 +327,14 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
         return connection;
     }
 
-    private static byte[] Frame(OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(1, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
-    }
-
-    private static byte[] Request(OpCode op, string path, Action<JuteWriter> rest) => Frame(op, writer =>
+    private static byte[] Request(OpCode op, string path, Action<JuteWriter> rest) => Frames.Request(op, writer =>
     {
         writer.WriteString(path);
         rest(writer);
     });
 
-    private static byte[] Request(OpCode op, string path)
+    private static byte[] Request(OpCode op, string path) => Request(op, path, writer =>
     {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(1, op).Write(writer);
-        writer.WriteString(path);
         switch (op)
         {
             case OpCode.GetData:
@@ -359,7 +345,5 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
                 writer.WriteInt(-1);
                 break;
         }
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
-    }
+    });
 }

@@ -1,7 +1,7 @@
 using ZooNet.Federation.Freshness;
 using ZooNet.Federation.Interest;
 using ZooNet.Federation.Sessions;
-using ZooNet.Federation.Tests.Interest;
+using ZooNet.Federation.Tests.Freshness;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Tests.Sessions;
@@ -10,24 +10,17 @@ namespace ZooNet.Federation.Tests.Sessions;
 /// What a session has learned from a reply or an event of home, as its next read of the remote finds it: region A on a cycle with B, and
 /// a watermark that has seen home up to 20 and no change there that others see.
 /// </summary>
-public sealed class LearningTests : IBarrierTransport
+public sealed class LearningTests
 {
-    private readonly Region _region = new(["A", "B"], ConsistencyMode.Sequential);
-    private readonly InterestWatermark _watermark = new(["/apps"]);
+    private readonly InterestWatermark _watermark;
     private readonly SessionLink _home = new(0);
     private readonly UpstreamServer _remote;
     private readonly Frontier _frontier;
 
     public LearningTests()
     {
-        _region.Coupling = Views.Sequential(Views.Mutual, "RA");
-        _region.HomeInterest = _watermark;
-        _remote = new UpstreamServer(_region, 1, "b1", this);
-        _frontier = new Frontier(_region);
-        // The remote's server covers home up to 10, which is where the watermark begins.
-        _region.Positions.Learn(0, 10);
-        _remote.EndWrite(_remote.BeginWrite()!, succeeded: true);
-        _watermark.Shown(10);
+        var home = new WatermarkedHome();
+        (_watermark, _remote, _frontier) = (home.Watermark, home.Remote, home.Frontier);
         _watermark.Shown(20);
     }
 
@@ -106,17 +99,5 @@ public sealed class LearningTests : IBarrierTransport
         Assert.False(IsPrivate(OpCode.WhoAmI, _ => { }));
     }
 
-    private bool IsPrivate(OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(1, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return Learning.IsPrivate(_watermark, new ClientRequest(writer.Written));
-    }
-
-    void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
-    {
-    }
+    private bool IsPrivate(OpCode op, Action<JuteWriter> body) => Learning.IsPrivate(_watermark, new ClientRequest(Frames.Request(op, body)));
 }

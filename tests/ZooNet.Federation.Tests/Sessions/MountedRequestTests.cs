@@ -21,7 +21,7 @@ public sealed class MountedRequestTests
     [InlineData(OpCode.SetData, "/mnt", null)]
     public void A_mount_refuses_writes_if_it_is_read_only_and_its_own_deletion(OpCode op, string path, string? refusedBy)
     {
-        var mounted = Of(Request(op, w => w.WriteString(path)));
+        var mounted = Of(Frames.Request(op, w => w.WriteString(path)));
         Assert.Equal(refusedBy, mounted.RefusedBy?.Path);
         Assert.Null(mounted.Refusal);
     }
@@ -29,9 +29,9 @@ public sealed class MountedRequestTests
     [Fact]
     public void Its_mount_says_whether_it_is_strict_and_waits_for_barriers()
     {
-        var strict = Of(Request(OpCode.GetData, w => w.WriteString("/mnt/x")));
+        var strict = Of(Frames.Request(OpCode.GetData, w => w.WriteString("/mnt/x")));
         Assert.True(strict.IsStrict && strict.Barriers);
-        var loose = Of(Request(OpCode.GetData, w => w.WriteString("/loose/x")));
+        var loose = Of(Frames.Request(OpCode.GetData, w => w.WriteString("/loose/x")));
         Assert.False(loose.IsStrict || loose.Barriers);
     }
 
@@ -42,7 +42,7 @@ public sealed class MountedRequestTests
     [InlineData(OpCode.CreateContainer, 4, false)]
     public void A_create_makes_an_ephemeral_znode_by_its_flags(OpCode op, int flags, bool ephemeral)
     {
-        var frame = Request(op, w => WriteCreate(w, "/mnt/e", flags));
+        var frame = Frames.Request(op, w => WriteCreate(w, "/mnt/e", flags));
         var mounted = Of(frame);
         Assert.Equal(ephemeral, mounted.MakesEphemerals);
         Assert.Equal(ephemeral ? MakesEphemeral.Instance : null, mounted.Effect(new ClientRequest(frame), ownsEphemerals: true));
@@ -51,11 +51,11 @@ public sealed class MountedRequestTests
     [Fact]
     public void Only_what_changes_the_book_has_an_effect()
     {
-        Assert.IsType<LeavesWatch>(EffectOf(Request(OpCode.GetData, new PathWatchRequest("/mnt/x", true).Write)));
-        Assert.Null(EffectOf(Request(OpCode.GetData, new PathWatchRequest("/mnt/x", false).Write)));
-        Assert.IsType<AddsWatch>(EffectOf(Request(OpCode.AddWatch, new PathKindRequest("/mnt/x", 0).Write)));
-        Assert.IsType<RemovesWatches>(EffectOf(Request(OpCode.RemoveWatches, new PathKindRequest("/mnt/x", 3).Write)));
-        var delete = Request(OpCode.Delete, w => WriteDelete(w, "/mnt/x"));
+        Assert.IsType<LeavesWatch>(EffectOf(Frames.Request(OpCode.GetData, new PathWatchRequest("/mnt/x", true).Write)));
+        Assert.Null(EffectOf(Frames.Request(OpCode.GetData, new PathWatchRequest("/mnt/x", false).Write)));
+        Assert.IsType<AddsWatch>(EffectOf(Frames.Request(OpCode.AddWatch, new PathKindRequest("/mnt/x", 0).Write)));
+        Assert.IsType<RemovesWatches>(EffectOf(Frames.Request(OpCode.RemoveWatches, new PathKindRequest("/mnt/x", 3).Write)));
+        var delete = Frames.Request(OpCode.Delete, w => WriteDelete(w, "/mnt/x"));
         Assert.Null(EffectOf(delete));
         Assert.IsType<Deletes>(EffectOf(delete, owns: true));
     }
@@ -69,11 +69,11 @@ public sealed class MountedRequestTests
     {
         foreach (var behind in new byte[][] { [], [0], [1], [0, 0, 0, 1] })
         {
-            Assert.IsType<LeavesWatch>(EffectOf(Request(op, w => WriteFlag(w, watch: true, behind))));
-            Assert.Null(EffectOf(Request(op, w => WriteFlag(w, watch: false, behind))));
+            Assert.IsType<LeavesWatch>(EffectOf(Frames.Request(op, w => WriteFlag(w, watch: true, behind))));
+            Assert.Null(EffectOf(Frames.Request(op, w => WriteFlag(w, watch: false, behind))));
         }
         // The flag is missing: the server refuses it, and its last byte is one of the path.
-        Assert.Null(EffectOf(Request(op, w => w.WriteString("/mnt/x"))));
+        Assert.Null(EffectOf(Frames.Request(op, w => w.WriteString("/mnt/x"))));
 
         static void WriteFlag(JuteWriter writer, bool watch, byte[] behind)
         {
@@ -97,7 +97,7 @@ public sealed class MountedRequestTests
         Apply(OpCode.AddWatch, (int)AddWatchMode.PersistentRecursive);
         Assert.True(book.Watches!.Fire(WatchEventType.Created, "/mnt/x/y"));
 
-        void Apply(OpCode op, int kind) => EffectOf(Request(op, w =>
+        void Apply(OpCode op, int kind) => EffectOf(Frames.Request(op, w =>
         {
             new PathKindRequest("/mnt/x", kind).Write(w);
             w.WriteRaw(new byte[behind]);
@@ -107,7 +107,7 @@ public sealed class MountedRequestTests
     [Fact]
     public void A_listing_is_asked_for_with_its_Stat()
     {
-        var request = new ClientRequest(Request(OpCode.GetChildren, new PathWatchRequest("/mnt/x", false).Write));
+        var request = new ClientRequest(Frames.Request(OpCode.GetChildren, new PathWatchRequest("/mnt/x", false).Write));
         var writer = new JuteWriter();
         var op = MountedRequest.Of(request, "/mnt/x"u8, Strict).Rewrite(request, writer, Mounts, out var kind);
         Assert.Equal((OpCode.GetChildren2, PendingKind.StripStat), (op, kind));
@@ -168,7 +168,7 @@ public sealed class MountedRequestTests
 
     private static ReplyEffect? EffectOf(byte[] frame, bool owns = false) => Of(frame).Effect(new ClientRequest(frame), owns);
 
-    private static byte[] Multi(OpCode op, params (OpCode Op, string Path)[] operations) => Request(op, w =>
+    private static byte[] Multi(OpCode op, params (OpCode Op, string Path)[] operations) => Frames.Request(op, w =>
     {
         foreach (var (part, path) in operations)
         {
@@ -197,15 +197,5 @@ public sealed class MountedRequestTests
         writer.WriteBytes([]);
         writer.WriteInt(0);
         writer.WriteInt(flags);
-    }
-
-    private static byte[] Request(OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(1, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
     }
 }

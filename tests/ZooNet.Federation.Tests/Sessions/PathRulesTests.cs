@@ -39,7 +39,7 @@ public sealed class PathRulesTests
     [InlineData(OpCode.GetAllChildrenNumber, "/a", false)]
     [InlineData(OpCode.GetAllChildrenNumber, "/b", true)]
     public void Each_operation_is_judged_by_what_it_does_with_its_path(OpCode op, string path, bool allowed) =>
-        Assert.Equal(allowed, Rules.Allow(op, Frame(op, w => w.WriteString(path)), out _));
+        Assert.Equal(allowed, Rules.Allow(op, Frames.Request(op, w => w.WriteString(path)), out _));
 
     [Theory]
     [InlineData("/secret/x", CreateFlags.Persistent, false)]
@@ -49,7 +49,7 @@ public sealed class PathRulesTests
     [InlineData("/a/open", CreateFlags.PersistentSequential, false)]
     [InlineData("/secret", CreateFlags.PersistentSequential, true)]
     public void A_create_is_judged_by_where_the_znode_will_be(string path, int flags, bool allowed) => Assert.Equal(
-        allowed, Rules.Allow(OpCode.Create, Frame(OpCode.Create, w => new CreateRequest(path, [], [.. Acl.Open], flags).Write(w, OpCode.Create)), out _));
+        allowed, Rules.Allow(OpCode.Create, Frames.Request(OpCode.Create, w => new CreateRequest(path, [], [.. Acl.Open], flags).Write(w, OpCode.Create)), out _));
 
     [Theory]
     [InlineData("/a", AddWatchMode.Persistent, true)]
@@ -57,7 +57,7 @@ public sealed class PathRulesTests
     [InlineData("/a/x", AddWatchMode.PersistentRecursive, true)]
     [InlineData("/", AddWatchMode.PersistentRecursive, false)]
     public void A_recursive_watch_must_not_see_what_is_closed(string path, AddWatchMode mode, bool allowed) =>
-        Assert.Equal(allowed, Rules.Allow(OpCode.AddWatch, Frame(OpCode.AddWatch, new PathKindRequest(path, (int)mode).Write), out _));
+        Assert.Equal(allowed, Rules.Allow(OpCode.AddWatch, Frames.Request(OpCode.AddWatch, new PathKindRequest(path, (int)mode).Write), out _));
 
     [Theory]
     [InlineData(AddWatchMode.Persistent, true)]
@@ -66,14 +66,14 @@ public sealed class PathRulesTests
     {
         foreach (var behind in new byte[] { 0, 1, 2 })
         {
-            var frame = Frame(OpCode.AddWatch, w =>
+            var frame = Frames.Request(OpCode.AddWatch, w =>
             {
                 new PathKindRequest("/a", (int)mode).Write(w);
                 w.WriteRaw([behind]);
             });
             Assert.Equal(allowed, Rules.Allow(OpCode.AddWatch, frame, out _));
         }
-        var create = Frame(OpCode.Create, w =>
+        var create = Frames.Request(OpCode.Create, w =>
         {
             new CreateRequest("/a/open", [], [.. Acl.Open], CreateFlags.PersistentSequential).Write(w, OpCode.Create);
             w.WriteInt(CreateFlags.Persistent);
@@ -89,13 +89,13 @@ public sealed class PathRulesTests
         Assert.False(Allow(new SetWatchesRequest(0, [], [], [], [], ["/"])));
 
         static bool Allow(SetWatchesRequest request) =>
-            Rules.Allow(OpCode.SetWatches2, Frame(OpCode.SetWatches2, w => request.Write(w, OpCode.SetWatches2)), out _);
+            Rules.Allow(OpCode.SetWatches2, Frames.Request(OpCode.SetWatches2, w => request.Write(w, OpCode.SetWatches2)), out _);
     }
 
     [Fact]
     public void A_multi_that_can_t_be_decoded_to_its_end_is_forbidden_whatever_is_seen_of_it()
     {
-        var frame = Frame(OpCode.Multi, w =>
+        var frame = Frames.Request(OpCode.Multi, w =>
         {
             new MultiHeader((OpCode)77, false, -1).Write(w);
             w.WriteString("/a/open");
@@ -112,17 +112,7 @@ public sealed class PathRulesTests
     {
         foreach (var op in new[] { OpCode.Auth, OpCode.Sasl, OpCode.CloseSession, OpCode.WhoAmI, OpCode.GetEphemerals })
         {
-            Assert.True(Rules.Allow(op, Frame(op, w => w.WriteString("/secret")), out _));
+            Assert.True(Rules.Allow(op, Frames.Request(op, w => w.WriteString("/secret")), out _));
         }
-    }
-
-    private static byte[] Frame(OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(1, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
     }
 }

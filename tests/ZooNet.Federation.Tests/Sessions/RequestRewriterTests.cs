@@ -21,10 +21,10 @@ public sealed class RequestRewriterTests
     [InlineData("/all/a", "/a")]
     public void A_path_is_translated_and_the_rest_stays(string local, string remote)
     {
-        var request = Frame(7, OpCode.SetData, new SetDataRequest(local, "data"u8.ToArray(), 3).Write);
+        var request = Frames.Request(7, OpCode.SetData, new SetDataRequest(local, "data"u8.ToArray(), 3).Write);
         var writer = new JuteWriter();
         RequestRewriter.WritePathRequest(writer, request, OpCode.SetData, Encoding.UTF8.GetBytes(local), Mounts.Find(local)!);
-        Assert.Equal(Frame(7, OpCode.SetData, new SetDataRequest(remote, "data"u8.ToArray(), 3).Write), writer.Written.ToArray());
+        Assert.Equal(Frames.Request(7, OpCode.SetData, new SetDataRequest(remote, "data"u8.ToArray(), 3).Write), writer.Written.ToArray());
     }
 
     [Fact]
@@ -39,31 +39,31 @@ public sealed class RequestRewriterTests
             Part(writer, OpCode.Delete, new PathVersionRequest(fourth, 5).Write);
             MultiHeader.End.Write(writer);
         }
-        var request = Frame(1, OpCode.Multi, w => Operations(w, "/mnt/eu/a", "/all/b", "/all", "/mnt/eu"));
+        var request = Frames.Request(1, OpCode.Multi, w => Operations(w, "/mnt/eu/a", "/all/b", "/all", "/mnt/eu"));
 
         var scan = RequestRewriter.ScanMulti(request, Mounts);
         Assert.Equal((true, Apps, 4, -1, true), (scan.Valid, scan.Mount, scan.Count, scan.FirstForeign, scan.MakesEphemerals));
         Assert.Equal(["/mnt/eu/a", "/all/b", "/all", "/mnt/eu"], RequestRewriter.OperationsOf(request).Select(o => o.Path));
         var writer = new JuteWriter();
         RequestRewriter.WriteMulti(writer, request, Mounts);
-        Assert.Equal(Frame(1, OpCode.Multi, w => Operations(w, "/apps/a", "/b", "/", "/apps")), writer.Written.ToArray());
+        Assert.Equal(Frames.Request(1, OpCode.Multi, w => Operations(w, "/apps/a", "/b", "/", "/apps")), writer.Written.ToArray());
     }
 
     [Fact]
     public void Reads_of_several_clusters_are_split_where_the_cluster_changes_and_in_order()
     {
-        var request = Frame(4, OpCode.MultiRead, w => Reads(w, "/h", "/g", "/all/a", "/mnt/eu/b", "/ap", "/h"));
+        var request = Frames.Request(4, OpCode.MultiRead, w => Reads(w, "/h", "/g", "/all/a", "/mnt/eu/b", "/ap", "/h"));
         Assert.Equal(2, RequestRewriter.ScanMulti(request, Mounts).FirstForeign);
-        Assert.Equal([Frame(4, OpCode.MultiRead, w => Reads(w, "/h", "/g")),
-            Frame(4, OpCode.MultiRead, w => Reads(w, "/all/a", "/mnt/eu/b")),
-            Frame(4, OpCode.MultiRead, w => Reads(w, "/ap")), Frame(4, OpCode.MultiRead, w => Reads(w, "/h"))],
+        Assert.Equal([Frames.Request(4, OpCode.MultiRead, w => Reads(w, "/h", "/g")),
+            Frames.Request(4, OpCode.MultiRead, w => Reads(w, "/all/a", "/mnt/eu/b")),
+            Frames.Request(4, OpCode.MultiRead, w => Reads(w, "/ap")), Frames.Request(4, OpCode.MultiRead, w => Reads(w, "/h"))],
             RequestRewriter.SplitMultiRead(request, Mounts));
     }
 
     [Fact]
     public void What_ends_early_or_has_an_operation_that_nobody_knows_is_not_valid_and_harms_nothing()
     {
-        var request = Frame(4, OpCode.Multi, w =>
+        var request = Frames.Request(4, OpCode.Multi, w =>
         {
             Part(w, OpCode.SetData, new SetDataRequest("/mnt/eu/a", [1, 2, 3], -1).Write);
             MultiHeader.End.Write(w);
@@ -73,20 +73,10 @@ public sealed class RequestRewriterTests
             Assert.False(RequestRewriter.ScanMulti(request.AsSpan(0, length), Mounts).Valid, $"{length}");
             Assert.InRange(RequestRewriter.OperationsOf(request.AsSpan(0, length)).Count, 0, 1);
         }
-        var unknown = Frame(4, OpCode.Multi, w => Part(w, OpCode.Sync, x => x.WriteString("/mnt/eu")));
+        var unknown = Frames.Request(4, OpCode.Multi, w => Part(w, OpCode.Sync, x => x.WriteString("/mnt/eu")));
         Assert.False(RequestRewriter.ScanMulti(unknown, Mounts).Valid);
-        Assert.False(RequestRewriter.TryGetPath(Frame(1, OpCode.GetData, w => w.WriteString(null)), out _));
-        Assert.False(RequestRewriter.TryGetPath(Frame(1, OpCode.GetData, w => w.WriteInt(50)), out _));
-    }
-
-    private static byte[] Frame(int xid, OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(xid, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
+        Assert.False(RequestRewriter.TryGetPath(Frames.Request(1, OpCode.GetData, w => w.WriteString(null)), out _));
+        Assert.False(RequestRewriter.TryGetPath(Frames.Request(1, OpCode.GetData, w => w.WriteInt(50)), out _));
     }
 
     private static void Part(JuteWriter writer, OpCode op, Action<JuteWriter> body)

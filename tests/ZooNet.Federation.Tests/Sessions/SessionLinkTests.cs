@@ -26,7 +26,7 @@ public sealed class SessionLinkTests : IBarrierTransport
     public void A_request_goes_under_an_xid_that_is_no_event_s_and_no_ping_s_and_its_reply_is_matched(int xid, int sent)
     {
         _link.Enqueue(0, xid, OpCode.GetData, PendingKind.Forward);
-        _link.SendRequest(Frame(xid, OpCode.GetData, new PathWatchRequest("/apps/x", false).Write), nowMs: 1000);
+        _link.SendRequest(Frames.Request(xid, OpCode.GetData, new PathWatchRequest("/apps/x", false).Write), nowMs: 1000);
         Assert.Equal(sent, new ClientRequest(_connection.Sent[^1]).Xid);
         Assert.True(_link.IsNext(sent));
         Assert.False(_link.IsNext(77));
@@ -100,18 +100,18 @@ public sealed class SessionLinkTests : IBarrierTransport
     public void What_reads_ask_for_is_kept_in_order_as_far_as_there_is_room()
     {
         var asked = new AskedPaths();
-        ReadOnlySpan<byte> read = Frame(1, OpCode.GetData, new PathWatchRequest("/apps/x", false).Write);
+        ReadOnlySpan<byte> read = Frames.Request(1, OpCode.GetData, new PathWatchRequest("/apps/x", false).Write);
         Assert.True(AskedPaths.TryCut(OpCode.GetData, ref read));
         Assert.True(asked.TryAdd(read));
-        ReadOnlySpan<byte> several = Frame(2, OpCode.MultiRead, MultiHeader.End.Write);
+        ReadOnlySpan<byte> several = Frames.Request(2, OpCode.MultiRead, MultiHeader.End.Write);
         Assert.True(AskedPaths.TryCut(OpCode.MultiRead, ref several));
         Assert.True(asked.TryAdd(several));
         Assert.Equal("/apps/x"u8, asked.Path);
         asked.Drop();
         Assert.Equal(several, asked.MultiRead);
-        ReadOnlySpan<byte> write = Frame(3, OpCode.SetData, w => w.WriteString("/apps/x"));
+        ReadOnlySpan<byte> write = Frames.Request(3, OpCode.SetData, w => w.WriteString("/apps/x"));
         Assert.False(AskedPaths.TryCut(OpCode.SetData, ref write));
-        ReadOnlySpan<byte> longest = Frame(4, OpCode.GetData, new PathWatchRequest("/" + new string('x', Frontier.MaxPathLength), false).Write);
+        ReadOnlySpan<byte> longest = Frames.Request(4, OpCode.GetData, new PathWatchRequest("/" + new string('x', Frontier.MaxPathLength), false).Write);
         Assert.False(AskedPaths.TryCut(OpCode.GetData, ref longest));
         var kept = 0;
         while (asked.TryAdd(read))
@@ -123,15 +123,5 @@ public sealed class SessionLinkTests : IBarrierTransport
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket)
     {
-    }
-
-    private static byte[] Frame(int xid, OpCode op, Action<JuteWriter> body)
-    {
-        var writer = new JuteWriter();
-        var mark = writer.BeginFrame();
-        new RequestHeader(xid, op).Write(writer);
-        body(writer);
-        writer.EndFrame(mark);
-        return writer.Written.ToArray();
     }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using ZooNet.Client;
 using ZooNet.Protocol;
-using ZooNet.Proxy.Configuration;
 using ZooNet.Server;
 using ZooNet.Tests;
 
@@ -27,11 +26,7 @@ public sealed class BusyClientTests : IAsyncLifetime
         {
             await (await _regions.ConnectAsync(server.Address)).CreateAsync("/apps");
         }
-        _proxy = await _regions.StartProxyAsync(c => c with
-        {
-            Remotes = [new ClusterConfig("ap", 1, [], [new HostPort("127.0.0.1", _ap.Address.Port)]), c.Remotes[0] with { Ordinal = 2 }],
-        });
-        await TwoRegions.Eventually(() => Task.FromResult(_proxy.IsUp(2)));
+        _proxy = await _regions.StartProxyAsync(_ap);
         Assert.Equal(201, (await _proxy.MountAsync("ap:/apps", "/ap")).Status);
         Assert.Equal(201, (await _proxy.MountAsync("eu:/apps", "/eu")).Status);
     }

@@ -1,7 +1,6 @@
 using System.Text;
 using ZooNet.Client;
 using ZooNet.Protocol;
-using ZooNet.Proxy.Configuration;
 using ZooNet.Server;
 using ZooNet.Tests;
 
@@ -28,11 +27,7 @@ public sealed class LostMountTests : IAsyncLifetime
             await direct.CreateAsync("/apps/x", "there"u8.ToArray());
         }
         await (await _regions.ConnectAsync(_regions.Us.Address)).CreateAsync("/home", "here"u8.ToArray());
-        _proxy = await _regions.StartProxyAsync(c => c with
-        {
-            Remotes = [new ClusterConfig("ap", 1, [], [new HostPort("127.0.0.1", _ap.Address.Port)]), c.Remotes[0] with { Ordinal = 2 }],
-        });
-        await TwoRegions.Eventually(() => Task.FromResult(_proxy.IsUp(2)));
+        _proxy = await _regions.StartProxyAsync(_ap);
     }
 
     public async Task DisposeAsync() => await _regions.DisposeAsync();
