@@ -127,15 +127,22 @@ public sealed class LostHistoryTests : IAsyncLifetime
         await MountAsync(us, "eu:/apps", "/mnt/eu");
         await MountAsync(eu, "us:/shared", "/mnt/us");
         var direct = await _regions.ConnectAsync(atHome ? _regions.Us.Address : _regions.Eu.Address, ProxyConfig.DefaultSecret);
-        var before = ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf(view))).Data, view, out _)!;
+        async Task<ViewRecord> WhenActiveAsync()
+        {
+            ViewRecord? record = null;
+            await TwoRegions.Eventually(async () => await TryAsync(async () => record =
+                    ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf(view))).Data, view, out _))
+                && record is { Mounts: [{ State: PublishedState.Active }] });
+            return record!;
+        }
+        // The mount is active at home before the copies of the record say so.
+        var before = await WhenActiveAsync();
 
         await direct.DeleteAsync(ZooNetTree.ViewOf(view));
 
-        ViewRecord? after = null;
-        await TwoRegions.Eventually(async () => await TryAsync(async () => after =
-                ViewRecordJson.TryParse((await direct.GetDataAsync(ZooNetTree.ViewOf(view))).Data, view, out _))
-            && after is not null && after.Mounts.SequenceEqual(before.Mounts));
-        Assert.True(after!.Version >= before.Version && after.Revision >= before.Revision, $"{before} became {after}");
+        var after = await WhenActiveAsync();
+        Assert.Equal(before.Mounts, after.Mounts);
+        Assert.True(after.Version >= before.Version && after.Revision >= before.Revision, $"{before} became {after}");
         foreach (var (proxy, mount) in new[] { (us, "/mnt/eu"), (eu, "/mnt/us") })
         {
             await UntilUsedAsync([proxy], mount);
