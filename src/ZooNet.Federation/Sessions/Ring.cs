@@ -2,9 +2,9 @@ namespace ZooNet.Federation.Sessions;
 
 /// <summary>
 /// A first-in-first-out queue of structs in one growing array; handed out by reference, so that nothing is copied or allocated per
-/// item.
+/// item. Most sessions are idle most of their time: it begins with room for a request and a ping.
 /// </summary>
-internal sealed class Ring<T>(int capacity = 4)
+internal sealed class Ring<T>(int capacity = 2)
     where T : struct
 {
     private T[] _items = new T[capacity];

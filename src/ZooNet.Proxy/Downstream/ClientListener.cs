@@ -17,46 +17,35 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
     private static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>
-    public override async Task OnConnectedAsync(ConnectionContext connection)
+    public override Task OnConnectedAsync(ConnectionContext connection)
     {
         var peer = connection.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.None, 0);
         var address = Plain(peer.Address);
         var isBalancer = path.IsBalancer(address);
-        var counted = isBalancer ? null : address;
-        if (!path.Admits(address, path.Limits.TryEnter(counted)))
+        if (!path.Admits(address, path.Limits.TryEnter(isBalancer ? null : address)))
         {
             connection.Abort();
-            return;
+            return Task.CompletedTask;
         }
-        var isCounted = true;
-        try
+        var socket = ((RawConnection)connection).TakeSocket();
+        return isBalancer ? ServeBalancedAsync(socket, peer) : ServeAsync(socket, peer, address);
+    }
+
+    /// <summary>Serves a client that comes through a balancer, once that has said who it is.</summary>
+    private async Task ServeBalancedAsync(Socket socket, IPEndPoint balancer)
+    {
+        if (await ReadHeaderAsync(socket, balancer) is not { } client)
         {
-            var socket = ((RawConnection)connection).TakeSocket();
-            if (isBalancer)
-            {
-                if (await ReadHeaderAsync(socket, peer) is not { } client)
-                {
-                    socket.Dispose();
-                    return;
-                }
-                peer = client;
-                address = Plain(client.Address);
-                if (!path.Admits(address, path.Limits.TryName(address)))
-                {
-                    isCounted = false;
-                    socket.Dispose();
-                    return;
-                }
-                counted = address;
-            }
-            await ServeAsync(socket, peer);
+            socket.Dispose();
+            path.Limits.Leave(null);
         }
-        finally
+        else if (path.Admits(Plain(client.Address), path.Limits.TryName(Plain(client.Address))))
         {
-            if (isCounted)
-            {
-                path.Limits.Leave(counted);
-            }
+            await ServeAsync(socket, client, Plain(client.Address));
+        }
+        else
+        {
+            socket.Dispose();
         }
     }
 
@@ -77,53 +66,53 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         }
     }
 
-    private async Task ServeAsync(Socket socket, IPEndPoint from)
+    /// <summary>
+    /// Serves a client until it is gone. As long as it is there this is all that waits for it: each further method that did would cost
+    /// every idle client as many bytes as its locals take.
+    /// </summary>
+    private async Task ServeAsync(Socket socket, IPEndPoint from, IPAddress counted)
     {
-        Wire wire;
-        string? name = null;
-        if (certificates is null)
-        {
-            wire = new SocketWire(socket);
-        }
-        else if (await GreetAsync(socket) is { } stream)
-        {
-            wire = new TlsWire(stream);
-            name = (stream.RemoteCertificate as X509Certificate2)?.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
-        }
-        else
-        {
-            return;
-        }
-        var share = path.Throttle?.Enter(Plain(from.Address), path.NowMs);
+        RequestThrottle.Share? share = null;
+        DownstreamConnection? client = null;
         try
         {
-            var client = new DownstreamConnection($"/{from}", path, path.RulesOf(Plain(from.Address), name), share);
-            await ServeAsync(client, wire);
-        }
-        finally
-        {
-            if (share is not null)
+            Wire wire;
+            string? name = null;
+            if (certificates is null)
             {
-                path.Throttle!.Leave(share);
+                wire = new SocketWire(socket);
             }
-        }
-    }
-
-    private async Task ServeAsync(DownstreamConnection client, Wire wire)
-    {
-        if (!path.Add(client))
-        {
-            wire.Close();
-            return;
-        }
-        try
-        {
+            else if (await GreetAsync(socket) is { } stream)
+            {
+                wire = new TlsWire(stream);
+                name = (stream.RemoteCertificate as X509Certificate2)?.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+            }
+            else
+            {
+                return;
+            }
+            share = path.Throttle?.Enter(counted, path.NowMs);
+            var made = new DownstreamConnection($"/{from}", path, path.RulesOf(counted, name), share);
+            if (!path.Add(made))
+            {
+                wire.Close();
+                return;
+            }
+            client = made;
             await client.RunAsync(wire);
             await client.Over;
         }
         finally
         {
-            path.Remove(client);
+            if (client is not null)
+            {
+                path.Remove(client);
+            }
+            if (share is not null)
+            {
+                path.Throttle!.Leave(share);
+            }
+            path.Limits.Leave(counted);
         }
     }
 
