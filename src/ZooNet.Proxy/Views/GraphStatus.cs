@@ -16,9 +16,9 @@ namespace ZooNet.Proxy.Views;
 /// <param name="activation">Asked when the driver tells of a round, and only then.</param>
 /// <param name="lease">Tells why mounts are held back.</param>
 /// <param name="interest">Tells how the watermark is; null if it has no part.</param>
-/// <param name="folders">Tell what went wrong with a cluster, by ordinal.</param>
+/// <param name="errorOf">Tells what went wrong with a cluster's folder, by its ordinal; null where nothing did.</param>
 internal sealed class GraphStatus(
-    ProxyConfig config, Region region, MountActivation activation, HomeLease lease, InterestWatch? interest, IReadOnlyList<ViewFolder> folders)
+    ProxyConfig config, Region region, MountActivation activation, HomeLease lease, InterestWatch? interest, Func<int, string?> errorOf)
 {
     private volatile Round _last = Round.None;
 
@@ -49,7 +49,7 @@ internal sealed class GraphStatus(
             {
                 errors.Add($"cluster {name}: a mount of it is published and this proxy's configuration does not know it");
             }
-            else if (folders[cluster.Ordinal].Error is { } error)
+            else if (errorOf(cluster.Ordinal) is { } error)
             {
                 errors.Add($"cluster {name}: {error}");
             }

@@ -80,7 +80,7 @@ public sealed class ViewDriver : IHostedService, IMountActivation, IGraphSource,
         _activation = new MountActivation(config.Region, config.Home.Name, "", config.Consistency == ConsistencyMode.Ordered);
         _work = new RemoteWork(config, clusters, _folders, _activation, _loop.Ring, logger, _stop.Token);
         _follower = new RouteFollower(config, region, _activation, _lease, sessions, interest, _preferred, servers, logger, _stop.Token);
-        _status = new GraphStatus(config, region, _activation, _lease, interest, _folders);
+        _status = new GraphStatus(config, region, _activation, _lease, interest, ordinal => _folders[ordinal].Error);
         _region.Coupling = Coupling.Conservative(region.ClusterNames, "the graph has not been read yet");
         foreach (var control in clusters.All)
         {
