@@ -88,6 +88,14 @@ public sealed class RealServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills the process, takes its data away, and starts it again: an operator who set the server up anew.</summary>
+    public async Task WipeAsync()
+    {
+        await KillAsync();
+        Directory.Delete(DataFolder, recursive: true);
+        await RestartAsync();
+    }
+
     /// <summary>Stops the process without ending it: its connections stay open and silent.</summary>
     public void Pause() => _process?.Signal("STOP");
 
