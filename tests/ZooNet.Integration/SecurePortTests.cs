@@ -1,7 +1,10 @@
 using System.Security.Cryptography.X509Certificates;
+using ZooNet.Client;
 using ZooNet.Federation.Freshness;
 using ZooNet.Integration.Fixtures;
+using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Transport;
 
 namespace ZooNet.Integration;
@@ -48,6 +51,27 @@ public sealed class SecurePortTests : IDisposable
         Assert.Equal(200_000, (await client.GetDataAsync("/mnt/eu/x")).Data!.Length);
         Assert.Equal([2], (await client.GetDataAsync("/here")).Data);
         Assert.Equal(200_000, (await direct.GetDataAsync("/apps/x")).Data!.Length);
+        await WhatIsOnesOwnIsNobodyElsesAsync(proxy, client);
+    }
+
+    /// <summary>The ensembles know all clients by the proxy's certificate, and yet each has what it keeps for itself.</summary>
+    private static async Task WhatIsOnesOwnIsNobodyElsesAsync(ProxyHost proxy, ZooKeeperClient other)
+    {
+        Acl[] own = [new(Permissions.All, "auth", "")];
+        await using var owner = await proxy.ConnectAsync();
+        await owner.AddAuthAsync("digest", "bob:secret"u8.ToArray());
+        foreach (var parent in new[] { "", "/mnt/eu" })
+        {
+            await owner.CreateAsync($"{parent}/mine", [3], acl: own);
+            await owner.MultiAsync([MultiOp.Create($"{parent}/mine/too", [], acl: own)]);
+            Assert.Equal([3], (await owner.GetDataAsync($"{parent}/mine")).Data);
+            foreach (var path in new[] { $"{parent}/mine", $"{parent}/mine/too" })
+            {
+                Assert.Equal(ErrorCode.NoAuth, (await Assert.ThrowsAsync<KeeperException>(() => other.GetDataAsync(path))).Code);
+            }
+            Assert.Equal(ErrorCode.InvalidAcl,
+                (await Assert.ThrowsAsync<KeeperException>(() => other.CreateAsync($"{parent}/whose", [], acl: own))).Code);
+        }
     }
 
     private string FileOf(string name) => Path.Combine(_folder, name);

@@ -113,6 +113,12 @@ public sealed class Region
     /// <summary>What the rule said of reads at home that followed remote operations.</summary>
     public MountCounters HomeCounters { get; } = new();
 
+    /// <summary>
+    /// Whether an ensemble may know the proxy's connections by a certificate, the same for all clients: <c>auth</c> in an ACL then stands
+    /// for what the client itself has given, and is written out as that.
+    /// </summary>
+    public bool IsKnownByCertificate { get; init; }
+
     /// <summary>What <c>/zookeeper/config</c> reads as: the addresses clients should know; empty where none are advertised.</summary>
     public byte[] AdvertisedConfig { get; init; } = [];
 

@@ -56,8 +56,12 @@ public sealed class UpstreamServer
     /// <summary>The most barriers that are under way at one server at a time; who needs another waits until one is done.</summary>
     public const int MaxUnderWay = 32;
 
+    /// <summary>How long a server is not asked again what it did not know: it may have been upgraded, in milliseconds.</summary>
+    internal const long OldForMs = 3_600_000;
+
     private readonly Region _region;
     private readonly IBarrierTransport _transport;
+    private long _oldUntilMs = long.MinValue;
     private readonly Lock _lock = new();
     private readonly long[] _covered;
     private readonly Stack<BarrierTicket> _spare = new();
@@ -83,6 +87,14 @@ public sealed class UpstreamServer
         Address = address;
         _covered = new long[region.ClusterCount];
     }
+
+    /// <summary>
+    /// The server did not know an operation that a proxy asks of remote servers: it is one of before 3.6, where that costs the connection.
+    /// </summary>
+    internal void KnowsLess(long nowMs) => Volatile.Write(ref _oldUntilMs, nowMs + OldForMs);
+
+    /// <summary>Whether it is known to be of before 3.6: without lasting watches, and unable to say what a session owns.</summary>
+    internal bool IsOld(long nowMs) => nowMs < Volatile.Read(ref _oldUntilMs);
 
     /// <summary>Ordinal of its cluster.</summary>
     public int Cluster { get; }

@@ -17,6 +17,9 @@ internal interface IDispatchOwner
     /// <summary>Whether so much is queued for the client that nothing may be sent which would be answered out of its turn.</summary>
     bool HoldsMuch { get; }
 
+    /// <summary>The credentials that the client has given; null if it has given none.</summary>
+    KeptCredentials? Credentials { get; }
+
     /// <summary>The place of a request's reply in the order of all.</summary>
     long PlaceOf(in ClientRequest request);
 
@@ -119,6 +122,10 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
         {
             // Not looked at closer before it may be sent: a multi is decoded for that.
             return false;
+        }
+        if (region.IsKnownByCertificate && OwnIds.WrittenOut(request, owner.Credentials, Mounts) is { } written)
+        {
+            return TryDispatch(new ClientRequest(written, request.IsPart), isAlone: false);
         }
         bool done;
         if (_rules is not null && !request.IsPart && !_rules.Allow(request.Op, request.Frame, out var refused))
@@ -523,7 +530,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
     {
         var link = links.To(mount.Cluster);
         link.Book.Watch().Add(AddWatchMode.PersistentRecursive, mount.Path);
-        if (link.Phase == LinkPhase.Ready)
+        if (link.Phase == LinkPhase.Ready && !link.IsOld(host.NowMs))
         {
             var request = new PathKindRequest(mount.RemotePath, (int)AddWatchMode.PersistentRecursive);
             link.Ask(host.NowMs, 0, OpCode.AddWatch, PendingKind.Own, request.Write, static (_, _) => { });

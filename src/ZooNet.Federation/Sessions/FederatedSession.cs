@@ -252,6 +252,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     bool IDispatchOwner.HoldsMuch => _replies.HoldMuch;
 
+    KeptCredentials? IDispatchOwner.Credentials => _credentials;
+
     long IDispatchOwner.PlaceOf(in ClientRequest request) => PlaceOf(request);
 
     void IDispatchOwner.Answer(in ClientRequest request, ErrorCode error, FailedMulti? results) => Answer(request, error, results);
@@ -331,7 +333,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         var header = ReplyHeader.Read(frame[Framing.PrefixLength..]);
         var body = frame[(Framing.PrefixLength + ReplyHeader.WireLength)..];
-        link.Shown(header.Zxid, _region);
+        link.Shown(header, _region, _host.NowMs);
         switch (header.Xid)
         {
             case Xids.Notification:
@@ -565,7 +567,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         // First of all: a reply of anything else would tell of changes whose events are still to come.
         link.ArmWatches(_host.NowMs, _region.Mounts);
-        if (link.Book.IsIncomplete)
+        if (link.Book.IsIncomplete && !link.IsOld(_host.NowMs))
         {
             link.AskWhatItOwns(_host.NowMs, () => _dispatcher.Mounts);
         }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
@@ -35,6 +37,16 @@ internal sealed class KeptCredentials
         _all.Add(credentials);
         return true;
     }
+
+    /// <summary>The ids that servers know the client by (source: <c>DigestAuthenticationProvider.generateDigest</c>, by SHA-1).</summary>
+    public IReadOnlyList<string> DigestIds() => [.. _all.Where(c => c.Scheme == "digest").Select(c =>
+    {
+        // Java makes a string of the bytes first, so bytes that are no UTF-8 hash as their replacement does.
+        var text = Encoding.UTF8.GetString(c.Credentials ?? []);
+#pragma warning disable CA5350 // ZooKeeper's scheme, whose ids lie in every ensemble's ACLs.
+        return text.Split(':')[0] + ":" + Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(text)));
+#pragma warning restore CA5350
+    })];
 
     /// <summary>Gives them to a cluster whose link has come up.</summary>
     public void Send(SessionLink link, long nowMs)

@@ -221,7 +221,7 @@ internal static class RequestRewriter
     }
 
     /// <summary>Steps over one operation of a multi; returns the flags of a create.</summary>
-    private static int SkipOperation(ref JuteReader reader, OpCode op)
+    internal static int SkipOperation(ref JuteReader reader, OpCode op)
     {
         switch (op)
         {

@@ -85,17 +85,26 @@ public sealed class SessionLink
     /// <summary>True after an event that did not tell its zxid, until a reply of the same server does.</summary>
     internal bool HasUnplacedEvent { get; set; }
 
-    /// <summary>A reply or an event has shown where its server stands.</summary>
-    /// <param name="zxid">The zxid of its header; 0 or less tells nothing.</param>
-    /// <param name="region">Takes note of it too.</param>
-    internal void Shown(long zxid, Region region)
+    /// <summary>Whether its server is known not to know what came with 3.6.</summary>
+    internal bool IsOld(long nowMs) => Server?.IsOld(nowMs) == true;
+
+    /// <summary>A reply or an event has shown where its server stands, and what it does not know.</summary>
+    /// <param name="header">Its header; a zxid of 0 or less tells nothing.</param>
+    /// <param name="region">Takes note of the zxid too.</param>
+    /// <param name="nowMs">The time.</param>
+    internal void Shown(in ReplyHeader header, Region region, long nowMs)
     {
-        if (zxid <= 0)
+        if (header.Error == ErrorCode.Unimplemented && !IsHome)
+        {
+            // It closes now. When the client is back it is not asked again.
+            Server!.KnowsLess(nowMs);
+        }
+        if (header.Zxid <= 0)
         {
             return;
         }
-        LastZxid = Math.Max(LastZxid, zxid);
-        region.Learn(Server!, zxid);
+        LastZxid = Math.Max(LastZxid, header.Zxid);
+        region.Learn(Server!, header.Zxid);
     }
 
     /// <summary>The connection could not be made, or was lost: the next is tried later, the more often it failed.</summary>
@@ -198,7 +207,7 @@ public sealed class SessionLink
         {
             if (header.Error != ErrorCode.Ok)
             {
-                // Before 3.6 servers can't say: what the record tells stands.
+                // What the record tells stands, as it does where servers can't say.
                 return;
             }
             var reader = new JuteReader(body.Span);
@@ -291,7 +300,8 @@ public sealed class SessionLink
         {
             var batch = batches[i];
             var last = i == batches.Count - 1;
-            var op = batch.Persistent.Length + batch.PersistentRecursive.Length > 0 ? OpCode.SetWatches2 : OpCode.SetWatches;
+            var op = batch.Persistent.Length + batch.PersistentRecursive.Length > 0 && !IsOld(nowMs)
+                ? OpCode.SetWatches2 : OpCode.SetWatches;
             Ask(nowMs, Xids.SetWatches, op, kind, writer => batch.Write(writer, op), (header, _) =>
             {
                 Book.WatchesUnarmed &= !last || header.Error != ErrorCode.Ok;

@@ -63,6 +63,7 @@ public static class ControlPlaneServices
         {
             AdvertisedConfig = AdvertisedConfig.Of(config.Advertise),
             MaxFrame = config.MaxFrame,
+            IsKnownByCertificate = config.Clusters.Any(c => c.Tls?.Config.Certificate is not null),
             Limits = config.SetLimits(new ClientLimits()),
         });
         services.TryAddSingleton(s => new ProxySecret(s.GetRequiredService<ProxyConfig>()));

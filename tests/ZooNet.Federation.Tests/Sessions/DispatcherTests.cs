@@ -268,6 +268,8 @@ public sealed class DispatcherTests : IDispatchOwner, ISessionHost, IBarrierTran
 
     bool IDispatchOwner.HoldsMuch => _holdsMuch;
 
+    KeptCredentials? IDispatchOwner.Credentials => null;
+
     long ISessionHost.NowMs => 1000;
 
     long IDispatchOwner.PlaceOf(in ClientRequest request) => _places++;

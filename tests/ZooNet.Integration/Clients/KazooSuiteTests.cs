@@ -19,8 +19,8 @@ public sealed partial class KazooSuiteTests(ClientsFixture regions)
     private static readonly (string, string)[] Needs = [("/usr/lib/python3/dist-packages/kazoo/client.py", "python3-kazoo"),
         ("/usr/lib/python3/dist-packages/pytest/__init__.py", "python3-pytest"), ("/usr/lib/python3/dist-packages/objgraph.py", "python3-objgraph")];
 
-    private static readonly ClientProgram Suite = new("kazoo/run_kazoo_suite.py", Needs);
-    private static readonly ClientProgram Compare = new("kazoo/compare_results.py", Needs);
+    internal static readonly ClientProgram Suite = new("kazoo/run_kazoo_suite.py", Needs);
+    internal static readonly ClientProgram Compare = new("kazoo/compare_results.py", Needs);
 
     [SkippableFact]
     public async Task Kazoos_suite_has_the_same_results_through_a_proxy_in_a_mount_and_with_the_embedded_server_as_directly()

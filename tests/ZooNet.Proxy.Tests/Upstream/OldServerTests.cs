@@ -32,6 +32,54 @@ public sealed class OldServerTests
         Assert.Equal(client.SessionId, (await client.ExistsAsync("/mnt/a")).Stat!.Value.EphemeralOwner);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_client_with_an_ephemeral_in_an_old_cluster_comes_back_whatever_it_watches_at_home(bool watches)
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        await using var eu = new OldServer(regions.Eu.Address);
+        await (await regions.ConnectAsync(regions.Eu.Address)).CreateAsync("/apps");
+        var proxy = await regions.StartProxyAsync(config => config with
+        {
+            Remotes = [config.Remotes[0] with { Servers = [new HostPort("127.0.0.1", eu.Port)] }],
+        });
+        await TwoRegions.Eventually(async () => (await proxy.MountAsync("eu:/apps", "/mnt")).Status is 200 or 201);
+        await TwoRegions.Eventually(async () => (await proxy.MountsAsync()).Single().State == "active");
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        if (watches)
+        {
+            // Home knows it; what is mounted below does not.
+            await client.AddWatchAsync("/", AddWatchMode.PersistentRecursive);
+        }
+        await Again(() => client.CreateAsync("/mnt/a", flags: CreateFlags.Ephemeral), ErrorCode.NodeExists);
+        var session = client.SessionId;
+
+        for (var i = 0; i < 3; i++)
+        {
+            await client.ReconnectAsync();
+            await Again(() => client.ExistsAsync("/mnt/a"));
+        }
+
+        Assert.Equal(session, client.SessionId);
+        Assert.Equal(session, (await client.ExistsAsync("/mnt/a")).Stat!.Value.EphemeralOwner);
+        await client.CreateAsync("/mnt/b");
+    }
+
+    /// <summary>The first time that an old server is asked for what it does not know, it closes the connection.</summary>
+    private static Task Again(Func<Task> operation, ErrorCode done = ErrorCode.Ok) => TwoRegions.Eventually(async () =>
+    {
+        try
+        {
+            await operation().WaitAsync(TimeSpan.FromSeconds(10));
+            return true;
+        }
+        catch (KeeperException e) when (e.Code == ErrorCode.ConnectionLoss || e.Code == done)
+        {
+            return e.Code == done;
+        }
+    });
+
     [Fact]
     public async Task A_client_learns_that_an_operation_is_unknown_though_the_answer_overtakes_others()
     {

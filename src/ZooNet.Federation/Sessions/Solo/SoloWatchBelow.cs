@@ -37,7 +37,7 @@ internal sealed class SoloWatchBelow(int xid, OpCode op, ReadOnlySpan<byte> fram
                 watches.Remove(WatcherType.PersistentRecursive, mount.Path);
                 kind = (int)WatcherType.PersistentRecursive;
             }
-            if (link.Phase == LinkPhase.Ready)
+            if (link.Phase == LinkPhase.Ready && !link.IsOld(session.NowMs))
             {
                 Waiting++;
                 session.Ask(link, 0, Op, new PathKindRequest(mount.RemotePath, kind).Write, (_, _) => Waiting--);
