@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
@@ -38,15 +36,8 @@ internal sealed class KeptCredentials
         return true;
     }
 
-    /// <summary>The ids that servers know the client by (source: <c>DigestAuthenticationProvider.generateDigest</c>, by SHA-1).</summary>
-    public IReadOnlyList<string> DigestIds() => [.. _all.Where(c => c.Scheme == "digest").Select(c =>
-    {
-        // Java makes a string of the bytes first, so bytes that are no UTF-8 hash as their replacement does.
-        var text = Encoding.UTF8.GetString(c.Credentials ?? []);
-#pragma warning disable CA5350 // ZooKeeper's scheme, whose ids lie in every ensemble's ACLs.
-        return text.Split(':')[0] + ":" + Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(text)));
-#pragma warning restore CA5350
-    })];
+    /// <summary>The ids that servers know the client by.</summary>
+    public IReadOnlyList<string> DigestIds() => [.. _all.Where(c => c.Scheme == "digest").Select(c => DigestId.Of(c.Credentials))];
 
     /// <summary>Gives them to a cluster whose link has come up.</summary>
     public void Send(SessionLink link, long nowMs)

@@ -64,15 +64,9 @@ public sealed class ProxySecret
     /// <summary>Whether an ACL lets nobody but the proxies do anything but read.</summary>
     public bool KeepsOthersOut(IReadOnlyList<Acl> acl) => acl.All(a => (a.Perms & ~Permissions.Read) == 0 || IsOurs(a));
 
-    /// <summary>The identity of a secret in an ACL (source: <c>DigestAuthenticationProvider.generateDigest</c>).</summary>
+    /// <summary>The identity of a secret in an ACL.</summary>
     /// <param name="secret"><c>user:password</c>.</param>
-    public static string DigestOf(string secret)
-    {
-        var user = secret[..secret.IndexOf(':')];
-#pragma warning disable CA5350 // ZooKeeper's digest scheme is SHA-1 on every server.
-        return $"{user}:{Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(secret)))}";
-#pragma warning restore CA5350
-    }
+    public static string DigestOf(string secret) => DigestId.Of(Encoding.UTF8.GetBytes(secret));
 
     /// <summary>Encrypts, so that only holders of the secret can read it, or make it.</summary>
     /// <param name="purpose">What it is; a key of its own belongs to each purpose.</param>

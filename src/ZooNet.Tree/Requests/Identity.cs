@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using ZooNet.Protocol;
 
 namespace ZooNet.Tree.Requests;
 
@@ -14,16 +13,6 @@ internal readonly record struct Identity(string Scheme, string Id)
     /// <summary>The name that whoAmI shows: a digest's user without the hash.</summary>
     public string UserName => Scheme == "digest" ? Id.Split(':')[0] : Id;
 
-    /// <summary>
-    /// The identity of "user:password": <c>user:base64(sha1(user:password))</c>. Anything is accepted, also without a colon.
-    /// </summary>
-    public static Identity OfDigest(ReadOnlySpan<byte> credentials)
-    {
-        // Java makes a string of the bytes first, so bytes that are no UTF-8 hash as their replacement does.
-        var text = Encoding.UTF8.GetString(credentials);
-#pragma warning disable CA5350 // ZooKeeper's scheme, whose ids lie in every ensemble's ACLs.
-        var hash = Convert.ToBase64String(SHA1.HashData(Encoding.UTF8.GetBytes(text)));
-#pragma warning restore CA5350
-        return new Identity("digest", text.Split(':')[0] + ":" + hash);
-    }
+    /// <summary>The identity of "user:password".</summary>
+    public static Identity OfDigest(ReadOnlySpan<byte> credentials) => new("digest", DigestId.Of(credentials));
 }
