@@ -12,6 +12,12 @@ namespace ZooNet.Integration.Fixtures;
 /// <param name="Observers">Its observers in the proxy's region; none for home.</param>
 public sealed record ProxyCluster(string Name, IReadOnlyList<ServerAddress> Servers, IReadOnlyList<ServerAddress> Observers)
 {
+    /// <summary>True for a roaming tree, which has no servers.</summary>
+    public bool IsTree { get; init; }
+
+    /// <summary>A roaming tree.</summary>
+    public static ProxyCluster Tree(string name) => new(name, [], []) { IsTree = true };
+
     /// <summary>A real ensemble as home.</summary>
     public static ProxyCluster Home(RealEnsemble ensemble) => new(ensemble.Name, ensemble.Addresses, []);
 
@@ -75,7 +81,8 @@ public sealed class ProxyProcess : IAsyncDisposable
             ["admin"] = admin.ToString(),
             ["home"] = new JsonObject { ["cluster"] = home.Name, ["servers"] = List(home.Servers) },
             ["remotes"] = new JsonObject(remotes.Select(remote => KeyValuePair.Create(remote.Name,
-                (JsonNode?)new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) }))),
+                (JsonNode?)(remote.IsTree ? new JsonObject { ["tree"] = true }
+                    : new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) })))),
         };
         if (remotes.Count > 0)
         {
@@ -162,6 +169,18 @@ public sealed class ProxyProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes a roaming tree that this proxy's region owns.</summary>
+    /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
+    public Task CreateTreeAsync(string name, IReadOnlyList<string> zones, string arbiter) =>
+        PostAsync("api/v1/trees", new { name, zones, arbiter });
+
+    /// <summary>Makes a zone the owner of a roaming tree.</summary>
+    /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
+    public Task MoveTreeAsync(string name, string zone) => PostAsync($"api/v1/trees/{name}/owner", new { zone });
+
+    /// <summary>What <c>GET /api/v1/trees/NAME</c> answers.</summary>
+    public async Task<JsonElement> TreeAsync(string name) => await _http.GetFromJsonAsync<JsonElement>($"api/v1/trees/{name}");
+
     /// <summary>What <c>GET /api/v1/status</c> answers.</summary>
     public async Task<JsonElement> StatusAsync() => await _http.GetFromJsonAsync<JsonElement>("api/v1/status");
 
@@ -196,6 +215,15 @@ public sealed class ProxyProcess : IAsyncDisposable
         catch (DirectoryNotFoundException)
         {
             // Disposed twice.
+        }
+    }
+
+    private async Task PostAsync(string path, object body)
+    {
+        using var reply = await _http.PostAsJsonAsync(path, body);
+        if (!reply.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"{path}: {(int)reply.StatusCode} {await reply.Content.ReadAsStringAsync()}");
         }
     }
 
