@@ -35,7 +35,7 @@ internal interface IObjectUser
 /// stand still. All its state belongs to one loop; requests to ensembles run beside it and come back to it. So a proxy that was paused
 /// goes on where it was: whatever it still sends is refused by the fence.
 /// </summary>
-internal sealed class RoamingObject : IAsyncDisposable
+internal sealed partial class RoamingObject : IAsyncDisposable
 {
     /// <summary>Entries on their way at once.</summary>
     private const int MaxInFlight = 4;
@@ -46,18 +46,14 @@ internal sealed class RoamingObject : IAsyncDisposable
     /// <summary>Entries that are read at once.</summary>
     private const int MaxWindow = 16;
 
-    /// <summary>A snapshot is taken after so many entries.</summary>
-    public const int SnapshotEvery = 1000;
-
-    /// <summary>A snapshot is taken when the ballot tells of so many runs.</summary>
-    private const int SnapshotRuns = 16;
+    /// <summary>So often a zone that does not answer is asked for entries before the other zones are asked for a snapshot.</summary>
+    private const int ReadTries = 4;
 
     /// <summary>So often a move that stands still is looked at, by the clock, before it is finished here.</summary>
     private const int Patience = 6;
 
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan ReapInterval = TimeSpan.FromSeconds(15);
     private static readonly object CatchUp = new();
 
     private readonly Layout _layout;
@@ -72,7 +68,6 @@ internal sealed class RoamingObject : IAsyncDisposable
     private readonly Follower _follower;
     private readonly Queue<(long Index, List<object> Tags)> _reached = new();
     private readonly List<(long Index, TaskCompletionSource Done)> _awaited = [];
-    private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
     private readonly Dictionary<Place, byte[]> _committed = [];
     private List<object> _fresh = [CatchUp];
     private Sender? _sender;
@@ -80,7 +75,6 @@ internal sealed class RoamingObject : IAsyncDisposable
     private bool _locateAgain;
     private bool _reading;
     private bool _checking;
-    private bool _keeping;
     private bool _finishing;
     private long _look;
     private bool _waitsForRecord;
@@ -95,9 +89,6 @@ internal sealed class RoamingObject : IAsyncDisposable
     private int _failures;
     private bool _resting;
     private long _refused;
-    private long _snapshotAt;
-    private bool _trimDue = true;
-    private long _trimTried;
     private volatile ObjectState _state = ObjectState.Unknown;
     private string? _problem;
 
@@ -257,11 +248,17 @@ internal sealed class RoamingObject : IAsyncDisposable
         return done.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Rings the loop again after a while.</summary>
+    /// <summary>Goes on after a while: the longer the more often it was tried.</summary>
     private void Rest(int tries, Action then)
     {
         var pause = ShortestPause * Math.Pow(2, Math.Min(tries, 8));
-        pause = (pause < LongestPause ? pause : LongestPause) * (0.5 + (RandomNumberGenerator.GetInt32(1000) / 1000.0));
+        After(pause < LongestPause ? pause : LongestPause, then);
+    }
+
+    /// <summary>Goes on after about so long.</summary>
+    private void After(TimeSpan pause, Action then)
+    {
+        pause *= 0.5 + (RandomNumberGenerator.GetInt32(1000) / 1000.0);
         _ = RestAsync();
 
         async Task RestAsync()
@@ -347,7 +344,17 @@ internal sealed class RoamingObject : IAsyncDisposable
             }
             _window = found[^1] is null ? 1 : Math.Min(window * 2, MaxWindow);
             _atEnd = found[0] is null;
-        }, Unreadable);
+        }, () =>
+        {
+            if (_failures < ReadTries)
+            {
+                Unreadable();
+                return;
+            }
+            // What that zone holds another one may hold by now, in a snapshot.
+            Wake();
+            Load();
+        });
     }
 
     private void Unreadable()
@@ -709,66 +716,6 @@ internal sealed class RoamingObject : IAsyncDisposable
                     _user.Load(copy);
                 }
             }
-        }
-    }
-
-    // ---------------------------------------------------------------- snapshots
-
-    /// <summary>A proxy of the owner's zone keeps the log short there, and takes away what has outlived its time.</summary>
-    private void Keep()
-    {
-        if (_keeping || _sender is null || !IsOpen(out var at) || at.Zone != _zone)
-        {
-            return;
-        }
-        var copy = _follower.Copy;
-        Reap(copy);
-        var isDue = copy.Index >= _snapshotAt + SnapshotEvery || (at.Ballot.Runs.Count >= SnapshotRuns && copy.Index != _snapshotAt);
-        // What could not be trimmed, for the object moved meanwhile, is tried again when it is here once more.
-        if (!isDue && (!_trimDue || _trimTried == at.Epoch))
-        {
-            return;
-        }
-        _keeping = true;
-        _trimTried = at.Epoch;
-        Snapshotter? snapshot = null;
-        if (isDue)
-        {
-            _snapshotAt = copy.Index;
-            snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, Snapshot.Write(copy), NewId());
-        }
-        Begin(async cancel =>
-        {
-            if (snapshot is not null)
-            {
-                await RunAsync(snapshot, cancel);
-            }
-            return await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name), cancel);
-        }, trimmer =>
-        {
-            _keeping = false;
-            _trimDue = !trimmer.HasTrimmed;
-        }, () => _keeping = false);
-    }
-
-    private void Reap(ObjectCopy copy)
-    {
-        if (copy.Tree.Reapable.Count == 0)
-        {
-            return;
-        }
-        var now = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        foreach (var path in copy.Tree.Reapable.Where(p => copy.Tree.Find(p) is { } node && node.IsDue(now)
-            && !_reaping.Contains(p)).ToList())
-        {
-            if (TrySend(Command.Reap(path), null))
-            {
-                _reaping.Add(path);
-            }
-        }
-        if (_sender is { Count: 0 })
-        {
-            _reaping.Clear();
         }
     }
 

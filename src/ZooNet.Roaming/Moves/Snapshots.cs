@@ -17,6 +17,9 @@ namespace ZooNet.Roaming.Moves;
 /// <param name="nonce">A random number: two who write the same snapshot use two folders.</param>
 internal sealed class Snapshotter(Layout layout, string zone, string name, long index, ReadOnlyMemory<byte> data, long nonce) : Procedure
 {
+    /// <summary>A snapshot of the zone that contains so much makes this one needless; null for one that contains as much.</summary>
+    public long? Enough { get; init; }
+
     public override IEnumerable<Ask> Steps()
     {
         var read = Ask.Read(zone, layout.Base(name));
@@ -27,7 +30,7 @@ internal sealed class Snapshotter(Layout layout, string zone, string name, long 
             yield break;
         }
         var before = read.Error == ErrorCode.Ok ? BaseRecord.Read(read.Path, read.Data) : null;
-        if (before?.Index >= index)
+        if (before?.Index >= (Enough ?? index))
         {
             End = End.Done;
             yield break;

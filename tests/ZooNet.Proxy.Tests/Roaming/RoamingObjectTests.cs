@@ -152,6 +152,47 @@ public sealed class RoamingObjectTests
         Assert.Equal(us.Object.State.Digest, late.Object.State.Digest);
     }
 
+    [Fact]
+    public async Task Soon_after_a_move_the_new_owner_needs_nothing_of_the_zone_that_was_the_owner_before()
+    {
+        await using var zones = await Zones.StartAsync(arbiter: "eu");
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+        await us.AppendAsync("/q-", "before");
+        Assert.Equal(End.Done, (await us.Object.MoveAsync("eu", CancellationToken.None)).End);
+        await us.AppendAsync("/q-", "after");
+        // Its entries in us go when eu has them in a snapshot.
+        await TwoRegions.Eventually(async () => await PeekAsync(us, Zones.Layout.Entry(ZoneProxy.Name, 1, 0)) is null);
+
+        await zones.EndAsync("us");
+        var late = await (await zones.ProxyAsync("eu", reaches: "eu")).StartAsync();
+
+        Assert.Equal("/q-0000000002", await eu.AppendAsync("/q-", "without us"));
+        Assert.Equal(["before", "after", "without us"], await late.ReadFreshAsync());
+        Assert.Equal(eu.Object.State.Digest, late.Object.State.Digest);
+    }
+
+    [Fact]
+    public async Task A_proxy_that_begins_while_the_zone_of_the_first_entries_is_away_takes_a_snapshot_of_another_zone()
+    {
+        await using var zones = await Zones.StartAsync(arbiter: "eu");
+        var us = await (await zones.ProxyAsync("us")).StartAsync();
+        // Nothing is trimmed: what the entries say would do, if they could be read.
+        var eu = await (await zones.ProxyAsync("eu", inner => new LossyZones(inner)
+        {
+            Drops = ask => ask.Writes.Any(w => w.Kind == WriteKind.Delete),
+        })).StartAsync();
+        await us.AppendAsync("/q-", "before");
+        Assert.Equal(End.Done, (await eu.Object.MoveAsync("eu", CancellationToken.None)).End);
+        await TwoRegions.Eventually(async () => (await eu.Controls.Home.CallAsync(c => c.ExistsAsync(Zones.Layout.Base(ZoneProxy.Name)),
+            CancellationToken.None)).Exists);
+
+        await zones.EndAsync("us");
+        var late = await (await zones.ProxyAsync("eu", reaches: "eu")).StartAsync();
+
+        Assert.Equal(["before"], await late.ReadFreshAsync());
+    }
+
     private static Task<byte[]?> PeekAsync(ZoneProxy proxy, string path) => proxy.Controls.Home.CallAsync(async c =>
         (await c.ExistsAsync(path)).Exists ? [] : (byte[]?)null, CancellationToken.None);
 }

@@ -20,15 +20,16 @@ internal sealed class Zones : IAsyncDisposable
     private const string TheSecret = "zoonet:the-secret";
     private readonly List<IAsyncDisposable> _owned = [];
     private readonly Dictionary<string, HostPort> _addresses = [];
+    private readonly Dictionary<string, EmbeddedServer> _servers = [];
 
     public static Layout Layout { get; } = new("t");
 
-    public TreeRecord Tree { get; } = new(["eu", "us"], "us", "1");
+    public TreeRecord Tree { get; private init; } = new(["eu", "us"], "us", "1");
 
     /// <summary>Two clusters in this process, with an object that us owns.</summary>
-    public static async Task<Zones> StartAsync()
+    public static async Task<Zones> StartAsync(string arbiter = "us")
     {
-        var zones = new Zones();
+        var zones = new Zones { Tree = new TreeRecord(["eu", "us"], arbiter, "1") };
         foreach (var (name, epoch) in new[] { ("us", 11), ("eu", 12) })
         {
             var server = await EmbeddedServer.StartAsync(new EmbeddedServerOptions
@@ -37,6 +38,7 @@ internal sealed class Zones : IAsyncDisposable
                 Epoch = epoch,
             });
             zones._owned.Add(server);
+            zones._servers[name] = server;
             zones._addresses[name] = new HostPort("127.0.0.1", server.Address.Port);
         }
         return await zones.WithObjectAsync();
@@ -51,8 +53,14 @@ internal sealed class Zones : IAsyncDisposable
     }
 
     /// <summary>A proxy of a region, as far as the tree is concerned.</summary>
-    public async Task<ZoneProxy> ProxyAsync(string zone, Func<IZones, IZones>? between = null, TimeProvider? time = null)
+    /// <param name="zone">The region.</param>
+    /// <param name="between">Comes between it and the zones.</param>
+    /// <param name="time">Its clock.</param>
+    /// <param name="reaches">The zones that answer.</param>
+    public async Task<ZoneProxy> ProxyAsync(string zone, Func<IZones, IZones>? between = null, TimeProvider? time = null,
+        params IReadOnlyList<string> reaches)
     {
+        reaches = reaches.Count > 0 ? reaches : Tree.Zones;
         var other = zone == "us" ? "eu" : "us";
         var config = new ProxyConfig
         {
@@ -67,12 +75,15 @@ internal sealed class Zones : IAsyncDisposable
         var controls = new ClusterControls(config, secret, TimeProvider.System, NullLogger<ClusterControl>.Instance);
         _owned.Add(controls);
         controls.Start();
-        await TwoRegions.Eventually(() => Task.FromResult(controls.All.All(c => c.Health.IsUp)));
+        await TwoRegions.Eventually(() => Task.FromResult(controls.All.All(c => c.Health.IsUp || !reaches.Contains(c.Cluster.Name))));
         IZones sessions = new ZoneSessions(controls.All, secret);
         var proxy = new ZoneProxy(Tree, zone, between?.Invoke(sessions) ?? sessions, controls, time ?? TimeProvider.System);
         _owned.Add(proxy);
         return proxy;
     }
+
+    /// <summary>A region's cluster is no more.</summary>
+    public ValueTask EndAsync(string zone) => _servers[zone].DisposeAsync();
 
     public async ValueTask DisposeAsync()
     {
@@ -193,6 +204,9 @@ internal sealed class LossyZones(IZones inner) : IZones
     /// <summary>Writes of which this says true are carried out, and nobody hears of it.</summary>
     public Func<Ask, bool> Loses { get; set; } = static _ => false;
 
+    /// <summary>Writes of which this says true are not carried out.</summary>
+    public Func<Ask, bool> Drops { get; set; } = static _ => false;
+
     /// <summary>Every write waits for this: a process that was paused.</summary>
     public Task Pause { get; set; } = Task.CompletedTask;
 
@@ -209,6 +223,11 @@ internal sealed class LossyZones(IZones inner) : IZones
         if (ask.Kind == AskKind.Write)
         {
             await Pause;
+            if (Drops(ask))
+            {
+                ask.Error = ErrorCode.ConnectionLoss;
+                return;
+            }
         }
         await inner.AskAsync(ask, cancellationToken);
         if (ask.Kind == AskKind.Write && Loses(ask))
