@@ -8,7 +8,7 @@ namespace ZooNet.Integration.Faults;
 /// Kills, pauses and cuts, one fault after the other and sometimes two at once, as a seed says, and puts each right again after a
 /// while. What was chosen and for how long depends on the seed alone; what comes of it on the machine's pace too.
 /// </summary>
-/// <param name="ensembles">The ensembles, each with an observer in another region.</param>
+/// <param name="ensembles">The ensembles, each with an observer in another region; where there is none, a voter suffers instead.</param>
 /// <param name="proxies">The proxies of all regions.</param>
 /// <param name="seed">Chooses the faults.</param>
 /// <param name="ways">The proxies' own ways across the WAN to an ensemble's voters, cut together with its observer's; none where they
@@ -47,10 +47,11 @@ internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IRead
         var ensemble = ensembles[_random.Next(ensembles.Count)];
         var proxy = _random.Next(proxies.Count);
         var voter = ensemble.Voters.ElementAt(_random.Next(ensemble.Voters.Count()));
-        var observer = ensemble.RemoteObserver;
+        var observer = ensemble.Observers.FirstOrDefault(o => o.Relays.Count > 0);
         var length = TimeSpan.FromMilliseconds(_random.Next(300, 8000));
         var kind = _random.Next(8);
-        WanRelay[] wan = [.. observer.Relays, .. ways?[ensemble] ?? []];
+        kind += observer is null && kind is 2 or 3 ? 2 : 0;
+        WanRelay[] wan = [.. observer?.Relays ?? [], .. ways?[ensemble] ?? []];
         var number = _done.Count;
         _done.Add($"{at.TotalSeconds,6:F1} s  {kind switch
         {
@@ -74,8 +75,8 @@ internal sealed class FaultInjector(IReadOnlyList<RealEnsemble> ensembles, IRead
             }
             ,
             1 => () => ForAsync(length, proxies[proxy].Pause, proxies[proxy].Resume),
-            2 => () => RestartAsync(observer, length),
-            3 => () => ForAsync(length, observer.Pause, observer.Resume),
+            2 => () => RestartAsync(observer!, length),
+            3 => () => ForAsync(length, observer!.Pause, observer!.Resume),
             4 => async () =>
             {
                 await TellModeAsync(number, voter);

@@ -47,9 +47,74 @@ internal sealed record TransactionLogs(IReadOnlyList<LoggedChange> Committed, IR
         return new TransactionLogs([.. byCertainty[true]], [.. byCertainty[false]]);
     }
 
+    /// <summary>
+    /// Znodes that were created below a folder: their paths and data, each with its zxid and how many voters have logged it. They may be
+    /// gone by now.
+    /// </summary>
+    public static IReadOnlyList<(long Zxid, string Path, byte[] Data, int Voters)> ReadCreates(RealEnsemble ensemble, string folder)
+    {
+        var found = new List<(long Zxid, string Path, byte[] Data)>();
+        foreach (var server in ensemble.Voters)
+        {
+            var here = new Dictionary<long, (long, string, byte[])>();
+            foreach (var file in Directory.EnumerateFiles(server.DataFolder, "log.*"))
+            {
+                ForEach(file, (zxid, type, body) =>
+                {
+                    var reader = new JuteReader(body);
+                    if (type is OpCode.Create or OpCode.Create2 && reader.ReadString() is { } path
+                        && path.StartsWith(folder + "/", StringComparison.Ordinal))
+                    {
+                        here[zxid] = (zxid, path, reader.ReadBytes(out _).ToArray());
+                    }
+                });
+            }
+            found.AddRange(here.Values);
+        }
+        return [.. found.GroupBy(f => f.Zxid).OrderBy(g => g.Key).Select(g => (g.Key, g.First().Path, g.First().Data, g.Count()))];
+    }
+
     private static IReadOnlyList<LoggedChange> Read(string file, string prefix)
     {
         var changes = new List<LoggedChange>();
+        ForEachEntry(file, entry =>
+        {
+            if (Change(entry, prefix) is { } change)
+            {
+                changes.Add(change);
+            }
+        });
+        return changes;
+    }
+
+    /// <summary>Every part of every transaction that was not refused.</summary>
+    private static void ForEach(string file, Action<long, OpCode, byte[]> part) => ForEachEntry(file, entry =>
+    {
+        var reader = new JuteReader(entry);
+        reader.Skip(8 + 4);
+        var zxid = reader.ReadLong();
+        reader.Skip(8);
+        var type = (OpCode)reader.ReadInt();
+        if (type != OpCode.Multi)
+        {
+            part(zxid, type, entry[^reader.Remaining..].ToArray());
+            return;
+        }
+        var parts = new List<(OpCode Type, byte[] Body)>();
+        for (var left = reader.ReadCount(8); left > 0; left--)
+        {
+            parts.Add(((OpCode)reader.ReadInt(), reader.ReadBytes(out _).ToArray()));
+        }
+        if (!parts.Exists(p => p.Type == OpCode.Error))
+        {
+            parts.ForEach(p => part(zxid, p.Type, p.Body));
+        }
+    });
+
+    private delegate void EntryReader(ReadOnlySpan<byte> entry);
+
+    private static void ForEachEntry(string file, EntryReader read)
+    {
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var bytes = new byte[stream.Length];
         stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
@@ -61,13 +126,9 @@ internal sealed record TransactionLogs(IReadOnlyList<LoggedChange> Committed, IR
             {
                 break;
             }
-            if (Change(bytes.AsSpan(at + 12, length), prefix) is { } change)
-            {
-                changes.Add(change);
-            }
+            read(bytes.AsSpan(at + 12, length));
             at += 12 + length + 1;
         }
-        return changes;
     }
 
     /// <summary>class TxnHeader { long clientId; int cxid; long zxid; long time; int type; } and the transaction.</summary>
