@@ -48,8 +48,8 @@ public sealed class LostHistoryTests
     }
 
     private static Task MountAgainAsync(ProxyHost proxy, string source, string path) => Eventually.Async(async () =>
-        (await proxy.Services.GetRequiredService<MountCommands>().MountAsync(new MountRequest(source, path), CancellationToken.None)).Refusal
-            is null || proxy.Path.Region.Mounts.At(path) is not null, $"{source} mounted again", TimeSpan.FromSeconds(60));
+        (await proxy.Services.GetRequiredService<MountCommands>()
+            .MountAsync(new MountRequest(source, path), CancellationToken.None)).Refusal is null || proxy.Path.Region.Mounts.At(path) is not null, $"{source} mounted again", TimeSpan.FromSeconds(60));
 
     /// <summary>A client that comes now can write through the mount.</summary>
     private static Task UsedAsync(ProxyHost proxy, string mount) => Eventually.Async(async () =>

@@ -7,8 +7,8 @@ namespace ZooNet.Federation.Sessions;
 /// <summary>
 /// What <c>auth</c> in an ACL stands for: whoever the client is. A server takes for that all that it knows of the connection, and a
 /// proxy's certificate is the same on the connections of all its clients: each of them could do what one of them kept for itself. Where
-/// proxies show a certificate it is therefore written out before it is sent, as the digest ids that this client has given. Pure; bytes in, bytes out
-/// (source: <c>PrepRequestProcessor.fixupACL</c>, <c>X509AuthenticationProvider.isAuthenticated</c>).
+/// proxies show a certificate it is therefore written out before it is sent, as the digest ids that this client has given. Pure; bytes
+/// in, bytes out (source: <c>PrepRequestProcessor.fixupACL</c>, <c>X509AuthenticationProvider.isAuthenticated</c>).
 /// </summary>
 internal static class OwnIds
 {

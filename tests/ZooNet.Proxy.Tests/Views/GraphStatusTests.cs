@@ -83,7 +83,8 @@ public sealed class GraphStatusTests : IAsyncDisposable
         _errors[1] = "NOAUTH";
         _status.RoundEnded(Table());
         Assert.Contains("cluster eu: NOAUTH", _status.Describe().Awaiting);
-        Assert.Contains("cluster ap: a mount of it is published and this proxy's configuration does not know it", _status.Describe().Awaiting);
+        Assert.Contains("cluster ap: a mount of it is published and this proxy's configuration does not know it",
+            _status.Describe().Awaiting);
         Assert.True(_status.IsPending);
 
         Scan("us", Own(PublishedState.Active) with { Version = 2, Revision = 2 });
