@@ -130,14 +130,14 @@ def measure(command, servers, work, seconds, runner):
             return "clients" in found and "admin" in found
 
         wait(addressed, proxy, log)
-        wait(lambda: answers("http://%s/ready" % found["admin"]), proxy, log)
+        wait(lambda: answers(found["admin"].rstrip("/") + "/ready"), proxy, log)
         result["ready"] = (time.monotonic() - began) * 1000
-        subprocess.run(runner + ["mount", "eu:/apps", "/mnt/eu", "-o", "create", "--admin", "http://" + found["admin"]], check=True,
+        subprocess.run(runner + ["mount", "eu:/apps", "/mnt/eu", "-o", "create", "--admin", found["admin"]], check=True,
                        stdout=subprocess.DEVNULL)
         time.sleep(2)
         result["idle"] = memory(proxy, "VmRSS")
         subprocess.run(runner + ["bench", "--server", found["clients"], "--clients", "8", "--window", "16", "--local", "100",
-                                 "--warmup", "00:00:01", "--duration", "00:00:%02d" % seconds],
+                                 "--warmup", "1s", "--duration", "%ds" % seconds],
                        check=True, stdout=subprocess.DEVNULL)
         result["loaded"], result["peak"] = memory(proxy, "VmRSS"), memory(proxy, "VmHWM")
     finally:
