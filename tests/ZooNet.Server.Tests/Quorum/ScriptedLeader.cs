@@ -93,10 +93,18 @@ internal sealed class ScriptedLeader : IDisposable
             Send(new QuorumPacket(QuorumPacketType.UpToDate, -1));
         }
 
-        /// <summary>The learner's next request. Pings are not sent, so nothing else comes.</summary>
+        /// <summary>
+        /// The learner's next request. Pings are not sent, so nothing else comes, but for a client of a leader before that asks to be let
+        /// in again: it waits.
+        /// </summary>
         public async Task<(long Session, int Xid, OpCode Op, byte[] Body)> RequestAsync()
         {
-            var packet = await ReadAsync();
+            QuorumPacket packet;
+            do
+            {
+                packet = await ReadAsync();
+            }
+            while (packet.Type == QuorumPacketType.Revalidate);
             Assert.Equal(QuorumPacketType.Request, packet.Type);
             var reader = new JuteReader(packet.Data);
             return (reader.ReadLong(), reader.ReadInt(), (OpCode)reader.ReadInt(), packet.Data![16..]);
