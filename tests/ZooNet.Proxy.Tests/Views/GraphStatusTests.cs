@@ -130,9 +130,12 @@ public sealed class GraphStatusTests : IAsyncDisposable
     private static ViewRecord Of(string view, params ViewMount[] mounts) =>
         new() { View = view, Region = view, Home = view, Version = 1, Revision = 1, Mounts = mounts };
 
-    private static MountEntry Entry(string path, MountState state) => new(path[1..].Replace('/', '_'), 1, path,
-        new MountRecord { Path = path, Cluster = "eu", RemotePath = "/apps", State = state },
-        new Mount(path, 1, "eu", "/apps", MountOptions.Default), null) { IsSigned = true };
+    private static MountEntry Entry(string path, MountState state)
+    {
+        var record = new MountRecord { Path = path, Cluster = "eu", RemotePath = "/apps", State = state };
+        var mount = new Mount(path, 1, "eu", "/apps", MountOptions.Default);
+        return new MountEntry(path[1..].Replace('/', '_'), 1, path, record, mount, null) { IsSigned = true };
+    }
 
     private static MountSnapshot Table(params MountEntry[] entries) => MountSnapshot.Empty with { Entries = entries };
 }
