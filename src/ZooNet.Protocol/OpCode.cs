@@ -84,6 +84,13 @@ public static class OpCodes
     /// <summary>True for the writes that change something of which no watch tells.</summary>
     public static bool FiresNoWatch(this OpCode op) => op is OpCode.SetAcl or OpCode.Reconfig;
 
+    /// <summary>
+    /// True for the operations that came with ZooKeeper 3.6 and that proxies send to remote servers: an older one answers UNIMPLEMENTED,
+    /// out of turn, and closes.
+    /// </summary>
+    public static bool IsSince36(this OpCode op) => op is OpCode.AddWatch or OpCode.SetWatches2 or OpCode.MultiRead
+        or OpCode.GetEphemerals or OpCode.GetAllChildrenNumber;
+
     /// <summary>True for the operations that make a znode.</summary>
     public static bool IsCreate(this OpCode op) => op is OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl;
 

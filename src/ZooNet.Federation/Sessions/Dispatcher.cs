@@ -123,7 +123,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             // Not looked at closer before it may be sent: a multi is decoded for that.
             return false;
         }
-        if (region.IsKnownByCertificate && OwnIds.WrittenOut(request, owner.Credentials, Mounts) is { } written)
+        if (region.IsKnownByCertificate && OwnIds.WrittenOut(request, owner.Credentials, Mounts, region.MaxFrame) is { } written)
         {
             return TryDispatch(new ClientRequest(written, request.IsPart), isAlone: false);
         }

@@ -15,16 +15,23 @@ internal static class OwnIds
     private const int BodyOffset = Framing.PrefixLength + RequestHeader.WireLength;
 
     /// <summary>
-    /// A scheme that no server has. An <c>auth</c> that stands for nobody is refused with INVALIDACL, in its turn and in a multi too, as
-    /// servers refuse it.
+    /// A scheme that no server has, as long as <c>auth</c>. An <c>auth</c> that stands for nobody is refused with INVALIDACL, in its turn
+    /// and in a multi too, as servers refuse it.
     /// </summary>
-    private const string Nobody = "nobody";
+    private const string Nobody = "none";
+
+    /// <summary>An entry's permissions, the length of its scheme, the scheme, and the length of its id.</summary>
+    private const int EntryLength = 4 + 4 + 6 + 4;
 
     /// <summary>A request with every <c>auth</c> written out; null where there is nothing to write out.</summary>
     /// <param name="request">The request.</param>
     /// <param name="credentials">What the client has given; null if nothing.</param>
     /// <param name="mounts">The mounts in use: of one whose cluster gets no credentials the client is nobody there.</param>
-    public static byte[]? WrittenOut(in ClientRequest request, KeptCredentials? credentials, MountTable mounts)
+    /// <param name="maxFrame">
+    /// The largest payload that servers take, in bytes: a request that would grow beyond it, by many entries or many credentials, is one of
+    /// nobody.
+    /// </param>
+    public static byte[]? WrittenOut(in ClientRequest request, KeptCredentials? credentials, MountTable mounts, int maxFrame)
     {
         // The length and the word, as they stand in an entry: most requests end here.
         if (!(request.Op.IsCreate() || request.Op is OpCode.SetAcl or OpCode.Multi) || request.Frame.IndexOf("\0\0\0\u0004auth"u8) < 0)
@@ -34,64 +41,86 @@ internal static class OwnIds
         var writer = new JuteWriter(request.Frame.Length + 256);
         var mark = writer.BeginFrame();
         writer.WriteRaw(request.Frame.Slice(Framing.PrefixLength, RequestHeader.WireLength));
-        var body = request.Frame[BodyOffset..];
-        var reader = new JuteReader(body);
-        var (copied, changes) = (0, false);
+        var body = new Body(request.Frame[BodyOffset..], writer, credentials?.DigestIds() ?? [], mounts,
+            room: maxFrame - (request.Frame.Length - Framing.PrefixLength));
         if (request.Op != OpCode.Multi)
         {
-            WriteOut(writer, body, ref reader, ref copied, ref changes, request.Op, credentials, mounts);
+            body.WriteOut(request.Op);
         }
         else
         {
-            while (MultiHeader.Read(ref reader) is { Done: false } header && !reader.Failed)
+            while (MultiHeader.Read(ref body.Reader) is { Done: false } header && !body.Reader.Failed)
             {
                 if (header.Type.IsCreate())
                 {
-                    WriteOut(writer, body, ref reader, ref copied, ref changes, header.Type, credentials, mounts);
+                    body.WriteOut(header.Type);
                 }
                 else
                 {
-                    RequestRewriter.SkipOperation(ref reader, header.Type);
+                    RequestRewriter.SkipOperation(ref body.Reader, header.Type);
                 }
             }
         }
-        if (reader.Failed || !changes)
+        if (body.Reader.Failed || !body.HasChanged)
         {
             // What can't be decoded is the server's to refuse.
             return null;
         }
-        writer.WriteRaw(body[copied..]);
+        body.CopyRest();
         writer.EndFrame(mark);
         return writer.Written.ToArray();
     }
 
-    private static void WriteOut(JuteWriter writer, ReadOnlySpan<byte> body, ref JuteReader reader, ref int copied, ref bool changes,
-        OpCode op, KeptCredentials? credentials, MountTable mounts)
+    /// <summary>A request's body on its way from the reader to the writer.</summary>
+    private ref struct Body(ReadOnlySpan<byte> bytes, JuteWriter writer, IReadOnlyList<string> own, MountTable mounts, int room)
     {
-        var path = reader.ReadBytes(out _);
-        if (op != OpCode.SetAcl)
+        private readonly ReadOnlySpan<byte> _bytes = bytes;
+        private int _copied;
+        private long _room = room;
+
+        /// <summary>What was not looked at yet.</summary>
+        public JuteReader Reader = new(bytes);
+
+        /// <summary>Whether anything was written out.</summary>
+        public readonly bool HasChanged => _copied > 0;
+
+        /// <summary>Steps over an operation that has an ACL, and writes that out if it has to be.</summary>
+        public void WriteOut(OpCode op)
         {
-            reader.ReadBytes(out _);
+            var path = Reader.ReadBytes(out _);
+            if (op != OpCode.SetAcl)
+            {
+                Reader.ReadBytes(out _);
+            }
+            var begin = Reader.Position;
+            var list = Acl.ReadList(ref Reader);
+            var end = Reader.Position;
+            var flags = Reader.ReadInt();
+            if (op == OpCode.CreateTtl)
+            {
+                Reader.ReadLong();
+            }
+            var count = list?.Count(entry => entry.Scheme == "auth") ?? 0;
+            if (Reader.Failed || count == 0)
+            {
+                return;
+            }
+            var mount = Routing.MountOf(mounts, op, path, op == OpCode.SetAcl ? 0 : flags);
+            var ids = mount is null || SoloAuth.IsForwardedTo(mounts, mount.Cluster) ? own : [];
+            var growth = count * ids.Sum(id => (long)EntryLength + id.Length);
+            if (growth > _room)
+            {
+                (ids, growth) = ([], 0);
+            }
+            _room -= growth;
+            writer.WriteRaw(_bytes[_copied..begin]);
+            Acl.WriteList(writer, [.. list!.SelectMany(entry => entry.Scheme != "auth" ? [entry]
+                : ids.Count == 0 ? [entry with { Scheme = Nobody }]
+                : ids.Select(id => new Acl(entry.Perms, "digest", id)))]);
+            _copied = end;
         }
-        var begin = reader.Position;
-        var list = Acl.ReadList(ref reader);
-        var end = reader.Position;
-        var flags = reader.ReadInt();
-        if (op == OpCode.CreateTtl)
-        {
-            reader.ReadLong();
-        }
-        if (reader.Failed || list is null || !Array.Exists(list, entry => entry.Scheme == "auth"))
-        {
-            return;
-        }
-        var mount = Routing.MountOf(mounts, op, path, op == OpCode.SetAcl ? 0 : flags);
-        var ids = mount is null || SoloAuth.IsForwardedTo(mounts, mount.Cluster) ? credentials?.DigestIds() ?? [] : [];
-        var written = list.SelectMany(entry => entry.Scheme != "auth" ? [entry]
-            : ids.Count == 0 ? [entry with { Scheme = Nobody }]
-            : ids.Select(id => new Acl(entry.Perms, "digest", id))).ToList();
-        writer.WriteRaw(body[copied..begin]);
-        Acl.WriteList(writer, written);
-        (copied, changes) = (end, true);
+
+        /// <summary>Copies what stands behind the last thing that was written out.</summary>
+        public readonly void CopyRest() => writer.WriteRaw(_bytes[_copied..]);
     }
 }

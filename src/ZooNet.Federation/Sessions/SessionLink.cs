@@ -94,7 +94,9 @@ public sealed class SessionLink
     /// <param name="nowMs">The time.</param>
     internal void Shown(in ReplyHeader header, Region region, long nowMs)
     {
-        if (header.Error == ErrorCode.Unimplemented && !IsHome)
+        // A server of today that has no TTL znodes says so in the same words, in its turn, and stays.
+        if (header.Error == ErrorCode.Unimplemented && !IsHome
+            && (IsNext(header.Xid) ? Pending.Peek().Op.IsSince36() : Pending.Any(static (ref request) => request.Op.IsSince36())))
         {
             // It closes now. When the client is back it is not asked again.
             Server!.KnowsLess(nowMs);

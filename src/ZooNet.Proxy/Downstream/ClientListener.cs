@@ -28,7 +28,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             return Task.CompletedTask;
         }
         var socket = ((RawConnection)connection).TakeSocket();
-        return isBalancer ? ServeBalancedAsync(socket, peer) : ServeAsync(socket, peer, address);
+        return isBalancer ? ServeBalancedAsync(socket, peer) : ServeAsync(socket, peer);
     }
 
     /// <summary>Serves a client that comes through a balancer, once that has said who it is.</summary>
@@ -41,7 +41,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         }
         else if (path.Admits(Plain(client.Address), path.Limits.TryName(Plain(client.Address))))
         {
-            await ServeAsync(socket, client, Plain(client.Address));
+            await ServeAsync(socket, client);
         }
         else
         {
@@ -70,8 +70,9 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
     /// Serves a client until it is gone. As long as it is there this is all that waits for it: each further method that did would cost
     /// every idle client as many bytes as its locals take.
     /// </summary>
-    private async Task ServeAsync(Socket socket, IPEndPoint from, IPAddress counted)
+    private async Task ServeAsync(Socket socket, IPEndPoint from)
     {
+        var address = Plain(from.Address);
         RequestThrottle.Share? share = null;
         DownstreamConnection? client = null;
         try
@@ -91,8 +92,8 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             {
                 return;
             }
-            share = path.Throttle?.Enter(counted, path.NowMs);
-            var made = new DownstreamConnection($"/{from}", path, path.RulesOf(counted, name), share);
+            share = path.Throttle?.Enter(address, path.NowMs);
+            var made = new DownstreamConnection($"/{from}", path, path.RulesOf(address, name), share);
             if (!path.Add(made))
             {
                 wire.Close();
@@ -112,7 +113,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             {
                 path.Throttle!.Leave(share);
             }
-            path.Limits.Leave(counted);
+            path.Limits.Leave(address);
         }
     }
 

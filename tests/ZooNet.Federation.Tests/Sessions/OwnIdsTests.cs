@@ -48,7 +48,7 @@ public sealed class OwnIdsTests
 
         var written = Written(OpCode.Create, Single(OpCode.Create, path, Auth))!;
 
-        Assert.Equal(Single(OpCode.Create, path, new Acl(Permissions.All, "nobody", "")), written);
+        Assert.Equal(Single(OpCode.Create, path, new Acl(Permissions.All, "none", "")), written);
     }
 
     [Fact]
@@ -73,6 +73,23 @@ public sealed class OwnIdsTests
     }
 
     [Fact]
+    public void A_request_that_would_grow_beyond_what_servers_take_is_one_of_nobody_and_no_longer_than_it_came()
+    {
+        Give("bob:secret");
+        Give("ann:secret");
+        var frame = Single(OpCode.Create, "/x", [.. Enumerable.Repeat(Auth, 100)]);
+        var grown = Single(OpCode.Create, "/x", [.. Enumerable.Range(0, 100).SelectMany(_ => (Acl[])
+            [new Acl(Permissions.All, "digest", Bob), new Acl(Permissions.All, "digest", Ann)])]);
+
+        Assert.Equal(grown, Written(OpCode.Create, frame, maxFrame: grown.Length + 1600));
+        Assert.Equal(Single(OpCode.Create, "/x", [.. Enumerable.Repeat(new Acl(Permissions.All, "none", ""), 100)]),
+            Written(OpCode.Create, frame, maxFrame: grown.Length - 5));
+        // Of a multi the lists share what room there is.
+        var multi = Multi(Auth, Auth, Auth);
+        Assert.InRange(Written(OpCode.Multi, multi, multi.Length + 150)!.Length, multi.Length + 1, multi.Length + 150);
+    }
+
+    [Fact]
     public void What_can_not_be_decoded_is_the_servers_to_refuse()
     {
         Give("bob:secret");
@@ -81,10 +98,10 @@ public sealed class OwnIdsTests
         Assert.Null(Written(OpCode.Multi, Multi(Auth, Auth, Auth)[..^9]));
     }
 
-    private byte[]? Written(OpCode op, byte[] frame)
+    private byte[]? Written(OpCode op, byte[] frame, int maxFrame = 1_000_000)
     {
         Assert.Equal(op, new ClientRequest(frame).Op);
-        return OwnIds.WrittenOut(new ClientRequest(frame), _credentials, Mounts);
+        return OwnIds.WrittenOut(new ClientRequest(frame), _credentials, Mounts, maxFrame);
     }
 
     private void Give(string text) =>

@@ -33,6 +33,22 @@ public sealed class SessionLinkTests : IBarrierTransport
         Assert.Equal((1, 1000, 1000), (_link.Outstanding, _link.LastSentMs, _link.WaitingSinceMs));
     }
 
+    [Theory]
+    [InlineData(OpCode.CreateTtl, 5, false)]
+    [InlineData(OpCode.AddWatch, 5, true)]
+    [InlineData(OpCode.GetEphemerals, 5, true)]
+    [InlineData(OpCode.CreateTtl, 6, false)]
+    [InlineData(OpCode.GetEphemerals, 6, true)]
+    public void A_server_is_old_if_it_does_not_know_what_came_with_3_6_and_not_if_it_has_no_TTL_znodes(OpCode op, int answered, bool isOld)
+    {
+        _link.Enqueue(0, 5, op, PendingKind.Forward);
+
+        _link.Shown(new ReplyHeader(answered, -1, ErrorCode.Unimplemented), _region, 1000);
+
+        Assert.Equal(isOld, _link.IsOld(1001));
+        Assert.False(_link.IsOld(1000 + UpstreamServer.OldForMs));
+    }
+
     [Fact]
     public void A_server_is_silent_if_it_owes_an_answer_and_says_nothing_for_too_long()
     {

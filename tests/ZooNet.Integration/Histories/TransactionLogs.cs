@@ -77,17 +77,28 @@ internal sealed record TransactionLogs(IReadOnlyList<LoggedChange> Committed, IR
     private static IReadOnlyList<LoggedChange> Read(string file, string prefix)
     {
         var changes = new List<LoggedChange>();
-        ForEachEntry(file, entry =>
+        ForEach(file, (zxid, type, body) =>
         {
-            if (Change(entry, prefix) is { } change)
+            var reader = new JuteReader(body);
+            if (Change(zxid, type, ref reader, prefix) is not { } change)
             {
-                changes.Add(change);
+                return;
             }
+            if (changes.Count > 0 && changes[^1].Zxid == zxid)
+            {
+                // A history's multi names its operation and then deletes.
+                changes[^1] = change with { Op = changes[^1].Op };
+                return;
+            }
+            changes.Add(change);
         });
         return changes;
     }
 
-    /// <summary>Every part of every transaction that was not refused.</summary>
+    /// <summary>
+    /// Every part of every transaction that was not refused. An entry is class TxnHeader { long clientId; int cxid; long zxid; long time;
+    /// int type; } and the transaction; class MultiTxn { vector&lt;class Txn { int type; buffer data; }&gt; }.
+    /// </summary>
     private static void ForEach(string file, Action<long, OpCode, byte[]> part) => ForEachEntry(file, entry =>
     {
         var reader = new JuteReader(entry);
@@ -129,36 +140,6 @@ internal sealed record TransactionLogs(IReadOnlyList<LoggedChange> Committed, IR
             read(bytes.AsSpan(at + 12, length));
             at += 12 + length + 1;
         }
-    }
-
-    /// <summary>class TxnHeader { long clientId; int cxid; long zxid; long time; int type; } and the transaction.</summary>
-    private static LoggedChange? Change(ReadOnlySpan<byte> entry, string prefix)
-    {
-        var reader = new JuteReader(entry);
-        reader.Skip(8 + 4);
-        var zxid = reader.ReadLong();
-        reader.Skip(8);
-        var type = (OpCode)reader.ReadInt();
-        if (type != OpCode.Multi)
-        {
-            return Change(zxid, type, ref reader, prefix);
-        }
-        // class MultiTxn { vector<class Txn { int type; buffer data; }> }. A history's multi names its operation and then deletes.
-        LoggedChange? whole = null;
-        for (var parts = reader.ReadCount(8); parts > 0; parts--)
-        {
-            var part = (OpCode)reader.ReadInt();
-            var body = new JuteReader(reader.ReadBytes(out _));
-            if (part == OpCode.Error)
-            {
-                return null;
-            }
-            if (Change(zxid, part, ref body, prefix) is { } change)
-            {
-                whole = whole is null ? change : change with { Op = whole.Op };
-            }
-        }
-        return whole;
     }
 
     private static LoggedChange? Change(long zxid, OpCode type, ref JuteReader reader, string prefix)

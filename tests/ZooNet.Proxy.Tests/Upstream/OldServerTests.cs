@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using ZooNet.Client;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Server;
 
 namespace ZooNet.Proxy.Tests.Upstream;
 
@@ -64,6 +66,36 @@ public sealed class OldServerTests
         Assert.Equal(session, client.SessionId);
         Assert.Equal(session, (await client.ExistsAsync("/mnt/a")).Stat!.Value.EphemeralOwner);
         await client.CreateAsync("/mnt/b");
+    }
+
+    [Fact]
+    public async Task A_server_without_TTL_znodes_is_not_taken_for_an_old_one_and_lasting_watches_stay()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        await using var eu = await EmbeddedServer.StartAsync(new EmbeddedServerOptions { ExtendedTypes = false });
+        var direct = await regions.ConnectAsync(eu.Address);
+        await direct.CreateAsync("/apps");
+        var proxy = await regions.StartProxyAsync(config => config with
+        {
+            Remotes = [config.Remotes[0] with { Servers = [new HostPort("127.0.0.1", eu.Address.Port)] }],
+        });
+        await TwoRegions.Eventually(async () => (await proxy.MountAsync("eu:/apps", "/mnt")).Status is 200 or 201);
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        var seen = new ConcurrentQueue<string>();
+        client.WatchFired += e => seen.Enqueue(e.Path);
+        await client.AddWatchAsync("/mnt", AddWatchMode.PersistentRecursive);
+
+        var refused = await Assert.ThrowsAsync<KeeperException>(
+            () => client.CreateAsync("/mnt/ttl", flags: CreateFlags.PersistentWithTtl, ttl: TimeSpan.FromMinutes(1)));
+        Assert.Equal(ErrorCode.Unimplemented, refused.Code);
+
+        for (var i = 0; i < 2; i++)
+        {
+            await client.ReconnectAsync();
+            await Again(() => client.ExistsAsync("/mnt"));
+            await direct.CreateAsync($"/apps/{i}");
+            await TwoRegions.Eventually(() => Task.FromResult(seen.Contains($"/mnt/{i}")));
+        }
     }
 
     /// <summary>The first time that an old server is asked for what it does not know, it closes the connection.</summary>
