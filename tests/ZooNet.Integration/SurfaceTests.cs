@@ -78,12 +78,31 @@ public sealed class SurfaceTests(RegionsFixture regions)
         var bad = await client.SendAsync((OpCode)op, w => new PathVersionRequest(region.Path, -1).Write(w));
         Assert.Equal(read, (await client.NextAsync()).Header.Xid);
         var (header, _) = await client.NextAsync();
-        Assert.Equal((bad, ErrorCode.Unimplemented), (header.Xid, header.Error));
+        Assert.Equal((bad, -1, ErrorCode.Unimplemented), (header.Xid, header.Zxid, header.Error));
         await client.WaitClosedAsync();
         // Both ensembles are as they were, the session too.
         using var again = await RawClient.ConnectAsync(region.Proxy.Address(), 6000, client.SessionId, client.Password);
         Assert.Equal(client.SessionId, again.SessionId);
         Assert.Equal(ErrorCode.Ok, (await again.CallAsync(OpCode.GetChildren, w => new PathWatchRequest(region.Path, false).Write(w))).Header.Error);
+    }
+
+    [SkippableFact]
+    public async Task A_mount_of_a_whole_cluster_shows_its_configuration_too_and_sync_names_the_mount_point()
+    {
+        await using var region = await MountedRegion.StartAsync(regions, "f-part");
+        await region.Proxy.MountAsync("eu:/", "/f-whole");
+        using var client = await RawClient.ConnectAsync(region.Proxy.Address());
+        using var direct = await RawClient.ConnectAsync(regions.Eu.RemoteObserver.Address);
+        foreach (var (asked, told) in new[] { ("/f-whole/", "/f-whole"), ("/f-whole", "/f-whole"), ("/f-whole/f-part", "/f-whole/f-part") })
+        {
+            var (header, body) = await client.CallAsync(OpCode.Sync, w => w.WriteString(asked));
+            Assert.Equal(ErrorCode.Ok, header.Error);
+            Assert.Equal(told, Encoding.UTF8.GetString(body.AsSpan(4)));
+        }
+        var (_, shown) = await client.CallAsync(OpCode.GetData, w => new PathWatchRequest("/f-whole/zookeeper/config", false).Write(w));
+        var (_, own) = await direct.CallAsync(OpCode.GetData, w => new PathWatchRequest("/zookeeper/config", false).Write(w));
+        Assert.Equal(own, shown);
+        await region.Proxy.UnmountAsync("/f-whole");
     }
 
     [SkippableFact]

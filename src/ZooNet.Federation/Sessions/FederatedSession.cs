@@ -499,7 +499,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     private void Answer(in ClientRequest request, ErrorCode error, FailedMulti? results = null)
     {
-        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, _replies.Zxid, error, results));
+        // A server that does not know an operation has no zxid for it (UnimplementedRequestProcessor).
+        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, error == ErrorCode.Unimplemented ? -1 : _replies.Zxid, error, results));
     }
 
     // ---------------------------------------------------------------- connecting
