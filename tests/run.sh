@@ -47,6 +47,7 @@ LIST
     command -v haproxy >/dev/null || echo "- haproxy"
     command -v spin >/dev/null || echo "- spin"
     command -v dockerd >/dev/null || echo "- docker.io"
+    command -v docker-compose >/dev/null || echo "- docker-compose"
     command -v iptables >/dev/null || echo "- iptables"
     command -v ip >/dev/null || echo "- iproute2"
 }

@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import time
@@ -23,6 +24,11 @@ ALL_PROXIES = [proxy for region in REGIONS for proxy in PROXIES[region]]
 PATIENCE = 120
 SESSION = 20
 GIBIBYTE = 1 << 30
+# The oldest that the demos were tried with.
+OLDEST = {"engine": (20, 10), "Compose": (1, 29)}
+# What is published on this machine, and the variable that moves it.
+PORTS = {2281: "US_PORT", 2282: "EU_PORT", 2283: "AP_PORT", 9181: "US_ADMIN_PORT", 9182: "EU_ADMIN_PORT", 9183: "AP_ADMIN_PORT",
+         9180: "CONSOLE_PORT", 9090: "PROMETHEUS_PORT", 3000: "GRAFANA_PORT"}
 began = time.monotonic()
 failures = 0
 # What becomes of connections is the story's to tell.
@@ -110,11 +116,12 @@ class Engine:
     """The container engine, over its socket: kills and starts containers of this project."""
 
     def __init__(self):
-        self.socket = "/var/run/docker.sock"
+        self.socket = os.environ.get("ENGINE_SOCKET", "/var/run/docker.sock")
         self.project = None
         try:
-            mine = self.call("GET", "/containers/%s/json" % socket.gethostname())
-            self.project = mine["Config"]["Labels"]["com.docker.compose.project"]
+            labels = self.call("GET", "/containers/%s/json" % socket.gethostname())["Config"]["Labels"]
+            self.project = labels["com.docker.compose.project"]
+            self.versions = {"engine": self.call("GET", "/version")["Version"], "Compose": labels.get("com.docker.compose.version", "")}
         except (OSError, KeyError, ValueError, http.client.HTTPException) as e:
             self.reason = str(e)
 
@@ -146,15 +153,29 @@ class Engine:
     def start(self, service):
         self.order(service, "start")
 
+    def too_old(self):
+        """A sentence for each part that is older than what the demos were tried with."""
+        for part, version in self.versions.items():
+            numbers = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
+            if numbers and numbers < OLDEST[part]:
+                yield "%s %s is older than %s, the oldest that this was tried with: update it if something is wrong below" % (
+                    part, version, ".".join(map(str, OLDEST[part])))
+
     def ended(self):
-        """A sentence for each container of the demo that does not run, with what the engine knows of it."""
+        """A sentence for each container of the demo that should run and does not, with what the engine knows of it."""
         for container in self.containers():
             state = self.call("GET", "/containers/%s/json" % container["Id"])["State"]
-            if state["Running"]:
+            if state["Running"] or state["Status"] == "exited" and state["ExitCode"] == 0 or state["Status"] == "created" and not state["Error"]:
                 continue
             service = container["Labels"]["com.docker.compose.service"]
+            taken = re.search(r":(\d+)(?: failed: port is already allocated|: bind: address already in use)", state["Error"])
             if state["OOMKilled"]:
-                yield "%s was ended for want of memory: give the engine more, or play docker/two-regions.yaml" % service
+                yield "%s was ended for want of memory: give the engine more%s" % (
+                    service, ", or play docker/two-regions.yaml" if len(REGIONS) > 2 else "")
+            elif taken:
+                port = int(taken.group(1))
+                yield "%s can't be started: port %d of this machine is in use. Free it, or move it: %s=%d docker compose … up -d" % (
+                    service, port, PORTS.get(port, "the variable of the port, see docker/README.md,"), port + 10000)
             else:
                 yield "%s ended with %d %s; see: docker compose logs %s" % (service, state["ExitCode"], state["Error"], service)
 
@@ -202,23 +223,47 @@ class App:
                 pass
 
 
-def gather():
+def gather(title="%d regions come up" % len(REGIONS)):
     """The first chapter: all proxies are ready, or the story ends with what is known of the reason."""
-    chapter(1, "%d regions come up" % len(REGIONS))
+    chapter(1, title)
     engine = Engine()
     if engine.project:
         memory = engine.call("GET", "/info")["MemTotal"]
         if memory < 1.5 * GIBIBYTE * len(REGIONS):
             say("   The engine has %.1f GiB of memory. %d regions may need %.1f: close something, or expect that servers are ended."
                 % (memory / GIBIBYTE, len(REGIONS), 1.5 * len(REGIONS)))
+        for sentence in engine.too_old():
+            say("   " + sentence)
     for proxy in ALL_PROXIES:
-        if until(lambda: is_ready(proxy), every=0.5) is None:
-            say("   ! %s is not ready after %d s; see: docker compose logs %s" % (proxy, PATIENCE, proxy))
+        if not becomes_ready(engine, proxy):
+            say("   ! %s is not ready after %d s; see: docker compose logs %s" % (proxy, time.monotonic() - began, proxy))
             for sentence in engine.ended() if engine.project else []:
                 say("   ! " + sentence)
             sys.exit(1)
     say("   %d proxies are ready, %d s after the story began" % (len(ALL_PROXIES), time.monotonic() - began))
+    for sentence in engine.ended() if engine.project else []:
+        claim(False, sentence)
     return engine
+
+
+def becomes_ready(engine, proxy):
+    """Whether a proxy becomes ready. That is given up early if the same containers have been down at ten looks in a row."""
+    looks = []
+
+    def ready():
+        # The name of a container that is down is asked of servers far away, which takes its time.
+        if any(sentence.startswith(proxy + " ") for sentence in looks[-1]):
+            return False
+        try:
+            return is_ready(proxy)
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+
+    def settled():
+        looks.append(sorted(engine.ended()) if engine.project else [])
+        return ready() or looks[-1] and looks[-10:] == [looks[-1]] * 10
+
+    return until(settled, every=0.5) is not None and ready()
 
 
 def mount(region, source, path, options=None):

@@ -28,7 +28,7 @@ internal sealed class GraphLayout
             return;
         }
         // Room for each along the ellipse, so that a hundred do not lie upon each other.
-        var radius = Math.Max(150, clusters.Count * (NodeWidth + 30) / (2 * Math.PI));
+        var radius = Math.Max(clusters.Count == 2 ? 150 : 200, clusters.Count * (NodeWidth + 30) / (2 * Math.PI));
         var (rx, ry) = (radius * 1.45, radius);
         Width = 2 * rx + NodeWidth + 80;
         Height = (clusters.Count == 2 ? 0 : 2 * ry) + NodeHeight + 120;
@@ -74,8 +74,11 @@ internal sealed class GraphLayout
         var (cx, cy) = ((x1 + x2) / 2 + nx * bend, (y1 + y2) / 2 + ny * bend);
         var (sx, sy) = Border(x1, y1, cx, cy);
         var (ex, ey) = Border(x2, y2, cx, cy);
-        return (Text($"M {sx:0.#} {sy:0.#} Q {cx:0.#} {cy:0.#} {ex:0.#} {ey:0.#}"), (sx + 2 * cx + ex) / 4 + nx * 24,
-            (sy + 2 * cy + ey) / 4 + ny * 24);
+        // In the middle of two; of more, where the arrow begins: in the middle of the picture those of several would meet.
+        var at = _places.Count == 2 ? 0.5 : 0.3;
+        var (start, middle, end) = ((1 - at) * (1 - at), 2 * at * (1 - at), at * at);
+        return (Text($"M {sx:0.#} {sy:0.#} Q {cx:0.#} {cy:0.#} {ex:0.#} {ey:0.#}"), start * sx + middle * cx + end * ex + nx * 24,
+            start * sy + middle * cy + end * ey + ny * 24);
     }
 
     public static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -8,7 +8,8 @@ using ZooNet.Protocol;
 namespace ZooNet.Testcontainers.Tests;
 
 /// <summary>The modules as a user's tests use them.</summary>
-public sealed class ContainerTests : IClassFixture<OwnEngine>
+[Collection(OwnEngine.Collection)]
+public sealed class ContainerTests
 {
     [SkippableFact]
     public async Task A_write_through_the_proxy_in_a_container_is_in_the_other_cluster()

@@ -9,13 +9,18 @@ namespace ZooNet.Testcontainers.Tests;
 /// The engine that eng/with_engine started, and two images for it. They hold links and folders and nothing else: the programs are the
 /// machine's own, which each container sees read-only. So they are made in no time, and nothing is fetched from anywhere.
 /// </summary>
-public sealed class OwnEngine : IAsyncLifetime
+[CollectionDefinition(Collection)]
+public sealed class OwnEngine : IAsyncLifetime, ICollectionFixture<OwnEngine>
 {
+    /// <summary>One engine, one test at a time: each wants both processors.</summary>
+    public const string Collection = "engine";
+
     public const string ZooKeeperImage = "zoonet-tests/zookeeper:latest";
     public const string ZooNetImage = "zoonet-tests/zoonet:latest";
+    public const string ToolImage = "zoonet-tests/tool:latest";
 
     private static readonly string[] Folders =
-        ["usr", "etc", "etc/java-17-openjdk", "etc/alternatives", "tmp", "data", "conf", "zoonet", "entry"];
+        ["usr", "etc", "etc/java-17-openjdk", "etc/alternatives", "tmp", "data", "conf", "zoonet", "entry", "scenario"];
 
     private static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
@@ -37,7 +42,9 @@ public sealed class OwnEngine : IAsyncLifetime
         // The engine ends with the tests, and all containers with it. The image of the reaper could not be fetched.
         TestcontainersSettings.ResourceReaperEnabled = false;
         await ImportAsync(ZooKeeperImage, "ENTRYPOINT [\"/bin/sh\",\"/entry/zookeeper-entrypoint\"]");
-        await ImportAsync(ZooNetImage, "ENV PATH=/zoonet:/usr/bin DOTNET_ROOT=" + DotnetRoot, "ENTRYPOINT [\"zoonet\"]");
+        await ImportAsync(ZooNetImage, "ENV PATH=/zoonet:/usr/bin DOTNET_ROOT=" + DotnetRoot, "ENTRYPOINT [\"zoonet\"]",
+            "HEALTHCHECK --interval=5s --timeout=30s --retries=30 CMD [\"zoonet\",\"status\",\"--ready\"]");
+        await ImportAsync(ToolImage, "ENV PATH=/usr/bin PYTHONUNBUFFERED=1");
     }
 
     public Task DisposeAsync() => Task.CompletedTask;
