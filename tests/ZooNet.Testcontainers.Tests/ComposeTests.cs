@@ -94,7 +94,8 @@ public sealed class ComposeTests : IAsyncLifetime
         var scenario = (await ComposeAsync("ps", "-q", "scenario")).Trim();
         var proxies = (await ComposeAsync("ps", "--services")).Split('\n').Count(service => service.Contains("-proxy-"));
         await UntilAsync(async () => (await RunAsync("docker", "ps", "-q", "--filter", "health=healthy"))
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length >= proxies || await HasEndedAsync(scenario), TimeSpan.FromMinutes(2));
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Length >= proxies || await HasEndedAsync(scenario),
+            TimeSpan.FromMinutes(2));
         var healthy = began.Elapsed;
         await UntilAsync(() => HasEndedAsync(scenario), Patience);
         var story = await RunAsync("docker", "logs", scenario);
@@ -136,7 +137,9 @@ public sealed class ComposeTests : IAsyncLifetime
         return result.Count == 0 ? 0 : double.Parse((string)result[0]!["value"]![1]!, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The same services from images without content: their programs are this machine's own, as in <see cref="OwnEngine"/>.</summary>
+    /// <summary>
+    /// The same services from images without content: their programs are this machine's own, as in <see cref="OwnEngine"/>.
+    /// </summary>
     private async Task WriteThinAsync()
     {
         var shared = OwnEngine.Shared.Select(folder => $"{folder}:{folder}:ro");
