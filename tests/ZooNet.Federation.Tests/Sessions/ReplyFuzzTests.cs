@@ -28,11 +28,14 @@ public sealed class ReplyFuzzTests
     [Fact]
     public void A_mutated_frame_of_a_server_costs_a_connection_at_most_and_never_the_order()
     {
-        var left = Number("ZOONET_FUZZ", 20_000);
+        var all = Number("ZOONET_FUZZ", 20_000);
+        var left = all;
         var seed = Number("ZOONET_FUZZ_SEED", 1896007972);
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var growth = new Growth(all);
         for (var round = 0; left > 0; round++)
         {
+            growth.At(all - left);
             try
             {
                 left -= new Run(new Random(unchecked(seed + round))).Play();
@@ -46,6 +49,7 @@ public sealed class ReplyFuzzTests
             }
         }
         Assert.True(found.Count == 0, $"seed {seed}:\n{string.Join('\n', found.Values)}");
+        growth.AssertNone();
     }
 
     private static int Number(string variable, int otherwise) =>

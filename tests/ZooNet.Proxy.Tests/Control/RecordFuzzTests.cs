@@ -133,8 +133,10 @@ public sealed class RecordFuzzTests : IDisposable
     {
         read(whole);
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var growth = new Growth(Rounds);
         for (var round = 0; round < Rounds; round++)
         {
+            growth.At(round);
             try
             {
                 read(Mutation.Of(whole, new Random(unchecked(Seed + round)), Marks));
@@ -145,6 +147,7 @@ public sealed class RecordFuzzTests : IDisposable
             }
         }
         Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
+        growth.AssertNone();
     }
 
     private static int Number(string variable, int otherwise) =>

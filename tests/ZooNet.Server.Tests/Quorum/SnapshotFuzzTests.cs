@@ -56,8 +56,10 @@ public sealed class SnapshotFuzzTests : IDisposable
     {
         await read(whole);
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var growth = new Growth(Rounds);
         for (var round = 0; round < Rounds; round++)
         {
+            growth.At(round);
             var mutated = Mutation.Of(whole, new Random(unchecked(Seed + round)));
             try
             {
@@ -73,6 +75,7 @@ public sealed class SnapshotFuzzTests : IDisposable
             }
         }
         Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
+        growth.AssertNone();
     }
 
     private static int Number(string variable, int otherwise) =>

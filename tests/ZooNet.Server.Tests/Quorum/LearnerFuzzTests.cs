@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Threading.Channels;
+using ZooNet.Protocol;
+using ZooNet.Server.Cluster;
+using ZooNet.Server.Quorum;
+using ZooNet.Tests;
+
+namespace ZooNet.Server.Tests.Quorum;
+
+/// <summary>
+/// Leaders whose packets have bytes changed, cut out, doubled or cut off: those of a real one, which a learner is given while it joins and
+/// while it follows. It reads them, or gives the leader up for a reason that it can name. ZOONET_FUZZ is the number of leaders (2,000
+/// without it), ZOONET_FUZZ_SEED makes them others.
+/// </summary>
+public sealed class LearnerFuzzTests
+{
+    private static readonly int Rounds = Number("ZOONET_FUZZ", 2_000);
+    private static readonly int Seed = Number("ZOONET_FUZZ_SEED", 1896007972);
+
+    private static readonly List<byte[]> Packets =
+    [
+        .. File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Quorum", "Golden", "packets.txt"))
+            .Select(line => line.Split(' ')).Where(parts => parts[0] == "<" && parts[1] != "snapshot")
+            .Select(parts => Convert.FromHexString(parts[2])),
+    ];
+
+    [Fact]
+    public async Task A_leader_whose_packets_are_mutated_is_followed_or_given_up_for_a_reason()
+    {
+        var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var growth = new Growth(Rounds);
+        var (followed, givenUp) = (0, 0);
+        for (var round = 0; round < Rounds; round++)
+        {
+            growth.At(round);
+            var leader = new Leader(new Random(unchecked(Seed + round)));
+            using var observer = new Observer(new EmbeddedServerOptions());
+            await using var learner = new LearnerConnection(leader, "a leader", observer, TimeSpan.FromMinutes(1));
+            observer.Leader = learner;
+            try
+            {
+                await learner.HandshakeAsync(200, acceptedEpoch: 0, CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+                await learner.FollowAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+            }
+            catch (EndOfStreamException)
+            {
+                followed++;
+            }
+            catch (Exception e) when (e is InvalidDataException or LearnerException or DivergenceException)
+            {
+                givenUp++;
+            }
+            catch (Exception e)
+            {
+                found.TryAdd(e.StackTrace?.Split('\n')[0].Trim() ?? "", $"round {round}: {e.Message} {e.StackTrace}");
+            }
+            lock (observer.Gate)
+            {
+                // It is whole, whatever came.
+                Assert.True(observer.Tree.Count >= 1);
+            }
+        }
+        Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
+        Assert.True(followed > Rounds / 10 && givenUp > Rounds / 10, $"{followed} followed to the end, {givenUp} given up");
+        growth.AssertNone();
+    }
+
+    private static int Number(string variable, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+
+    /// <summary>The leader's end of the connection: it speaks, one packet of five damaged, and closes.</summary>
+    private sealed class Leader : Stream
+    {
+        private readonly Channel<byte[]> _said = Channel.CreateUnbounded<byte[]>();
+        private readonly Random _random;
+        private ReadOnlyMemory<byte> _rest;
+        private byte[] _heard = [];
+        private bool _damaged;
+
+        public Leader(Random random)
+        {
+            _random = random;
+            Say(new QuorumPacket(QuorumPacketType.LeaderInfo, 1L << 32, [0, 1, 0, 0]));
+            Say(new QuorumPacket(QuorumPacketType.Diff, 1L << 32));
+            SaySome();
+            Say(new QuorumPacket(QuorumPacketType.NewLeader, 1L << 32));
+            Say(new QuorumPacket(QuorumPacketType.UpToDate, -1));
+            if (_damaged)
+            {
+                // It may wait for more of what was cut off, and must not wait for ever.
+                SaySome();
+                _said.Writer.TryComplete();
+            }
+        }
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => true;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_rest.IsEmpty)
+            {
+                if (!await _said.Reader.WaitToReadAsync(cancellationToken))
+                {
+                    return 0;
+                }
+                _rest = await _said.Reader.ReadAsync(cancellationToken);
+            }
+            var count = Math.Min(buffer.Length, _rest.Length);
+            _rest[..count].CopyTo(buffer);
+            _rest = _rest[count..];
+            return count;
+        }
+
+        /// <summary>The learner's own session is its last word of joining: it is made, and a few packets follow.</summary>
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            _heard = [.. _heard, .. buffer.Span];
+            while (QuorumPacket.TryRead(_heard, out var packet) is > 0 and var length)
+            {
+                _heard = _heard[length..];
+                if (packet.Type == QuorumPacketType.Request && packet.Data is { } data)
+                {
+                    var created = new JuteWriter();
+                    created.WriteRaw(data.AsSpan(0, 8));
+                    created.WriteInt(0);
+                    created.WriteLong((1L << 32) + 1);
+                    created.WriteLong(1000);
+                    created.WriteInt((int)OpCode.CreateSession);
+                    created.WriteInt(30_000);
+                    Say(new QuorumPacket(QuorumPacketType.Inform, (1L << 32) + 1, created.Written.ToArray()));
+                    SaySome();
+                    _said.Writer.TryComplete();
+                }
+            }
+            return ValueTask.CompletedTask;
+        }
+
+        public override ValueTask DisposeAsync()
+        {
+            _said.Writer.TryComplete();
+            return base.DisposeAsync();
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private void SaySome()
+        {
+            for (var left = _random.Next(4); left > 0; left--)
+            {
+                SayBytes(Packets[_random.Next(Packets.Count)], 2);
+            }
+        }
+
+        private void Say(in QuorumPacket packet)
+        {
+            var writer = new JuteWriter();
+            packet.Write(writer);
+            SayBytes(writer.Written.ToArray(), 20);
+        }
+
+        /// <param name="bytes">A packet that is right.</param>
+        /// <param name="one">One of how many is damaged.</param>
+        private void SayBytes(byte[] bytes, int one)
+        {
+            var damages = _random.Next(one) == 0;
+            _damaged |= damages;
+            var said = damages ? Mutation.Of(bytes, _random) : bytes;
+            if (said.Length > 0)
+            {
+                _said.Writer.TryWrite(said);
+            }
+        }
+    }
+}
