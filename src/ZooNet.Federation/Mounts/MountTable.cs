@@ -47,6 +47,13 @@ public sealed class MountTable
     /// <summary>True where nothing is mounted: every path is home's.</summary>
     public bool IsEmpty => Mounts.Count == 0;
 
+    /// <summary>
+    /// Whether a cluster is to know who a client is. The client has one session there for all its mounts of the cluster: if one of them
+    /// says that its credentials are not to be shown, they are not.
+    /// </summary>
+    public bool ForwardsAuth(int cluster) => Mounts.Any(m => m.Cluster == cluster)
+        && Mounts.All(m => m.Cluster != cluster || m.Options.ForwardAuth);
+
     /// <summary>The mount whose mount point is exactly this path; null where there is none.</summary>
     public Mount? At(string path) => _byPath.GetValueOrDefault(path);
 

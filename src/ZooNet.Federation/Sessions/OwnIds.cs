@@ -1,5 +1,4 @@
 using ZooNet.Federation.Mounts;
-using ZooNet.Federation.Sessions.Solo;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
@@ -106,7 +105,7 @@ internal static class OwnIds
                 return;
             }
             var mount = Routing.MountOf(mounts, op, path, op == OpCode.SetAcl ? 0 : flags);
-            var ids = mount is null || SoloAuth.IsForwardedTo(mounts, mount.Cluster) ? own : [];
+            var ids = mount is null || mounts.ForwardsAuth(mount.Cluster) ? own : [];
             var growth = count * ids.Sum(id => (long)EntryLength + id.Length);
             if (growth > _room)
             {

@@ -78,7 +78,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
         try
         {
             Wire wire;
-            string? name = null;
+            X509Certificate2? certificate = null;
             if (certificates is null)
             {
                 wire = new SocketWire(socket);
@@ -86,14 +86,15 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             else if (await GreetAsync(socket) is { } stream)
             {
                 wire = new TlsWire(stream);
-                name = (stream.RemoteCertificate as X509Certificate2)?.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+                certificate = stream.RemoteCertificate as X509Certificate2;
             }
             else
             {
                 return;
             }
             share = path.Throttle?.Enter(address, path.NowMs);
-            var made = new DownstreamConnection($"/{from}", path, path.RulesOf(address, name), share);
+            var rules = path.RulesOf(address, certificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+            var made = new DownstreamConnection($"/{from}", path, rules, share, certificate is null ? null : CertificateSubject.Of(certificate));
             if (!path.Add(made))
             {
                 wire.Close();

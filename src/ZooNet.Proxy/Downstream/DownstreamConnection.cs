@@ -29,6 +29,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private const int TooLongReply = Framing.PrefixLength + ReplyHeader.WireLength;
 
     private readonly DataPath _path;
+    private readonly string? _subject;
     private readonly FramePeer _client;
     private readonly List<FramePeer> _dirty = new(2);
     private CancellationTokenSource? _closed;
@@ -50,8 +51,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private bool _draining;
     private Turns _turns;
 
-    public DownstreamConnection(string address, DataPath path, PathRules? rules, RequestThrottle.Share? share)
+    public DownstreamConnection(string address, DataPath path, PathRules? rules, RequestThrottle.Share? share, string? subject = null)
     {
+        _subject = subject;
         _turns = new Turns(share);
         Rules = rules;
         _path = path;
@@ -417,7 +419,8 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
             await _path.Late.TableRead().WaitAsync(cancellationToken);
-            var (wire, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken);
+            var subject = _subject is not null && _path.Region.Mounts.ForwardsAuth(connection.Link.Cluster) ? _subject : null;
+            var (wire, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken, subject);
             if (!Attach(connection, wire, server))
             {
                 return;

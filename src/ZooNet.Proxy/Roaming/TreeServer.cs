@@ -109,7 +109,8 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
     }
 
     /// <inheritdoc/>
-    public IDuplexPipe Connect() => _listener.Connect();
+    /// <remarks>A tree's ACLs know digests only, which mean the same in every region.</remarks>
+    public IDuplexPipe Connect(string? subject) => _listener.Connect();
 
     /// <inheritdoc/>
     public Stream Open() => _listener.Open();

@@ -28,7 +28,7 @@ public sealed class EmbeddedObserver : IOwnServer
     public IPEndPoint EndPoint { get; }
 
     /// <inheritdoc/>
-    public IDuplexPipe Connect() => _server.Connect();
+    public IDuplexPipe Connect(string? subject) => _server.Connect(subject);
 
     /// <inheritdoc/>
     public Stream Open() => _server.Open();

@@ -32,7 +32,9 @@ public interface IOwnServer
     string? Problem { get; }
 
     /// <summary>A client's way to it. It is closed at the handshake if it serves nobody.</summary>
-    IDuplexPipe Connect();
+    /// <param name="subject">Who the client is by the certificate that it has shown to this proxy, for ACLs of the scheme x509; null if it
+    /// has shown none, or the cluster is not to know.</param>
+    IDuplexPipe Connect(string? subject);
 
     /// <summary>The way to it for the proxy's own sessions: as the stream of a socket.</summary>
     Stream Open();

@@ -198,8 +198,10 @@ public sealed class ServerPool
     }
 
     /// <summary>Connects a link to a server of the cluster.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="subject">Who the client is by its certificate; told to a server in this process.</param>
     /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
-    internal async Task<(Wire Wire, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken)
+    internal async Task<(Wire Wire, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken, string? subject = null)
     {
         if (Refusal is { } refusal)
         {
@@ -223,7 +225,7 @@ public sealed class ServerPool
             var endpoint = endpoints[i];
             if (OwnAt(endpoint) is { } own)
             {
-                return (new PipeWire(own.Connect()), Reached(endpoint));
+                return (new PipeWire(own.Connect(subject)), Reached(endpoint));
             }
             var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try

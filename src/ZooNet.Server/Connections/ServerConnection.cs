@@ -16,6 +16,9 @@ namespace ZooNet.Server.Connections;
 /// </summary>
 internal sealed class ServerConnection : IWatcher
 {
+    /// <summary>The key of what tells who a client in this process is by its certificate.</summary>
+    public static readonly object Subject = new();
+
     /// <summary>Replies beyond this many bytes stop the reading of further requests until the client takes them.</summary>
     private const int OutputHighWater = 1 << 20;
 
@@ -38,7 +41,8 @@ internal sealed class ServerConnection : IWatcher
         RemoteEndPoint = context.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.Loopback, 0);
         var address = replica.ClientsComeFrom ?? RemoteEndPoint.Address;
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        Identities = [new Identity("ip", address.ToString())];
+        var ip = new Identity("ip", address.ToString());
+        Identities = context.Items.TryGetValue(Subject, out var subject) ? [ip, new Identity("x509", (string)subject!)] : [ip];
         CreatedAt = replica.Options.Time.GetTimestamp();
     }
 

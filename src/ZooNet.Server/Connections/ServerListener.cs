@@ -80,10 +80,16 @@ internal sealed class ServerListener : IAsyncDisposable
     /// A connection of a proxy's client from within this process. What is written is executed on the writer's thread. Of what the replica
     /// does not keep it is told nothing: it is closed.
     /// </summary>
-    public IDuplexPipe Connect()
+    /// <param name="subject">Who the client is by its certificate; null for none.</param>
+    public IDuplexPipe Connect(string? subject = null)
     {
         var pipes = DuplexPipe.Create();
-        _ = ServeAsync(new DefaultConnectionContext("a link", pipes.Server, pipes.Client));
+        var context = new DefaultConnectionContext("a link", pipes.Server, pipes.Client);
+        if (subject is not null)
+        {
+            context.Items[ServerConnection.Subject] = subject;
+        }
+        _ = ServeAsync(context);
         return pipes.Client;
     }
 

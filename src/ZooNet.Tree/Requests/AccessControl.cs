@@ -2,7 +2,8 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Tree.Requests;
 
-/// <summary>The rules of ACLs with the schemes world, auth, digest and ip, as a ZooKeeper without further providers has them.</summary>
+/// <summary>The rules of ACLs with the schemes world, auth, digest and ip, as a ZooKeeper without further providers has them. Ids of the scheme x509 are
+/// compared where another server has let them into an ACL.</summary>
 internal static class AccessControl
 {
     /// <summary>True where one of <paramref name="identities"/> has one of the permissions.</summary>
@@ -117,7 +118,7 @@ internal static class AccessControl
 
     private static bool Matches(in Acl acl, in Identity identity) => acl.Scheme == identity.Scheme && acl.Scheme switch
     {
-        "digest" => acl.Id == identity.Id,
+        "digest" or "x509" => acl.Id == identity.Id,
         "ip" => TryParseMask(acl.Id!, out var address, out var bits) && TryParseAddress(identity.Id, out var own) && (address & MaskOf(bits)) == (own & MaskOf(bits)),
         _ => false,
     };

@@ -3,8 +3,8 @@ using ZooNet.Protocol;
 namespace ZooNet.Tree.Requests;
 
 /// <summary>Who a connection is: what an ACL entry's scheme and id are compared with.</summary>
-/// <param name="Scheme">ip or digest.</param>
-/// <param name="Id">The address, or user and hash.</param>
+/// <param name="Scheme">ip, digest or x509.</param>
+/// <param name="Id">The address, user and hash, or a certificate's subject.</param>
 internal readonly record struct Identity(string Scheme, string Id)
 {
     /// <summary>Who may do anything.</summary>

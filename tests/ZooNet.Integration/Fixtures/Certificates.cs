@@ -10,7 +10,10 @@ internal static class Certificates
     /// <summary>One for localhost, for a month.</summary>
     /// <param name="name">Its subject.</param>
     /// <param name="issuer">Who signs it; null for an authority that signs itself.</param>
-    public static X509Certificate2 Issue(string name, X509Certificate2? issuer)
+    public static X509Certificate2 Issue(string name, X509Certificate2? issuer) => Issue(new X500DistinguishedName(name), issuer);
+
+    /// <inheritdoc cref="Issue(string, X509Certificate2?)"/>
+    public static X509Certificate2 Issue(X500DistinguishedName name, X509Certificate2? issuer)
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);

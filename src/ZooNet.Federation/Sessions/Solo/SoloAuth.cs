@@ -1,4 +1,3 @@
-using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions.Solo;
@@ -6,13 +5,6 @@ namespace ZooNet.Federation.Sessions.Solo;
 /// <summary>Credentials: home judges them, and the clusters whose mounts forward them get them too.</summary>
 internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(xid, OpCode.Auth, frame)
 {
-    /// <summary>
-    /// Whether a cluster is to get the client's credentials. The client has one session there for all its mounts of the cluster: if one of
-    /// them says that they are not to be shown, they are not.
-    /// </summary>
-    public static bool IsForwardedTo(MountTable mounts, int cluster) =>
-        mounts.Mounts.Any(m => m.Cluster == cluster) && mounts.Mounts.All(m => m.Cluster != cluster || m.Options.ForwardAuth);
-
     public override void Begin(ISoloSession session)
     {
         base.Begin(session);
@@ -20,7 +12,7 @@ internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(
         var request = AuthRequest.Read(ref reader);
         if (reader.Failed || request.Scheme != "digest")
         {
-            // Only digest credentials mean the same in every cluster: an address, a certificate or a ticket is this connection's.
+            // Only digest credentials mean the same in every cluster: an address or a ticket is this connection's.
             return;
         }
         // Kept at once: a link that becomes ready before home has answered needs them too. If home refuses, the session ends anyway.
@@ -31,7 +23,7 @@ internal sealed class SoloAuth(int xid, ReadOnlySpan<byte> frame) : SoloRequest(
         }
         foreach (var link in session.Links)
         {
-            if (!link.IsHome && link.Phase == LinkPhase.Ready && IsForwardedTo(session.Mounts, link.Cluster))
+            if (!link.IsHome && link.Phase == LinkPhase.Ready && session.Mounts.ForwardsAuth(link.Cluster))
             {
                 Waiting++;
                 session.Ask(link, Xids.Auth, OpCode.Auth, request.Write, (_, _) => Waiting--);
