@@ -4,7 +4,10 @@ using ZooNet.Integration.Fixtures;
 
 namespace ZooNet.Experiments;
 
-/// <summary>HAProxy in TCP mode in front of some servers, as one would run it instead of ZooNet.</summary>
+/// <summary>
+/// HAProxy in TCP mode in front of some servers, as one would run it instead of ZooNet; with TLS and client certificates on either side
+/// where it is given some.
+/// </summary>
 internal sealed class HaProxy : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -21,11 +24,13 @@ internal sealed class HaProxy : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
-    public static async Task<HaProxy> StartAsync(IReadOnlyList<ServerAddress> servers, IReadOnlyList<string>? launcher = null)
+    public static async Task<HaProxy> StartAsync(IReadOnlyList<ServerAddress> addresses, IReadOnlyList<string>? launcher = null,
+        CertificateFiles? clients = null, CertificateFiles? servers = null)
     {
         var folder = OwnedFolder.Create("haproxy");
         var address = new ServerAddress("127.0.0.1", FreePorts.Take());
         var file = Path.Combine(folder, "haproxy.cfg");
+        var tls = servers is null ? "" : $" ssl crt {servers.Both} ca-file {servers.Authority} verify required verifyhost localhost";
         await File.WriteAllTextAsync(file, $"""
             global
                 maxconn 8000
@@ -35,9 +40,9 @@ internal sealed class HaProxy : IAsyncDisposable
                 timeout client 1h
                 timeout server 1h
             listen zookeeper
-                bind {address}
+                bind {address}{(clients is null ? "" : $" ssl crt {clients.Both} ca-file {clients.Authority} verify required")}
                 balance leastconn
-            {string.Join('\n', servers.Select((server, i) => $"    server zk{i} {server}"))}
+            {string.Join('\n', addresses.Select((server, i) => $"    server zk{i} {server}{tls}"))}
 
             """);
         IReadOnlyList<string> command = [.. launcher ?? [], "haproxy", "-db", "-f", file];

@@ -18,6 +18,13 @@ var home = new Command("home", "All at home: direct, through HAProxy in TCP mode
 home.SetAction((parsed, cancellationToken) => new HomeExperiment(new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!,
     parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!, parsed.GetValue(beside)), Console.Out).RunAsync(cancellationToken));
 
+var guarded = new Command("protected", "All at home: ZooNet with everything off and on, HAProxy without and with TLS.")
+{
+    clients, windows, homeReads, rounds, seconds, output,
+};
+guarded.SetAction((parsed, cancellationToken) => new ProtectedExperiment(new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!,
+    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
 var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
 {
     voters, clients, windows, homeReads, rounds, seconds, output,
@@ -68,7 +75,16 @@ var requests = new Option<int>("--requests") { Description = "Requests to count 
 var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
 allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
 
-return await new RootCommand("Measures ZooNet on real ensembles.") { home, observer, wan, load, scale, freshness, allocations }.Parse(args).InvokeAsync();
+var many = new Option<int>("--clients") { Description = "Clients that send at once.", DefaultValueFactory = _ => 50 };
+var copies = new Option<int>("--copies") { Description = "How often each sends it.", DefaultValueFactory = _ => 1 };
+var maxFrame = new Option<int>("--max-frame") { Description = "The proxy's maxFrame, in bytes.", DefaultValueFactory = _ => 0xfffff };
+var maxReply = new Option<int>("--max-reply") { Description = "The proxy's maxReply, in bytes.", DefaultValueFactory = _ => 16 << 20 };
+var replyParts = new Option<int>("--reply-parts") { Description = "The proxy's limits.replyParts, in bytes.", DefaultValueFactory = _ => 256 << 20 };
+var memory = new Command("memory", "The proxy's memory under the largest request of each operation.") { many, copies, maxFrame, maxReply, replyParts };
+memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetValue(many), parsed.GetValue(copies), parsed.GetValue(maxFrame), parsed.GetValue(maxReply),
+    parsed.GetValue(replyParts), Console.Out).RunAsync(cancellationToken));
+
+return await new RootCommand("Measures ZooNet on real ensembles.") { home, guarded, observer, wan, load, scale, freshness, allocations, memory }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
 {

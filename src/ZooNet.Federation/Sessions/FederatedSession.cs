@@ -427,7 +427,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             CheckWatches();
         }
-        var writer = ScratchWriter.Empty();
+        // Names in it may become longer.
+        var writer = ScratchWriter.Empty(body.Length + (body.Length / 16));
         new ReplyRewriter(writer, _region.Owners, link.Cluster, link.SessionId, SessionId).Write(pending, _replies.Zxid, header.Error,
             body);
         Emit(link, pending.Place, writer.Written);
@@ -562,7 +563,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         }
         link.Accepted(response);
         _region.Owners.Add(link.Cluster, link.SessionId, SessionId);
-        if (_credentials is not null && SoloAuth.IsForwardedTo(_dispatcher.Mounts, link.Cluster))
+        if (_credentials is not null && _dispatcher.Mounts.ForwardsAuth(link.Cluster))
         {
             _credentials.Send(link, _host.NowMs);
         }

@@ -15,8 +15,13 @@ internal static class ScratchWriter
     private static JuteWriter? _writer;
 
     /// <summary>The thread's writer, empty.</summary>
-    public static JuteWriter Empty()
+    /// <param name="expected">Bytes that will be written, if they are known to be many: the writer need not grow up to them.</param>
+    public static JuteWriter Empty(int expected = 0)
     {
+        if (expected > MaxBytes)
+        {
+            return new JuteWriter(expected);
+        }
         if (_writer is not { Capacity: <= MaxBytes })
         {
             // One large reply must not cost each thread its size for ever.

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net.Sockets;
 
 namespace ZooNet.Proxy.Transport;
@@ -59,7 +58,8 @@ internal sealed class FramePeer(IFrameOwner owner)
         }
         if (_out.Length - _outLength < bytes.Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(Math.Max(2048, (_outLength + bytes.Length) * 2));
+            // One long frame gets what it takes, many short ones double it.
+            var larger = FrameBuffers.Rent(Math.Max(Math.Max(2048, 2 * _outLength), _outLength + bytes.Length));
             _out.AsSpan(0, _outLength).CopyTo(larger);
             ReturnOut();
             _out = larger;
@@ -87,13 +87,13 @@ internal sealed class FramePeer(IFrameOwner owner)
         var sent = wire.TrySend(batch.AsSpan(0, length));
         if (sent == length)
         {
-            ArrayPool<byte>.Shared.Return(batch);
+            FrameBuffers.Return(batch);
         }
         else if (sent < 0)
         {
             // The read loop learns of it too, and reports the end.
             _closed = true;
-            ArrayPool<byte>.Shared.Return(batch);
+            FrameBuffers.Return(batch);
             wire.Close();
         }
         else
@@ -172,14 +172,14 @@ internal sealed class FramePeer(IFrameOwner owner)
                     var want = Math.Max(needed, BurstBuffer);
                     if (buffer.Length < want)
                     {
-                        var larger = ArrayPool<byte>.Shared.Rent(want);
+                        var larger = FrameBuffers.Rent(want);
                         buffer.AsSpan(0, length).CopyTo(larger);
                         Release(buffer, idle);
                         buffer = larger;
                     }
                 }
                 quiet = received < IdleBuffer && length == 0 ? quiet + 1 : 0;
-                if (quiet >= QuietReads && buffer != idle)
+                if (buffer != idle && (quiet >= QuietReads || (length == 0 && FrameBuffers.IsRare(buffer))))
                 {
                     Release(buffer, idle);
                     buffer = idle;
@@ -228,7 +228,7 @@ internal sealed class FramePeer(IFrameOwner owner)
                 }
                 finally
                 {
-                    ArrayPool<byte>.Shared.Return(batch);
+                    FrameBuffers.Return(batch);
                 }
             }
         }
@@ -256,7 +256,7 @@ internal sealed class FramePeer(IFrameOwner owner)
     {
         if (_out.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_out);
+            FrameBuffers.Return(_out);
         }
     }
 
@@ -270,7 +270,7 @@ internal sealed class FramePeer(IFrameOwner owner)
     {
         if (buffer != idle)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            FrameBuffers.Return(buffer);
         }
     }
 }

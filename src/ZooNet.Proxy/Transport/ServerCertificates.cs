@@ -18,9 +18,6 @@ internal sealed class ServerCertificates
 {
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
-    /// <summary>How long before its end a certificate is warned of.</summary>
-    private static readonly TimeSpan Warning = TimeSpan.FromDays(14);
-
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
     private readonly TlsConfig _config;
@@ -97,15 +94,6 @@ internal sealed class ServerCertificates
     private SslServerAuthenticationOptions Load()
     {
         var leaf = LoadLeaf(_config);
-        var left = leaf.NotAfter.ToUniversalTime() - _time.GetUtcNow().UtcDateTime;
-        if (left <= TimeSpan.Zero)
-        {
-            _logger.CertificateExpired(_config.Certificate, leaf.NotAfter.ToUniversalTime());
-        }
-        else if (left < Warning)
-        {
-            _logger.CertificateExpires(_config.Certificate, leaf.NotAfter.ToUniversalTime());
-        }
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(_config.Certificate);
         var options = new SslServerAuthenticationOptions

@@ -191,6 +191,16 @@ public sealed class ProxyProcess : IAsyncDisposable
         return pages * Environment.SystemPageSize;
     }
 
+    /// <summary>The most resident memory that it has had since <see cref="ForgetPeak"/>, in bytes.</summary>
+    public long PeakResidentBytes()
+    {
+        var line = File.ReadLines($"/proc/{ProcessId}/status").First(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024;
+    }
+
+    /// <summary>Lets <see cref="PeakResidentBytes"/> begin anew.</summary>
+    public void ForgetPeak() => File.WriteAllText($"/proc/{ProcessId}/clear_refs", "5");
+
     /// <summary>Sends SIGTERM and waits until it has drained and ended.</summary>
     /// <returns>Its exit code.</returns>
     public async Task<int> TerminateAsync(TimeSpan limit)
