@@ -8,10 +8,10 @@ using ZooNet.Proxy.Configuration;
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
-/// Decides who may ask the admin endpoint what. From this host's loopback everything is allowed without a token; from anywhere else a
-/// bearer token is needed, or a client certificate whose name has a role: <c>view</c> or <c>admin</c>. Requests that a page in
-/// somebody's browser makes are refused: a foreign Origin, and on the loopback a Host that is no address, which is how a name that was
-/// bound anew gets there. Thread-safe.
+/// Decides who may ask the admin endpoint what. From this host's loopback and by the Unix-domain socket everything is allowed without a token;
+/// from anywhere else a bearer token is needed, or a client certificate whose name has a role: <c>view</c> or <c>admin</c>. Requests that a page in
+/// somebody's browser makes are refused: a foreign Origin, and where no token is needed a Host that is no address, which is how a name
+/// that was bound anew gets there. Thread-safe.
 /// </summary>
 /// <param name="config">The tokens and names.</param>
 /// <param name="audit">Where refusals are told.</param>
@@ -97,22 +97,25 @@ public sealed class AdminAccess(ConfigInForce config, AuditLog audit)
         {
             return (named, null);
         }
-        if (config.Current.Insecure)
-        {
-            return (Administrator, null);
-        }
-        if (context.Connection.RemoteIpAddress is not { } from || !IPAddress.IsLoopback(from))
+        // A Unix-domain socket has no addresses; the file's rights have let the asker in.
+        var isLocal = context.Connection.RemoteIpAddress is not { } from || IPAddress.IsLoopback(from);
+        if (!isLocal && !config.Current.Insecure)
         {
             return (null, null);
         }
-        var host = request.Host.Host;
-        var isOurs = host.Length == 0 || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-            || IPAddress.TryParse(host.Trim('[', ']'), out _);
-        return isOurs
+        return IsOurs(request.Host.Host, isLocal)
             ? (Administrator, null)
-            : (null, (StatusCodes.Status403Forbidden, $"'{host}' is no name of this endpoint: a name on the loopback may be anybody's; "
-                + "ask 127.0.0.1 or localhost, or give a token"));
+            : (null, (StatusCodes.Status403Forbidden, $"'{request.Host.Host}' is no name of this endpoint: a name that somebody else gives "
+                + "may lead here, too; ask an address or localhost, or give a token"));
     }
+
+    /// <summary>
+    /// Whether no page of somebody else's can have asked under this name. Its own name he may bind to any address, here too, and the
+    /// browser then takes us for his site. Names without a dot are given by who runs this network, or this host.
+    /// </summary>
+    private static bool IsOurs(string host, bool isLocal) => host.Length == 0
+        || host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host.Trim('[', ']'), out _)
+        || (!isLocal && !host.Contains('.', StringComparison.Ordinal));
 
     /// <summary>The role of a certificate's common name; the handshake has seen to it that the certificate is good.</summary>
     private string? NameRole(string name) => config.Current.AdminNames.Contains(name, StringComparer.Ordinal) ? Administrator

@@ -44,7 +44,7 @@ public sealed partial class AuditLog(ILoggerFactory loggers, TimeProvider time)
         var line = new Dictionary<string, object?>
         {
             ["time"] = time.GetUtcNow().ToString("O", System.Globalization.CultureInfo.InvariantCulture),
-            ["from"] = $"{context.Connection.RemoteIpAddress}",
+            ["from"] = context.Connection.RemoteIpAddress?.ToString() ?? "unix",
             ["role"] = context.Items.TryGetValue(typeof(AdminAccess), out var role) ? role : null,
             ["action"] = action,
             ["target"] = Cut(target),

@@ -65,6 +65,7 @@ internal sealed class ConfigSchema
             ("region", Value()),
             ("listen", List()),
             ("admin", Value()),
+            ("adminSocket", Value()),
             ("adminTls", Object(("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("clients", Value()),
                 ("clientAuthority", Value()))),
             ("adminNames", Object(("admin", List()), ("view", List()))),

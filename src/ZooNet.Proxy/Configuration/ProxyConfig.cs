@@ -143,6 +143,11 @@ public sealed record ProxyConfig
     /// <summary>TLS of the client listener; null for plain TCP.</summary>
     public TlsConfig? Tls { get; init; }
 
+    /// <summary>
+    /// A Unix-domain socket where the admin endpoint listens, too, without TLS: who may use it is the file's to say. Null for none.
+    /// </summary>
+    public string? AdminSocket { get; init; }
+
     /// <summary>TLS of the admin endpoint; null for plain HTTP.</summary>
     public TlsConfig? AdminTls { get; init; }
 

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Frozen;
 using System.Net;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
@@ -198,11 +199,31 @@ public static class ProxyConfigLoader
             ProxyProtocol = [.. (reader.List("proxyProtocol") ?? []).Select(i => ReadNetwork(reader, i.Key, i.Value, i.Source)).OfType<IPNetwork>()],
             Tls = ReadTls(reader, "tls"),
             AdminTls = ReadTls(reader, "adminTls"),
+            AdminSocket = ReadSocket(reader, "adminSocket"),
             Otlp = ReadOtlp(reader),
             LogLevel = reader.Choice("logLevel", LogLevel.Information),
             LogFormat = reader.Choice("logFormat", LogFormat.Text),
             ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
         };
+    }
+
+    /// <summary>A file for a Unix-domain socket, in a folder that is there.</summary>
+    private static string? ReadSocket(ConfigReader reader, string key)
+    {
+        // What the system takes, with the zero at the end.
+        const int MaxBytes = 107;
+        if (reader.Text(key) is not { } file)
+        {
+            return null;
+        }
+        if (!Path.IsPathRooted(file.Value) || Encoding.UTF8.GetByteCount(file.Value) > MaxBytes
+            || !Directory.Exists(Path.GetDirectoryName(file.Value)))
+        {
+            reader.Fail(key, file.Value, $"is no place for a socket; give the whole path, at most {MaxBytes} bytes, in a folder that exists: "
+                + "'/run/zoonet/admin.sock'", file.Source);
+            return null;
+        }
+        return file.Value;
     }
 
     /// <summary>A console for this proxy alone (<c>true</c>), or for others, too, whose admin endpoints are listed.</summary>

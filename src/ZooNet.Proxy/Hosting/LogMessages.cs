@@ -56,11 +56,17 @@ internal static partial class LogMessages
     [LoggerMessage(1014, LogLevel.Warning, "the certificate in {file} has changed and can't be used, the one before stays: {error}")]
     public static partial void CertificateNotLoaded(this ILogger logger, string file, string error);
 
-    [LoggerMessage(1015, LogLevel.Warning, "the certificate in {file} ends at {end:u}")]
-    public static partial void CertificateExpires(this ILogger logger, string file, DateTime end);
+    [LoggerMessage(1015, LogLevel.Warning, "the certificate in {file} (for {use}) ends at {end:u}")]
+    public static partial void CertificateExpires(this ILogger logger, string file, string use, DateTime end);
 
-    [LoggerMessage(1016, LogLevel.Error, "the certificate in {file} ended at {end:u}: clients refuse it")]
-    public static partial void CertificateExpired(this ILogger logger, string file, DateTime end);
+    [LoggerMessage(1016, LogLevel.Error, "the certificate in {file} (for {use}) ended at {end:u}: the other side refuses it")]
+    public static partial void CertificateExpired(this ILogger logger, string file, string use, DateTime end);
+
+    [LoggerMessage(1019, LogLevel.Warning, "cluster {cluster}: {problem}")]
+    public static partial void CertificatesOfClusterNotLoaded(this ILogger logger, string cluster, string problem);
+
+    [LoggerMessage(1021, LogLevel.Error, "the certificates could not be looked at")]
+    public static partial void CertificatesNotLookedAt(this ILogger logger, Exception error);
 
     [LoggerMessage(1017, LogLevel.Warning,
         "client {client}: a reply of {length} bytes is an error for it, {allowed} are allowed (maxReply); {leftOut} more since the last such line")]

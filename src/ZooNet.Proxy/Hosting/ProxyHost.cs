@@ -87,6 +87,8 @@ public sealed class ProxyHost : IAsyncDisposable
         builder.Services.AddSingleton<IProxyStatus>(s => new DataPathStatus(s.GetRequiredService<DataPath>(), () => _started ? ClientEndPoints : []));
         builder.Services.AddZooNetAdmin();
         builder.Services.AddHostedService(s => s.GetRequiredService<DataPath>());
+        builder.Services.AddHostedService<CertificateWatch>();
+        builder.Services.AddHostedService<MemoryRelease>();
         builder.WebHost.UseSockets(o =>
         {
             // Frames are handled where they were read: a hop to another thread costs more than the work itself.
@@ -148,10 +150,13 @@ public sealed class ProxyHost : IAsyncDisposable
             CheckFree("listen", address);
         }
         CheckFree("admin", Config.Admin);
+        AdminSocket.Clear(Config.AdminSocket);
         await _app.StartAsync(cancellationToken);
+        AdminSocket.Restrict(Config.AdminSocket);
         _started = true;
         Path.Log.Listening(string.Join(", ", ClientEndPoints));
-        Path.Log.AdminListening($"{(Config.AdminTls is null ? "http" : "https")}://{AdminEndPoint}");
+        var also = Config.AdminSocket is { } socket ? $", and unix:{socket}" : "";
+        Path.Log.AdminListening($"{(Config.AdminTls is null ? "http" : "https")}://{AdminEndPoint}{also}");
     }
 
     /// <summary>Runs until SIGTERM, SIGINT or the token; drains before it returns.</summary>
@@ -234,6 +239,14 @@ public sealed class ProxyHost : IAsyncDisposable
             {
                 _clientEndpoints.Add(endpoint);
                 endpoint.Run(connection => handler.Value(connection));
+            });
+        }
+        if (Config.AdminSocket is { } file)
+        {
+            options.ListenUnixSocket(file, endpoint =>
+            {
+                endpoint.Protocols = HttpProtocols.Http1;
+                endpoint.Use(AtMost(MaxAdminConnections));
             });
         }
         Listen(options, Config.Admin, raw: false, endpoint =>

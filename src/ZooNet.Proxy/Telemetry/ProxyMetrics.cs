@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Security.Cryptography;
 using System.Text;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -10,8 +9,8 @@ using ZooNet.Federation.Sessions;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Roaming;
-using ZooNet.Proxy.Transport;
 using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Telemetry;
@@ -138,24 +137,12 @@ public sealed class ProxyMetrics : IDisposable
         Counter("zoonet_session_record_failures_total", "Records of clients' remote sessions that could not be read, written or removed.",
             () => [new(records.Failures)]);
         Gauge("zoonet_session_records", "Records of clients' remote sessions that this proxy answers for.", () => records.Count);
-        (string Use, TlsConfig? Tls)[] certificates = [("clients", config.Tls), ("admin", config.AdminTls)];
-        _meter.CreateObservableGauge("zoonet_certificate_not_after_seconds", () => certificates.Where(c => c.Tls is not null)
-            .Select(c => (c.Use, End: EndOf(c.Tls!))).Where(c => c.End is not null)
-            .Select(c => new Measurement<double>(c.End!.Value, new KeyValuePair<string, object?>("use", c.Use))), null,
+        (string Use, string File, Func<DateTime?> End)[] certificates = [.. CertificateWatch.Of(config)];
+        _meter.CreateObservableGauge("zoonet_certificate_not_after_seconds", () => certificates
+            .Select(c => (c.Use, End: CertificateWatch.Read(c.End))).Where(c => c.End is not null)
+            .Select(c => new Measurement<double>(new DateTimeOffset(c.End!.Value).ToUnixTimeSeconds(),
+                new KeyValuePair<string, object?>("use", c.Use))), null,
             "When the certificate ends, as seconds since 1970.");
-    }
-
-    private static double? EndOf(TlsConfig tls)
-    {
-        try
-        {
-            return new DateTimeOffset(ServerCertificates.EndOf(tls)).ToUnixTimeSeconds();
-        }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            // It is being replaced.
-            return null;
-        }
     }
 
     /// <summary>Transactions between two positions, where they can be told: an epoch that ended has gaps.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -29,6 +30,9 @@ internal sealed class AdminClient : IDisposable
     /// <summary>The variable that names a PEM file with the certificate to show, and its key.</summary>
     private const string CertificateFile = "ZOONET_ADMIN_CERTIFICATE";
 
+    /// <summary>What an address begins with that is the file of a Unix-domain socket.</summary>
+    private const string UnixScheme = "unix";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private readonly Uri _url;
@@ -40,13 +44,13 @@ internal sealed class AdminClient : IDisposable
         _url = url;
         _source = source;
         // A mount may wait for other regions' acknowledgements; the proxy itself gives up before this.
-        _http = new HttpClient(HandlerFor(url)) { BaseAddress = url, Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient(HandlerFor(url)) { BaseAddress = url.Scheme == UnixScheme ? new Uri("http://localhost") : url, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     /// <summary>The option that says which proxy is asked.</summary>
     public static Option<string?> AdminOption() => new("--admin", "-a")
     {
-        Description = $"Admin endpoint of the proxy to ask, a URL or host:port. Default: {UrlVariable}, or {DefaultUrl}.",
+        Description = $"Admin endpoint of the proxy to ask, a URL, host:port, or unix:FILE. Default: {UrlVariable}, or {DefaultUrl}.",
         HelpName = "URL",
     };
 
@@ -57,13 +61,17 @@ internal sealed class AdminClient : IDisposable
         // What nobody typed just now is told, so that it can be found.
         var source = option is not null || string.IsNullOrWhiteSpace(text) ? "" : $" (from {UrlVariable})";
         text = string.IsNullOrWhiteSpace(text) ? DefaultUrl : text;
+        if (text.StartsWith(UnixScheme + ":/", StringComparison.Ordinal) && !text.StartsWith(UnixScheme + "://", StringComparison.Ordinal))
+        {
+            text = UnixScheme + "://" + text[(UnixScheme.Length + 1)..];
+        }
         if (!text.Contains("://", StringComparison.Ordinal))
         {
             text = "http://" + text;
         }
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https" or UnixScheme))
         {
-            throw new CommandFailedException($"'{text}'{source} is no admin endpoint; write http://host:port", ExitCodes.BadUsage);
+            throw new CommandFailedException($"'{text}'{source} is no admin endpoint; write http://host:port, or unix:/run/zoonet/admin.sock", ExitCodes.BadUsage);
         }
         var client = new AdminClient(url, source);
         if (Environment.GetEnvironmentVariable(TokenFile) is { Length: > 0 } file)
@@ -77,6 +85,10 @@ internal sealed class AdminClient : IDisposable
     private static SocketsHttpHandler HandlerFor(Uri url)
     {
         var handler = new SocketsHttpHandler();
+        if (url.Scheme == UnixScheme)
+        {
+            handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(url.LocalPath, cancellationToken);
+        }
         if (url.Scheme != "https")
         {
             return handler;
@@ -100,6 +112,21 @@ internal sealed class AdminClient : IDisposable
         }
         handler.SslOptions.CertificateChainPolicy = policy;
         return handler;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(string file, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(file), cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     private static X509Certificate2 ReadCertificate(string file)
@@ -183,7 +210,7 @@ internal sealed class AdminClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            var why = await ClientPort.WhatListensAsync(_url) is { } found
+            var why = _url.Scheme != UnixScheme && await ClientPort.WhatListensAsync(_url) is { } found
                 ? $"{_url.Authority}{_source} is {found}; name the proxy's admin endpoint with --admin: "
                     + $"{DefaultUrl} unless configured otherwise"
                 : NobodyAnswers(e);

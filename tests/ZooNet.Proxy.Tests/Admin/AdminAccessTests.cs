@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -55,6 +56,61 @@ public sealed class AdminAccessTests : IAsyncLifetime
 
         Assert.Equal(expected, (await MountAsync(client)).StatusCode);
         Assert.Equal(expected == HttpStatusCode.Created, _proxy.Host.Services.GetRequiredService<StatusReporter>().Mounts().Mounts.Any());
+    }
+
+    [Fact]
+    public async Task Whoever_may_write_to_the_files_of_the_socket_needs_no_token_and_a_left_one_is_in_nobodys_way()
+    {
+        var folder = Directory.CreateTempSubdirectory("zoonet-socket-").FullName;
+        var file = Path.Combine(folder, "admin.sock");
+        using (var killed = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            killed.Bind(new UnixDomainSocketEndPoint(file + ".old"));
+            // Its end takes away what it was bound to, and not this.
+            File.Move(file + ".old", file);
+        }
+        var proxy = await _regions.StartProxyAsync(c => c with { AdminSocket = file },
+            s => s.AddLogging(l => l.AddProvider(new Lines(_log)).AddFilter("ZooNet.Audit", LogLevel.Information)), waitReady: false);
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(file), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        };
+        using var client = new HttpClient(handler) { BaseAddress = new Uri("http://localhost") };
+        await TwoRegions.Eventually(async () => (await client.GetAsync("/ready")).IsSuccessStatusCode && proxy.IsUp(1));
+
+        Assert.Equal(HttpStatusCode.Created, (await MountAsync(client)).StatusCode);
+        lock (_log)
+        {
+            Assert.Contains(_log, l => l.Contains("\"from\":\"unix\",\"role\":\"admin\",\"action\":\"mount\"", StringComparison.Ordinal));
+        }
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, new FileInfo(file).UnixFileMode);
+        var second = await Assert.ThrowsAsync<IOException>(() => _regions.StartProxyAsync(c => c with { AdminSocket = file }, waitReady: false));
+        Assert.Contains("another program listens there", second.Message, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData(true, null, HttpStatusCode.Created)]
+    [InlineData(true, "evil.example:9181", HttpStatusCode.Forbidden)]
+    [InlineData(true, "evil:9181", HttpStatusCode.Forbidden)]
+    [InlineData(false, null, HttpStatusCode.Created)]
+    [InlineData(false, "zoonet:9181", HttpStatusCode.Created)]
+    [InlineData(false, "evil.example:9181", HttpStatusCode.Forbidden)]
+    public async Task Insecure_needs_no_token_from_anywhere_and_a_page_of_another_site_stays_out(
+        bool isLocal, string? host, HttpStatusCode expected)
+    {
+        var insecure = await _regions.StartProxyAsync(c => c with { Admin = new HostPort("0.0.0.0", 0), Insecure = true }, waitReady: false);
+        using var client = Client(isLocal ? IPAddress.Loopback : OtherAddress(), insecure);
+        await TwoRegions.Eventually(async () => (await client.GetAsync("/ready")).IsSuccessStatusCode && insecure.IsUp(1));
+        client.DefaultRequestHeaders.Host = host;
+
+        Assert.Equal(expected, (await MountAsync(client)).StatusCode);
+        Assert.Equal(expected == HttpStatusCode.Created, insecure.Host.Services.GetRequiredService<StatusReporter>().Mounts().Mounts.Any());
     }
 
     [Theory]
@@ -127,12 +183,13 @@ public sealed class AdminAccessTests : IAsyncLifetime
     private static Task<HttpResponseMessage> MountAsync(HttpClient client) =>
         client.PostAsJsonAsync("/api/v1/mounts", new MountBody("eu:/apps", "/mnt/eu", "create"));
 
-    private HttpClient Client(IPAddress address) => new() { BaseAddress = new Uri($"http://{address}:{_proxy.Host.AdminEndPoint.Port}") };
+    private HttpClient Client(IPAddress address, RunningProxy? proxy = null) =>
+        new() { BaseAddress = new Uri($"http://{address}:{(proxy ?? _proxy).Host.AdminEndPoint.Port}") };
 
     /// <summary>An address of this host that is not the loopback's: what comes to it comes from it, too.</summary>
     private static IPAddress OtherAddress()
     {
-        using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp);
+        using var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
         // Nothing is sent: this asks the routing table only.
         socket.Connect(IPAddress.Parse("192.0.2.1"), 9);
         return ((IPEndPoint)socket.LocalEndPoint!).Address.MapToIPv4();
