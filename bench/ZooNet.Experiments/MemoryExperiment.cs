@@ -21,7 +21,8 @@ internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, in
         await using var eu = await RealEnsemble.StartAsync("eu", new RealEnsembleOptions { Jvm = [.. RunningFast.Jvm, "-Xmx4g"] });
         foreach (var ensemble in new[] { us, eu })
         {
-            await using var client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions { Servers = ensemble.Addresses }, cancellationToken);
+            await using var client = await ZooKeeperClient.ConnectAsync(
+                new ZooKeeperClientOptions { Servers = ensemble.Addresses }, cancellationToken);
             await client.CreateAsync("/largest", cancellationToken: cancellationToken);
             if (ensemble == us)
             {
@@ -43,8 +44,11 @@ internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, in
         }
         var bound = LargestRequests.Bound(clients, maxFrame, maxReply, replyParts, Watches, WatchBytes);
         await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-            $"{Machine.Describe()}; {clients} clients, each request {copies} times, maxFrame {maxFrame:#,0}, maxReply {maxReply:#,0}, limits.replyParts {replyParts:#,0}; at rest {proxy.ResidentBytes() >> 20} MiB; the bound is {bound >> 20} MiB\n"));
-        await log.WriteLineAsync("| where | request | bytes | most resident MiB | replies | clients closed on |\n| --- | --- | --- | --- | --- | --- |");
+            $"{Machine.Describe()}; {clients} clients, each request {copies} times, maxFrame {maxFrame:#,0}, "
+            + $"maxReply {maxReply:#,0}, limits.replyParts {replyParts:#,0}; at rest {proxy.ResidentBytes() >> 20} MiB; "
+            + $"the bound is {bound >> 20} MiB\n"));
+        await log.WriteLineAsync("| where | request | bytes | most resident MiB | replies | clients closed on |\n"
+            + "| --- | --- | --- | --- | --- | --- |");
         var most = 0L;
         foreach (var (where, root, elsewhere) in places)
         {
@@ -58,6 +62,7 @@ internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, in
                     $"| {where} | {name} | {frame.Length:#,0} | {peak >> 20} | {replies} | {closed} |"));
             }
         }
-        await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"\nThe most was {most >> 20} MiB, {100.0 * most / bound:0}% of the bound."));
+        await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+            $"\nThe most was {most >> 20} MiB, {100.0 * most / bound:0}% of the bound."));
     }
 }

@@ -22,8 +22,9 @@ var guarded = new Command("protected", "All at home: ZooNet with everything off 
 {
     clients, windows, homeReads, rounds, seconds, output,
 };
-guarded.SetAction((parsed, cancellationToken) => new ProtectedExperiment(new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!,
-    parsed.GetValue(homeReads)!, parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+guarded.SetAction((parsed, cancellationToken) => new ProtectedExperiment(
+    new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(homeReads)!, parsed.GetValue(rounds),
+        parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
 var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
 {
@@ -79,12 +80,22 @@ var many = new Option<int>("--clients") { Description = "Clients that send at on
 var copies = new Option<int>("--copies") { Description = "How often each sends it.", DefaultValueFactory = _ => 1 };
 var maxFrame = new Option<int>("--max-frame") { Description = "The proxy's maxFrame, in bytes.", DefaultValueFactory = _ => 0xfffff };
 var maxReply = new Option<int>("--max-reply") { Description = "The proxy's maxReply, in bytes.", DefaultValueFactory = _ => 16 << 20 };
-var replyParts = new Option<int>("--reply-parts") { Description = "The proxy's limits.replyParts, in bytes.", DefaultValueFactory = _ => 256 << 20 };
-var memory = new Command("memory", "The proxy's memory under the largest request of each operation.") { many, copies, maxFrame, maxReply, replyParts };
-memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetValue(many), parsed.GetValue(copies), parsed.GetValue(maxFrame), parsed.GetValue(maxReply),
-    parsed.GetValue(replyParts), Console.Out).RunAsync(cancellationToken));
+var replyParts = new Option<int>("--reply-parts")
+{
+    Description = "The proxy's limits.replyParts, in bytes.",
+    DefaultValueFactory = _ => 256 << 20,
+};
+var memory = new Command("memory", "The proxy's memory under the largest request of each operation.")
+{
+    many, copies, maxFrame, maxReply, replyParts,
+};
+memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetValue(many), parsed.GetValue(copies),
+    parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), Console.Out).RunAsync(cancellationToken));
 
-return await new RootCommand("Measures ZooNet on real ensembles.") { home, guarded, observer, wan, load, scale, freshness, allocations, memory }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures ZooNet on real ensembles.")
+{
+    home, guarded, observer, wan, load, scale, freshness, allocations, memory,
+}.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)
 {

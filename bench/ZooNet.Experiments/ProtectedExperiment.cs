@@ -84,7 +84,8 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
                         CpuOf = [way.ProcessId],
                     }], null, cancellationToken))[0];
                     await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                        $"round {round + 1}/{options.Rounds}: {NameOf(cell)}: {way.Name}: {report.PerSecond:0}/s, {report.Cpu[0].MicrosecondsPerRequest:0.0} µs CPU per request{(report.HasErrors ? ", ERRORS" : "")}"));
+                        $"round {round + 1}/{options.Rounds}: {NameOf(cell)}: {way.Name}: {report.PerSecond:0}/s, "
+                        + $"{report.Cpu[0].MicrosecondsPerRequest:0.0} µs CPU per request{(report.HasErrors ? ", ERRORS" : "")}"));
                     if (round >= 0)
                     {
                         rates[cell][way].Add(report.PerSecond);
@@ -94,16 +95,19 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
             }
         }
         var table = new StringBuilder();
-        table.AppendLine(CultureInfo.InvariantCulture,
-            $"{machine}; 1 voter, {options.Clients} clients, 1 KB, {options.Rounds} interleaved rounds of {options.Seconds:0.#} s. Median (smallest–largest).\n");
-        table.AppendLine("| load | way | requests per second | CPU µs per request | throughput ÷ everything off | CPU ÷ everything off | throughput ÷ HAProxy | CPU ÷ HAProxy |");
+        table.AppendLine(string.Create(CultureInfo.InvariantCulture,
+            $"{machine}; 1 voter, {options.Clients} clients, 1 KB, {options.Rounds} interleaved rounds of "
+            + $"{options.Seconds:0.#} s. Median (smallest–largest).\n"));
+        table.AppendLine("| load | way | requests per second | CPU µs per request | throughput ÷ everything off "
+            + "| CPU ÷ everything off | throughput ÷ HAProxy | CPU ÷ HAProxy |");
         table.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var cell in cells)
         {
             var (haProxy, off, haProxyTls, on) = (ways[0], ways[1], ways[2], ways[3]);
             foreach (var way in ways)
             {
-                table.Append(CultureInfo.InvariantCulture, $"| {NameOf(cell)} | {way.Name} | {rates[cell][way].ToString("#,0")} | {cpu[cell][way].ToString("0.0")} ");
+                table.Append($"| {NameOf(cell)} | {way.Name} | {rates[cell][way].ToString("#,0")} ");
+                table.Append($"| {cpu[cell][way].ToString("0.0")} ");
                 table.Append(way == on ? $"| {Over(rates, on, off)} | {Over(cpu, on, off)} " : "| | ");
                 table.AppendLine(way == on ? $"| {Over(rates, on, haProxyTls)} | {Over(cpu, on, haProxyTls)} |"
                     : way == off ? $"| {Over(rates, off, haProxy)} | {Over(cpu, off, haProxy)} |" : "| | |");
@@ -142,7 +146,12 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
         {
             ["everybody"] = new JsonObject { ["path"] = "/", ["allow"] = "read" },
             ["secrets"] = new JsonObject { ["path"] = "/secrets", ["allow"] = "none" },
-            ["networks"] = new JsonObject { ["path"] = "/batch", ["allow"] = "write", ["clients"] = new JsonArray("10.0.0.0/8", "cn:batch") },
+            ["networks"] = new JsonObject
+            {
+                ["path"] = "/batch",
+                ["allow"] = "write",
+                ["clients"] = new JsonArray("10.0.0.0/8", "cn:batch"),
+            },
             ["bench"] = new JsonObject { ["path"] = "/zoonet-bench", ["allow"] = "write", ["clients"] = new JsonArray("cn:localhost") },
         },
     };
@@ -151,8 +160,8 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
     {
         using var authority = Certificates.Issue("CN=authority", null);
         using var own = Certificates.Issue("CN=localhost", authority);
-        var files = new CertificateFiles(Path.Combine(folder, "authority.pem"), Path.Combine(folder, "own.pem"), Path.Combine(folder, "own.key"),
-            Path.Combine(folder, "both.pem"));
+        var files = new CertificateFiles(Path.Combine(folder, "authority.pem"), Path.Combine(folder, "own.pem"),
+            Path.Combine(folder, "own.key"), Path.Combine(folder, "both.pem"));
         var (certificate, key) = (own.ExportCertificatePem() + "\n", own.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem() + "\n");
         File.WriteAllText(files.Authority, authority.ExportCertificatePem());
         File.WriteAllText(files.Certificate, certificate);

@@ -8,10 +8,10 @@ using ZooNet.Proxy.Configuration;
 namespace ZooNet.Proxy.Admin;
 
 /// <summary>
-/// Decides who may ask the admin endpoint what. From this host's loopback and by the Unix-domain socket everything is allowed without a token;
-/// from anywhere else a bearer token is needed, or a client certificate whose name has a role: <c>view</c> or <c>admin</c>. Requests that a page in
-/// somebody's browser makes are refused: a foreign Origin, and where no token is needed a Host that is no address, which is how a name
-/// that was bound anew gets there. Thread-safe.
+/// Decides who may ask the admin endpoint what. From this host's loopback and by the Unix-domain socket everything is allowed without a
+/// token; from anywhere else a bearer token is needed, or a client certificate whose name has a role: <c>view</c> or <c>admin</c>.
+/// Requests that a page in somebody's browser makes are refused: a foreign Origin, and where no token is needed a Host that is no
+/// address, which is how a name that was bound anew gets there. Thread-safe.
 /// </summary>
 /// <param name="config">The tokens and names.</param>
 /// <param name="audit">Where refusals are told.</param>

@@ -219,8 +219,8 @@ public static class ProxyConfigLoader
         if (!Path.IsPathRooted(file.Value) || Encoding.UTF8.GetByteCount(file.Value) > MaxBytes
             || !Directory.Exists(Path.GetDirectoryName(file.Value)))
         {
-            reader.Fail(key, file.Value, $"is no place for a socket; give the whole path, at most {MaxBytes} bytes, in a folder that exists: "
-                + "'/run/zoonet/admin.sock'", file.Source);
+            reader.Fail(key, file.Value, $"is no place for a socket; give the whole path, at most {MaxBytes} bytes, in a "
+                + "folder that exists: '/run/zoonet/admin.sock'", file.Source);
             return null;
         }
         return file.Value;

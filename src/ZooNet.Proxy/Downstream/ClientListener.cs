@@ -94,7 +94,8 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             }
             share = path.Throttle?.Enter(address, path.NowMs);
             var rules = path.RulesOf(address, certificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
-            var made = new DownstreamConnection($"/{from}", path, rules, share, certificate is null ? null : CertificateSubject.Of(certificate));
+            var subject = certificate is null ? null : CertificateSubject.Of(certificate);
+            var made = new DownstreamConnection($"/{from}", path, rules, share, subject);
             if (!path.Add(made))
             {
                 wire.Close();

@@ -8,13 +8,14 @@ using ZooNet.Proxy.Transport;
 namespace ZooNet.Proxy.Hosting;
 
 /// <summary>
-/// Looks at the ends of all certificates that the proxy shows, to clients, at the admin endpoint and to servers, for as long as it runs: one
-/// that ends within two weeks is a warning, one that has ended an error, once a day each.
+/// Looks at the ends of all certificates that the proxy shows, to clients, at the admin endpoint and to servers, for as long as it runs:
+/// one that ends within two weeks is a warning, one that has ended an error, once a day each.
 /// </summary>
 /// <param name="config">Where they are.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Where it is told.</param>
-internal sealed class CertificateWatch(ProxyConfig config, TimeProvider time, ILogger<CertificateWatch> logger) : IHostedService, IAsyncDisposable
+internal sealed class CertificateWatch(ProxyConfig config, TimeProvider time, ILogger<CertificateWatch> logger)
+    : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan Warning = TimeSpan.FromDays(14);
     private static readonly TimeSpan TellAgain = TimeSpan.FromDays(1);

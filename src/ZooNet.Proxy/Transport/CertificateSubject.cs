@@ -58,7 +58,8 @@ internal static class CertificateSubject
         var type = pair.ReadObjectIdentifier();
         var tag = pair.PeekTag();
         var isText = tag.TagClass == TagClass.Universal && (UniversalTagNumber)tag.TagValue is UniversalTagNumber.UTF8String
-            or UniversalTagNumber.PrintableString or UniversalTagNumber.IA5String or UniversalTagNumber.BMPString or UniversalTagNumber.T61String;
+            or UniversalTagNumber.PrintableString or UniversalTagNumber.IA5String
+            or UniversalTagNumber.BMPString or UniversalTagNumber.T61String;
         return Keywords.TryGetValue(type, out var keyword) && isText
             ? $"{keyword}={Escaped(pair.ReadCharacterString((UniversalTagNumber)tag.TagValue))}"
             : $"{keyword ?? type}=#{Convert.ToHexStringLower(pair.ReadEncodedValue().Span)}";

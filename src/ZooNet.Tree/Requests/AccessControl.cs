@@ -2,8 +2,10 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Tree.Requests;
 
-/// <summary>The rules of ACLs with the schemes world, auth, digest and ip, as a ZooKeeper without further providers has them. Ids of the scheme x509 are
-/// compared where another server has let them into an ACL.</summary>
+/// <summary>
+/// The rules of ACLs with the schemes world, auth, digest and ip, as a ZooKeeper without further providers has them. Ids of the scheme
+/// x509 are compared where another server has let them into an ACL.
+/// </summary>
 internal static class AccessControl
 {
     /// <summary>True where one of <paramref name="identities"/> has one of the permissions.</summary>

@@ -44,7 +44,11 @@ internal sealed class AdminClient : IDisposable
         _url = url;
         _source = source;
         // A mount may wait for other regions' acknowledgements; the proxy itself gives up before this.
-        _http = new HttpClient(HandlerFor(url)) { BaseAddress = url.Scheme == UnixScheme ? new Uri("http://localhost") : url, Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient(HandlerFor(url))
+        {
+            BaseAddress = url.Scheme == UnixScheme ? new Uri("http://localhost") : url,
+            Timeout = TimeSpan.FromSeconds(60),
+        };
     }
 
     /// <summary>The option that says which proxy is asked.</summary>
@@ -71,7 +75,8 @@ internal sealed class AdminClient : IDisposable
         }
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https" or UnixScheme))
         {
-            throw new CommandFailedException($"'{text}'{source} is no admin endpoint; write http://host:port, or unix:/run/zoonet/admin.sock", ExitCodes.BadUsage);
+            throw new CommandFailedException(
+                $"'{text}'{source} is no admin endpoint; write http://host:port, or unix:/run/zoonet/admin.sock", ExitCodes.BadUsage);
         }
         var client = new AdminClient(url, source);
         if (Environment.GetEnvironmentVariable(TokenFile) is { Length: > 0 } file)

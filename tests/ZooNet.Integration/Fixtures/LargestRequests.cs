@@ -113,7 +113,8 @@ public sealed class LargestRequests(int maxFrame, int maxReply, string root, str
             string[] paths = [.. Enumerable.Range(0, (maxFrame - 200) / (root.Length + 11)).Select(i => $"{root}/{i:000000}")];
             yield return Of(op, "paths", w => new SetWatchesRequest(0, [], paths, [], [], []).Write(w, op), Xids.SetWatches);
         }
-        yield return Of(OpCode.Auth, "a credential", w => new AuthRequest(0, "digest", new byte[Math.Min(maxFrame / 2, 60_000)]).Write(w), Xids.Auth);
+        var credential = new AuthRequest(0, "digest", new byte[Math.Min(maxFrame / 2, 60_000)]);
+        yield return Of(OpCode.Auth, "a credential", credential.Write, Xids.Auth);
         yield return Filled(OpCode.Sasl, "a token", (w, fill) => w.WriteBuffer(new byte[fill]));
     }
 
@@ -154,7 +155,8 @@ public sealed class LargestRequests(int maxFrame, int maxReply, string root, str
         var writer = new JuteWriter(64);
         new ConnectRequest(0, 0, 40_000, 0, new byte[16], false).WriteFrame(writer);
         await socket.SendAsync(writer.WrittenMemory);
-        return await SkipFrameAsync(socket, new byte[4096]) ? socket : throw new IOException($"{server} closed the connection instead of giving a session");
+        return await SkipFrameAsync(socket, new byte[4096]) ? socket
+            : throw new IOException($"{server} closed the connection instead of giving a session");
     }
 
     private static async Task SendAsync(Socket socket, byte[] frame, int copies)
@@ -257,9 +259,9 @@ public sealed class LargestRequests(int maxFrame, int maxReply, string root, str
     /// <summary>The request with so much filling that its frame is as long as may be.</summary>
     private (string Name, byte[] Frame) Filled(OpCode op, string what, Action<JuteWriter, int> body)
     {
-        var each = (Of(op, what, w => body(w, 2)).Frame.Length - Of(op, what, w => body(w, 1)).Frame.Length, Of(op, what, w => body(w, 1)).Frame.Length);
-        // A path that the proxy has to make longer must still fit.
-        return Of(op, what, w => body(w, (maxFrame - 20 - each.Item2) / each.Item1));
+        var one = Of(op, what, w => body(w, 1)).Frame.Length;
+        var each = Of(op, what, w => body(w, 2)).Frame.Length - one;
+        return Of(op, what, w => body(w, (maxFrame - 20 - one) / each));
     }
 
     private static (string Name, byte[] Frame) Of(OpCode op, string what, Action<JuteWriter> body, int xid = 1)

@@ -26,7 +26,8 @@ public sealed class ClientCertificatesTests : IDisposable
         using var authority = Certificates.Issue("CN=authority", null);
         await File.WriteAllTextAsync(FileOf("authority.pem"), authority.ExportCertificatePem());
         Write(authority, "server", new X500DistinguishedName("CN=server"));
-        await File.WriteAllTextAsync(FileOf("both.pem"), await File.ReadAllTextAsync(FileOf("server.key")) + await File.ReadAllTextAsync(FileOf("server.pem")));
+        await File.WriteAllTextAsync(FileOf("both.pem"),
+            await File.ReadAllTextAsync(FileOf("server.key")) + await File.ReadAllTextAsync(FileOf("server.pem")));
         // All that is written otherwise in such a name: separators, quotes, blanks at the ends, letters of others, kinds without a keyword.
         var name = new X500DistinguishedNameBuilder();
         name.AddDomainComponent("example");
@@ -51,8 +52,20 @@ public sealed class ClientCertificatesTests : IDisposable
         });
         await using var proxy = await Proxies.StartAsync(us, eu, config => config with
         {
-            Tls = new TlsConfig(FileOf("server.pem"), FileOf("server.key")) { Clients = ClientCertificates.Require, ClientAuthority = FileOf("authority.pem") },
-            Remotes = [config.Remotes[0] with { Observers = [], Servers = [], Quorum = [.. eu.QuorumPorts.Select(p => new HostPort(p.Host, p.Port))] }],
+            Tls = new TlsConfig(FileOf("server.pem"), FileOf("server.key"))
+            {
+                Clients = ClientCertificates.Require,
+                ClientAuthority = FileOf("authority.pem"),
+            },
+            Remotes =
+            [
+                config.Remotes[0] with
+                {
+                    Observers = [],
+                    Servers = [],
+                    Quorum = [.. eu.QuorumPorts.Select(p => new HostPort(p.Host, p.Port))],
+                },
+            ],
         });
         await using var direct = await ConnectAsync(securePort, "app");
         await direct.CreateAsync("/apps");
@@ -89,7 +102,8 @@ public sealed class ClientCertificatesTests : IDisposable
     {
         Servers = [new ServerAddress("localhost", port)],
         SessionTimeout = TimeSpan.FromSeconds(10),
-        Tls = new UpstreamTls(new UpstreamTlsConfig(FileOf("authority.pem"), FileOf($"{name}.pem"), FileOf($"{name}.key"), null, VerifyHost: true),
+        Tls = new UpstreamTls(
+            new UpstreamTlsConfig(FileOf("authority.pem"), FileOf($"{name}.pem"), FileOf($"{name}.key"), null, VerifyHost: true),
             TimeProvider.System).OptionsFor,
     });
 

@@ -88,8 +88,10 @@ public sealed class AdminAccessTests : IAsyncLifetime
         {
             Assert.Contains(_log, l => l.Contains("\"from\":\"unix\",\"role\":\"admin\",\"action\":\"mount\"", StringComparison.Ordinal));
         }
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, new FileInfo(file).UnixFileMode);
-        var second = await Assert.ThrowsAsync<IOException>(() => _regions.StartProxyAsync(c => c with { AdminSocket = file }, waitReady: false));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite,
+            new FileInfo(file).UnixFileMode);
+        var second = await Assert.ThrowsAsync<IOException>(
+            () => _regions.StartProxyAsync(c => c with { AdminSocket = file }, waitReady: false));
         Assert.Contains("another program listens there", second.Message, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
@@ -104,7 +106,8 @@ public sealed class AdminAccessTests : IAsyncLifetime
     public async Task Insecure_needs_no_token_from_anywhere_and_a_page_of_another_site_stays_out(
         bool isLocal, string? host, HttpStatusCode expected)
     {
-        var insecure = await _regions.StartProxyAsync(c => c with { Admin = new HostPort("0.0.0.0", 0), Insecure = true }, waitReady: false);
+        var insecure = await _regions.StartProxyAsync(
+            c => c with { Admin = new HostPort("0.0.0.0", 0), Insecure = true }, waitReady: false);
         using var client = Client(isLocal ? IPAddress.Loopback : OtherAddress(), insecure);
         await TwoRegions.Eventually(async () => (await client.GetAsync("/ready")).IsSuccessStatusCode && insecure.IsUp(1));
         client.DefaultRequestHeaders.Host = host;
