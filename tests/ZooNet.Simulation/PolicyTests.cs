@@ -160,9 +160,13 @@ public sealed class PolicyTests(ITestOutputHelper output)
     [InlineData(nameof(Mutation.EphemeralsListedAtOnce))]
     public void A_rule_without_one_of_its_ingredients_is_caught(string mutation)
     {
-        // What this needs is rare: an observer that is left for one that was fresh not long ago. The search begins near a seed that has it
-        // where barriers do not overlap, which this has nothing to do with.
-        var first = mutation == nameof(Mutation.WatermarkOnManyCopies) ? 28_000 : 0;
+        // What these need is rare: the search begins near a seed that had it. Another one is found from there where the code has changed.
+        var first = mutation switch
+        {
+            nameof(Mutation.WatermarkOnManyCopies) => 43_200,
+            nameof(Mutation.CopiesChangedAtOnce) => 2_400,
+            _ => 0,
+        };
         var outcome = Runner.Run(Without(Enum.Parse<Mutation>(mutation)), 40_000, o => o.SequentialViolations > 0, first);
         output.WriteLine($"{outcome.Seeds} seeds; {outcome.ShortestSequential}");
         Assert.True(outcome.SequentialViolations > 0, $"no violation without {mutation}");
