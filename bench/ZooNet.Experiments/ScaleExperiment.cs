@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using ZooNet.Bench;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
@@ -13,6 +14,7 @@ namespace ZooNet.Experiments;
 /// </summary>
 internal sealed class ScaleExperiment(ScaleOptions options, TextWriter log)
 {
+    private const int Connections = 9_600;
     private readonly StringBuilder _text = new();
 
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -29,7 +31,7 @@ internal sealed class ScaleExperiment(ScaleOptions options, TextWriter log)
     private async Task IdleAsync(CancellationToken cancellationToken)
     {
         await using var home = await EmbeddedServer.StartAsync(cancel: cancellationToken);
-        await using var proxy = await ProxyProcess.StartAsync(Home(home), []);
+        await using var proxy = await ProxyProcess.StartAsync(Home(home), [], AllFromHere());
         // Traffic first, so that what the runtime needs once is not charged to the sessions.
         await LoadAsync(proxy, 8, 16, [], cancellationToken);
         var empty = await SettledAsync(proxy);
@@ -56,7 +58,7 @@ internal sealed class ScaleExperiment(ScaleOptions options, TextWriter log)
     private async Task BusyAsync(CancellationToken cancellationToken)
     {
         await using var home = await EmbeddedServer.StartAsync(cancel: cancellationToken);
-        await using var proxy = await ProxyProcess.StartAsync(Home(home), []);
+        await using var proxy = await ProxyProcess.StartAsync(Home(home), [], AllFromHere());
         Line("");
         Line("| busy sessions (window 1, reads) | requests per second | p50 ms | p99 ms | CPU µs per request |");
         Line("| --- | --- | --- | --- | --- |");
@@ -79,7 +81,7 @@ internal sealed class ScaleExperiment(ScaleOptions options, TextWriter log)
     private async Task StormAsync()
     {
         await using var home = await EmbeddedServer.StartAsync();
-        await using var proxy = await ProxyProcess.StartAsync(Home(home), []);
+        await using var proxy = await ProxyProcess.StartAsync(Home(home), [], AllFromHere());
         Line("");
         Line($"| {options.Storm:#,0} clients connect at once | all connected after ms | p50 ms | p99 ms |");
         Line("| --- | --- | --- | --- |");
@@ -187,6 +189,10 @@ internal sealed class ScaleExperiment(ScaleOptions options, TextWriter log)
         options.Out.Create();
         await File.WriteAllTextAsync(Path.Combine(options.Out.FullName, file), new SvgPlot { Title = title, XTitle = x, YTitle = "CPU µs per request" }.Lines(series));
     }
+
+    /// <summary>All clients of a measurement come from one address; by default it may have half of the connections.</summary>
+    private static JsonObject AllFromHere() =>
+        new() { ["limits"] = new JsonObject { ["connections"] = Connections, ["connectionsPerAddress"] = Connections } };
 
     private static ProxyCluster Home(EmbeddedServer server) => new("home", [Address(server)], []);
 
