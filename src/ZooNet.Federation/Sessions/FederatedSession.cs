@@ -501,7 +501,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private void Answer(in ClientRequest request, ErrorCode error, FailedMulti? results = null)
     {
         // A server that does not know an operation has no zxid for it (UnimplementedRequestProcessor).
-        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, error == ErrorCode.Unimplemented ? -1 : _replies.Zxid, error, results));
+        var zxid = error == ErrorCode.Unimplemented ? -1 : _replies.Zxid;
+        Emit(null, PlaceOf(request), ScratchWriter.Reply(request.Xid, zxid, error, results));
     }
 
     // ---------------------------------------------------------------- connecting

@@ -33,6 +33,9 @@ internal sealed class FamiliarSeries(IProxyStatus proxy, StatusReporter status, 
         (OpCode.Sync, "sync", "sync"), (OpCode.WhoAmI, "who_am_i", null),
     ];
 
+    /// <summary>The operations that have series of their own.</summary>
+    internal static IEnumerable<OpCode> Named => Operations.Select(o => o.Op);
+
     /// <summary>Appends all of them.</summary>
     public void Write(StringBuilder text)
     {

@@ -8,8 +8,11 @@ namespace ZooNet.Proxy.Telemetry;
 /// </summary>
 public sealed class OperationCounters
 {
-    /// <summary>Operations beyond those of <see cref="OpCode"/> are counted as one.</summary>
-    private const int Unknown = 40;
+    // ZooKeeper numbers its operations from 0 and from 100; there is room for those to come.
+    private const int Block = 32;
+
+    /// <summary>Operations beyond these are counted as one.</summary>
+    private const int Unknown = (2 * Block) + 2;
 
     private const int Slots = Unknown + 1;
 
@@ -36,10 +39,10 @@ public sealed class OperationCounters
 
     private static int SlotOf(OpCode op) => (int)op switch
     {
-        >= 0 and <= 22 and var low => low,
-        >= 100 and <= 107 and var high => high - 77,
-        -10 => 31,
-        -11 => 32,
+        >= 0 and < Block and var low => low,
+        >= 100 and < 100 + Block and var high => Block + high - 100,
+        (int)OpCode.CreateSession => 2 * Block,
+        (int)OpCode.CloseSession => (2 * Block) + 1,
         _ => Unknown,
     };
 }

@@ -126,7 +126,7 @@ internal sealed class RawSocketTransport(ILogger<RawSocketTransport> logger)
 }
 
 /// <summary>A client's connection as Kestrel tracks it, with its socket.</summary>
-internal sealed class RawConnection(Socket socket, Action takenUp) : ConnectionContext
+internal sealed class RawConnection(Socket socket, Action onTaken) : ConnectionContext
 {
     private static long _last;
     private string? _id;
@@ -134,13 +134,13 @@ internal sealed class RawConnection(Socket socket, Action takenUp) : ConnectionC
     private Dictionary<object, object?>? _items;
     private IDuplexPipe? _pipe;
     private bool _taken;
-    private Action? _takenUp = takenUp;
+    private Action? _onTaken = onTaken;
 
     /// <summary>Hands the socket over: whoever takes it closes it.</summary>
     public Socket TakeSocket()
     {
         _taken = true;
-        TakeUp();
+        SignalTaken();
         return socket;
     }
 
@@ -170,7 +170,7 @@ internal sealed class RawConnection(Socket socket, Action takenUp) : ConnectionC
     public override void Abort(ConnectionAbortedException abortReason)
     {
         socket.Dispose();
-        TakeUp();
+        SignalTaken();
     }
 
     public override ValueTask DisposeAsync()
@@ -179,11 +179,11 @@ internal sealed class RawConnection(Socket socket, Action takenUp) : ConnectionC
         {
             socket.Dispose();
         }
-        TakeUp();
+        SignalTaken();
         return base.DisposeAsync();
     }
 
-    private void TakeUp() => Interlocked.Exchange(ref _takenUp, null)?.Invoke();
+    private void SignalTaken() => Interlocked.Exchange(ref _onTaken, null)?.Invoke();
 
     private sealed class StreamPipe(Stream stream) : IDuplexPipe
     {

@@ -15,7 +15,7 @@ public sealed class ClientsFixture : IAsyncLifetime
     /// <summary>The super user of kazoo's harness: super:test.</summary>
     public const string SuperDigest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
-    private const string SuperUser = $"-Dzookeeper.DigestAuthenticationProvider.superDigest={SuperDigest}";
+    internal const string SuperUser = $"-Dzookeeper.DigestAuthenticationProvider.superDigest={SuperDigest}";
 
     private RealEnsemble? _us;
     private RealEnsemble? _eu;

@@ -48,10 +48,11 @@ public sealed partial class KazooSuiteTests(ClientsFixture regions)
     [GeneratedRegex(@"listening on (\S+)\n")]
     private static partial Regex Listening { get; }
 
-    private static async Task<string> RunAsync(string folder, string name, string hosts, string chroot)
+    internal static async Task<string> RunAsync(string folder, string name, string hosts, string chroot,
+        params IEnumerable<string> further)
     {
         var results = Path.Combine(folder, name);
-        await Suite.RunAsync("--hosts", hosts, "--chroot-prefix", chroot, "--results", results);
+        await Suite.RunAsync(["--hosts", hosts, "--chroot-prefix", chroot, "--results", results, .. further]);
         return results;
     }
 }

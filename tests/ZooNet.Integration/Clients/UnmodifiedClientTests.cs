@@ -4,12 +4,13 @@ namespace ZooNet.Integration.Clients;
 [Collection(ClientsCollection.Name)]
 public sealed class UnmodifiedClientTests(ClientsFixture regions)
 {
-    private static readonly ClientProgram Java = new("java/run.sh", ("javac", "default-jdk-headless"),
+    internal static readonly ClientProgram Java = new("java/run.sh", ("javac", "default-jdk-headless"),
         ("/usr/share/java/curator-recipes.jar", "libcurator-recipes-java"), ("/usr/share/java/zookeeper-recipes-lock.jar", "libzookeeper-java"));
 
-    private static readonly ClientProgram ZkCli = new("zkcli/run_zkcli.py", ("java", "default-jre-headless"), ("/usr/bin/python3", "python3"));
-    private static readonly ClientProgram C = new("c/run.sh", ("gcc", "gcc"), ("/usr/include/zookeeper/zookeeper.h", "libzookeeper-mt-dev"));
-    private static readonly ClientProgram Node = new("node/run.sh", ("node", "nodejs"), ("npm", "npm"));
+    internal static readonly ClientProgram ZkCli = new("zkcli/run_zkcli.py", ("java", "default-jre-headless"), ("/usr/bin/python3", "python3"));
+    internal static readonly ClientProgram C = new("c/run.sh", ("gcc", "gcc"),
+        ("/usr/include/zookeeper/zookeeper.h", "libzookeeper-mt-dev"));
+    internal static readonly ClientProgram Node = new("node/run.sh", ("node", "nodejs"), ("npm", "npm"));
 
     /// <summary>The places that a client's paths can lie in.</summary>
     public static TheoryData<string> Places => ["/", ClientsFixture.Mount];

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
 using ZooNet.Wan;
@@ -40,13 +41,14 @@ public sealed class TreeRegions : IAsyncDisposable
     /// <param name="proxies">Proxies of each region.</param>
     /// <param name="wan">What is between the regions.</param>
     /// <param name="consistency">The proxies' mode.</param>
+    /// <param name="ensemble">How else each ensemble is made up.</param>
     public static async Task<TreeRegions> StartAsync(IReadOnlyList<string> zones, int voters, int proxies, WanOptions wan,
-        string consistency = "sequential")
+        string consistency = "sequential", RealEnsembleOptions? ensemble = null)
     {
         var regions = new TreeRegions();
         try
         {
-            await regions.StartAllAsync(zones, voters, proxies, wan, consistency);
+            await regions.StartAllAsync(zones, (ensemble ?? new()) with { Voters = voters }, proxies, wan, consistency);
             return regions;
         }
         catch
@@ -87,9 +89,10 @@ public sealed class TreeRegions : IAsyncDisposable
         }
     }
 
-    private async Task StartAllAsync(IReadOnlyList<string> zones, int voters, int proxies, WanOptions wan, string consistency)
+    private async Task StartAllAsync(
+        IReadOnlyList<string> zones, RealEnsembleOptions options, int proxies, WanOptions wan, string consistency)
     {
-        foreach (var ensemble in await Task.WhenAll(zones.Select(z => RealEnsemble.StartAsync(z, new() { Voters = voters }))))
+        foreach (var ensemble in await Task.WhenAll(zones.Select(z => RealEnsemble.StartAsync(z, options))))
         {
             _ensembles.Add(ensemble.Name, ensemble);
         }
@@ -104,7 +107,7 @@ public sealed class TreeRegions : IAsyncDisposable
                 [.. Ways(zone, z).Select(w => new ServerAddress("127.0.0.1", w.LocalEndPoint.Port))], [])), ProxyCluster.Tree(Tree)];
             _proxies[zone] = await Task.WhenAll(Enumerable.Range(0, proxies).Select(_ =>
                 ProxyProcess.StartAsync(ProxyCluster.Home(_ensembles[zone]), others,
-                    new() { ["logLevel"] = "warning", ["consistency"] = consistency })));
+                    new() { ["logLevel"] = "warning", ["consistency"] = consistency, ["fourLetterWords"] = new JsonArray("*") })));
         }
         var maker = _proxies[zones[0]][0];
         await Eventually.Async(async () => (await maker.StatusAsync()).GetProperty("clusters").EnumerateArray()
