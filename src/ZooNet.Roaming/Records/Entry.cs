@@ -18,8 +18,8 @@ namespace ZooNet.Roaming.Records;
 /// <param name="Commands">What it does; at least one command.</param>
 internal sealed record Entry(string Zone, long Proxy, long Since, long First, long TimeMs, IReadOnlyList<Command> Commands)
 {
-    /// <summary>The most bytes of an entry: a server takes 1 MiB, with what the multi has besides.</summary>
-    public const int MaxLength = 900 * 1024;
+    /// <summary>The most bytes of an entry: a server takes 1 MiB, with what the multi has besides, its paths above all.</summary>
+    public const int MaxLength = 1008 * 1024;
 
     /// <summary>The most commands of an entry.</summary>
     public const int MaxCommands = 4096;

@@ -35,6 +35,40 @@ public sealed class TreeClientsTests(ITestOutputHelper report)
         }
     }
 
+    /// <summary>
+    /// With ZOONET_LONG those in Java too, which take long. Not zkCli: its <c>ls -R /</c> meets the folder of the trees, which only proxies
+    /// may read (docs/roaming.md).
+    /// </summary>
+    [SkippableFact]
+    public async Task Other_clients_pass_in_a_tree_that_moves_under_them()
+    {
+        (ClientProgram Program, string[] Further)[] programs =
+        [
+            (UnmodifiedClientTests.C, []),
+            (UnmodifiedClientTests.Node, []),
+            .. IsLong
+                ? [(UnmodifiedClientTests.Java, ["CuratorRecipes"]), (UnmodifiedClientTests.Java, ["ZooKeeperRecipes"]),
+                    (UnmodifiedClientTests.Java, ["JavaClient"])]
+                : Array.Empty<(ClientProgram, string[])>(),
+        ];
+        foreach (var (program, _) in programs)
+        {
+            program.Require();
+        }
+        await using var regions = await StartAsync();
+        await MovingAsync(regions, async () =>
+        {
+            foreach (var (program, further) in programs)
+            {
+                report.WriteLine($"{program.Path} {string.Join(' ', further)}");
+                var output = await program.RunAsync([regions.Proxies["us"][0].Address.ToString(), TreeRegions.Mount, .. further]);
+                Assert.Contains("PASS ", output, StringComparison.Ordinal);
+                Assert.DoesNotContain("FAIL ", output, StringComparison.Ordinal);
+            }
+            return true;
+        });
+    }
+
     /// <summary>The tree moves every 200 ms for as long as something runs.</summary>
     private async Task<T> MovingAsync<T>(TreeRegions regions, Func<Task<T>> run)
     {
