@@ -31,16 +31,8 @@ public sealed partial class SilentConnectionsTests
                     await socket.ConnectAsync(proxy.Address.Host, proxy.Address.Port).WaitAsync(TimeSpan.FromSeconds(30));
                 }
                 await Eventually.Async(async () => Refused(await http.GetStringAsync("metrics")) > files, "they are refused");
-                var (began, cpu) = (Stopwatch.GetTimestamp(), CpuOf(proxy.ProcessId));
-                for (var i = 0; i < 10; i++)
-                {
-                    Assert.True((await http.GetAsync("live")).IsSuccessStatusCode);
-                    Assert.True((await good.ExistsAsync("/x")).Exists);
-                    await Task.Delay(TimeSpan.FromMilliseconds(300));
-                }
-                var share = (CpuOf(proxy.ProcessId) - cpu) / Stopwatch.GetElapsedTime(began);
-                // The goal is a twentieth; who tries to accept again and again takes a whole one.
-                Assert.True(share < 0.2, $"{share:0.00} of a processor");
+                // Who tries to accept again and again takes a whole processor for ever; the runtime compiles for some seconds.
+                await Eventually.Async(async () => await ShareAsync(proxy, http, good) < 0.1, "it rests");
             }
             silent.ForEach(s => s.Dispose());
             var again = await Eventually.AgainAsync(() => ConnectAsync(proxy));
@@ -72,6 +64,19 @@ public sealed partial class SilentConnectionsTests
 
     private static Task<ZooKeeperClient> ConnectAsync(ProxyProcess proxy) => ZooKeeperClient.ConnectAsync(
         new ZooKeeperClientOptions { Servers = [proxy.Address], SessionTimeout = TimeSpan.FromSeconds(40) });
+
+    /// <summary>How much of a processor it takes, while it is looked at and its client asks something now and then.</summary>
+    private static async Task<double> ShareAsync(ProxyProcess proxy, HttpClient http, ZooKeeperClient good)
+    {
+        var (began, cpu) = (Stopwatch.GetTimestamp(), CpuOf(proxy.ProcessId));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.True((await http.GetAsync("live")).IsSuccessStatusCode);
+            Assert.True((await good.ExistsAsync("/x")).Exists);
+            await Task.Delay(TimeSpan.FromMilliseconds(300));
+        }
+        return (CpuOf(proxy.ProcessId) - cpu) / Stopwatch.GetElapsedTime(began);
+    }
 
     private static TimeSpan CpuOf(int process)
     {
