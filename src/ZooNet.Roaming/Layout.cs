@@ -13,6 +13,7 @@ internal sealed class Layout
     public const int MaxNameLength = 128;
 
     private const string EntryPrefix = "e-";
+    private const string PiecePrefix = "p-";
 
     /// <summary>Names the tree.</summary>
     /// <exception cref="RoamingDataException">The name is no name of a znode, or too long.</exception>
@@ -62,6 +63,26 @@ internal sealed class Layout
             && int.TryParse(name.AsSpan(EntryPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
             : throw new RoamingDataException($"{path} lies among the entries of a roaming tree and is none: remove it");
+    }
+
+    /// <summary>A piece of a snapshot.</summary>
+    /// <param name="folder">The snapshot's folder.</param>
+    /// <param name="piece">The piece's number, from 0.</param>
+    public static string Piece(string folder, int piece) => $"{folder}/{PiecePrefix}{piece.ToString("D6", CultureInfo.InvariantCulture)}";
+
+    /// <summary>
+    /// The place of a znode that holds what clients have written: an entry, or a piece of a snapshot. That of an entry is its log, for its
+    /// number is not known when it is written. Null for every other znode.
+    /// </summary>
+    /// <param name="path">The znode, or how the name of a new entry begins.</param>
+    public static string? PlaceOfClientsData(string path)
+    {
+        // /zookeeper/zoonet/roaming/TREE/log/OBJECT/EPOCH/e-, and /zookeeper/zoonet/roaming/TREE/snapshots/OBJECT/FOLDER/p-
+        var parts = path.Split('/');
+        return parts.Length != 9 ? null
+            : parts[5] == "log" && parts[8].StartsWith(EntryPrefix, StringComparison.Ordinal) ? path[..path.LastIndexOf('/')]
+            : parts[5] == "snapshots" && parts[8].StartsWith(PiecePrefix, StringComparison.Ordinal) ? path
+            : null;
     }
 
     /// <summary>Says no to what can't be the name of a znode.</summary>

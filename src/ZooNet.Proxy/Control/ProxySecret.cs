@@ -42,9 +42,6 @@ public sealed class ProxySecret
     /// <summary>The ACL of a znode of the proxies: everything to them, reading to everybody, for what must not be read is sealed.</summary>
     public IReadOnlyList<Acl> Acl => [new Acl(Permissions.All, "digest", _known[0].Digest), new Acl(Permissions.Read, "world", "anyone")];
 
-    /// <summary>The ACL of what must not be read either, because it holds what clients have put under an ACL of their own.</summary>
-    public IReadOnlyList<Acl> PrivateAcl => [Acl[0]];
-
     /// <summary>Whether an entry of an ACL stands for the proxies.</summary>
     public bool IsOurs(Acl entry) => entry.Scheme == "digest" && _known.Any(k => k.Digest == entry.Id);
 

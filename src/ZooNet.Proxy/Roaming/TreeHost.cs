@@ -154,7 +154,7 @@ internal sealed class TreeHost : IAsyncDisposable
         try
         {
             await _clusters.Home.CallAsync(c => c.SessionId == session
-                ? c.CreateAsync(path, [], CreateFlags.Ephemeral, _secret.PrivateAcl, cancellationToken: cancellationToken)
+                ? c.CreateAsync(path, [], CreateFlags.Ephemeral, _secret.Acl, cancellationToken: cancellationToken)
                 : throw new KeeperException(ErrorCode.SessionExpired, OpCode.Create, path), cancellationToken);
             _announced = session;
         }

@@ -12,15 +12,17 @@ internal sealed class ZoneSessions : IZones, IDisposable
 {
     private readonly Dictionary<string, ClusterControl> _zones;
     private readonly IReadOnlyList<Acl> _acl;
+    private readonly SealedZnodes _sealed;
     private readonly List<(ClusterControl Control, Action<WatchNotification> Fired, Action Connected)> _handlers = [];
 
     /// <summary>Makes it.</summary>
     /// <param name="zones">The control sessions of the zones.</param>
-    /// <param name="secret">Owns what is written.</param>
+    /// <param name="secret">Owns what is written, and seals what clients have put into the tree.</param>
     public ZoneSessions(IEnumerable<ClusterControl> zones, ProxySecret secret)
     {
         _zones = zones.ToDictionary(c => c.Cluster.Name, StringComparer.Ordinal);
-        _acl = secret.PrivateAcl;
+        _acl = secret.Acl;
+        _sealed = new SealedZnodes(secret);
         foreach (var (name, control) in _zones)
         {
             void Fired(WatchNotification e)
@@ -52,14 +54,14 @@ internal sealed class ZoneSessions : IZones, IDisposable
                     case AskKind.Read:
                         var data = await VotedAsync(client, c => c.GetDataAsync(ask.Path, cancellationToken: cancellationToken),
                             cancellationToken);
-                        (ask.Data, ask.Stat) = (data.Data, data.Stat);
+                        (ask.Data, ask.Stat) = (_sealed.Open(ask.Zone, ask.Path, data.Data), data.Stat);
                         break;
                     case AskKind.Names:
                         ask.Names = (await VotedAsync(client, c => c.GetChildrenAsync(ask.Path, cancellationToken: cancellationToken),
                             cancellationToken)).Names;
                         break;
                     default:
-                        var writing = client.MultiAsync([.. ask.Writes.Select(ToOp)], cancellationToken);
+                        var writing = client.MultiAsync([.. ask.Writes.Select(w => ToOp(ask.Zone, w))], cancellationToken);
                         var reading = Task.WhenAll(ask.Then.Select(r => FollowAsync(client, r, cancellationToken)));
                         await Task.WhenAll(writing, reading);
                         var written = await writing;
@@ -82,7 +84,8 @@ internal sealed class ZoneSessions : IZones, IDisposable
 
     /// <inheritdoc/>
     public Task<byte[]?> PeekAsync(string zone, string path, CancellationToken cancellationToken) =>
-        _zones[zone].CallAsync(client => PeekAsync(client, path, cancellationToken), cancellationToken);
+        _zones[zone].CallAsync(async client => _sealed.Open(zone, path, await PeekAsync(client, path, cancellationToken)),
+            cancellationToken);
 
     /// <inheritdoc/>
     public Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken) =>
@@ -134,12 +137,12 @@ internal sealed class ZoneSessions : IZones, IDisposable
     }
 
     /// <summary>A read behind a write on the same session; it fails on its own.</summary>
-    private static async Task FollowAsync(ZooKeeperClient client, Ask read, CancellationToken cancellationToken)
+    private async Task FollowAsync(ZooKeeperClient client, Ask read, CancellationToken cancellationToken)
     {
         try
         {
             var found = await client.GetDataAsync(read.Path, cancellationToken: cancellationToken);
-            (read.Data, read.Stat, read.Error) = (found.Data, found.Stat, ErrorCode.Ok);
+            (read.Data, read.Stat, read.Error) = (_sealed.Open(read.Zone, read.Path, found.Data), found.Stat, ErrorCode.Ok);
         }
         catch (KeeperException e)
         {
@@ -159,12 +162,13 @@ internal sealed class ZoneSessions : IZones, IDisposable
         }
     }
 
-    private MultiOp ToOp(ZnodeWrite write) => write.Kind switch
+    private MultiOp ToOp(string zone, ZnodeWrite write) => write.Kind switch
     {
         WriteKind.Check => MultiOp.Check(write.Path, write.Version),
-        WriteKind.Create => MultiOp.Create(write.Path, write.Data, acl: _acl),
-        WriteKind.CreateSequential => MultiOp.Create(write.Path, write.Data, CreateFlags.PersistentSequential, _acl),
-        WriteKind.Set => MultiOp.SetData(write.Path, write.Data, write.Version),
+        WriteKind.Create => MultiOp.Create(write.Path, _sealed.Seal(zone, write.Path, write.Data), acl: _acl),
+        WriteKind.CreateSequential =>
+            MultiOp.Create(write.Path, _sealed.Seal(zone, write.Path, write.Data), CreateFlags.PersistentSequential, _acl),
+        WriteKind.Set => MultiOp.SetData(write.Path, _sealed.Seal(zone, write.Path, write.Data), write.Version),
         _ => MultiOp.Delete(write.Path, write.Version),
     };
 }

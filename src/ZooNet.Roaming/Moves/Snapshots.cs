@@ -42,7 +42,7 @@ internal sealed class Snapshotter(Layout layout, string zone, string name, long 
         {
             var piece = i < 0 ? null : data.Slice(i * Snapshot.MaxPieceLength, Math.Min(Snapshot.MaxPieceLength,
                 data.Length - (i * Snapshot.MaxPieceLength))).ToArray();
-            var write = Ask.Write(zone, ZnodeWrite.Create(i < 0 ? path : PieceOf(path, i), piece));
+            var write = Ask.Write(zone, ZnodeWrite.Create(i < 0 ? path : Layout.Piece(path, i), piece));
             yield return write;
             if (write.Error is not (ErrorCode.Ok or ErrorCode.NodeExists))
             {
@@ -75,9 +75,6 @@ internal sealed class Snapshotter(Layout layout, string zone, string name, long 
         }
         End = End.Done;
     }
-
-    /// <summary>A piece's path.</summary>
-    public static string PieceOf(string folder, int piece) => $"{folder}/p-{piece.ToString("D6", CultureInfo.InvariantCulture)}";
 
     private static bool IsOlder(string folder, long index) =>
         long.TryParse(folder.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var at) && at < index;
@@ -113,7 +110,7 @@ internal sealed class SnapshotReader(Layout layout, IReadOnlyList<string> zones,
         var folder = $"{layout.Snapshots(name)}/{newest.Record.Folder}";
         for (var i = 0; i < newest.Record.Pieces; i++)
         {
-            var piece = Ask.Read(newest.Zone, Snapshotter.PieceOf(folder, i));
+            var piece = Ask.Read(newest.Zone, Layout.Piece(folder, i));
             yield return piece;
             if (piece.Error == ErrorCode.NoNode)
             {

@@ -60,7 +60,8 @@ internal sealed record Entry(string Zone, long Proxy, long Since, long First, lo
         if (data is null || data.Length < 8 || data.Length > MaxLength
             || (uint)BinaryPrimitives.ReadInt32BigEndian(data.AsSpan(^4..)) != Checksum(data.AsSpan(..^4)))
         {
-            throw RecordJson.Damaged(path, "its checksum does not fit");
+            throw RecordJson.Damaged(path, data is { Length: 0 } ? "nobody with the proxies' secret has written it there"
+                : "its checksum does not fit");
         }
         var reader = new JuteReader(data.AsSpan(..^4));
         if (reader.ReadInt() != Magic)

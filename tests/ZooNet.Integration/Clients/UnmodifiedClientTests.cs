@@ -7,7 +7,7 @@ public sealed class UnmodifiedClientTests(ClientsFixture regions)
     internal static readonly ClientProgram Java = new("java/run.sh", ("javac", "default-jdk-headless"),
         ("/usr/share/java/curator-recipes.jar", "libcurator-recipes-java"), ("/usr/share/java/zookeeper-recipes-lock.jar", "libzookeeper-java"));
 
-    private static readonly ClientProgram ZkCli = new("zkcli/run_zkcli.py", ("java", "default-jre-headless"), ("/usr/bin/python3", "python3"));
+    internal static readonly ClientProgram ZkCli = new("zkcli/run_zkcli.py", ("java", "default-jre-headless"), ("/usr/bin/python3", "python3"));
     internal static readonly ClientProgram C = new("c/run.sh", ("gcc", "gcc"),
         ("/usr/include/zookeeper/zookeeper.h", "libzookeeper-mt-dev"));
     internal static readonly ClientProgram Node = new("node/run.sh", ("node", "nodejs"), ("npm", "npm"));

@@ -35,10 +35,7 @@ public sealed class TreeClientsTests(ITestOutputHelper report)
         }
     }
 
-    /// <summary>
-    /// With ZOONET_LONG those in Java too, which take long. Not zkCli: its <c>ls -R /</c> meets the folder of the trees, which only proxies
-    /// may read (docs/roaming.md).
-    /// </summary>
+    /// <summary>With ZOONET_LONG those in Java too, which take long. zkCli's <c>ls -R /</c> meets what the proxies keep of the tree.</summary>
     [SkippableFact]
     public async Task Other_clients_pass_in_a_tree_that_moves_under_them()
     {
@@ -46,6 +43,7 @@ public sealed class TreeClientsTests(ITestOutputHelper report)
         [
             (UnmodifiedClientTests.C, []),
             (UnmodifiedClientTests.Node, []),
+            (UnmodifiedClientTests.ZkCli, []),
             .. IsLong
                 ? [(UnmodifiedClientTests.Java, ["CuratorRecipes"]), (UnmodifiedClientTests.Java, ["ZooKeeperRecipes"]),
                     (UnmodifiedClientTests.Java, ["JavaClient"])]

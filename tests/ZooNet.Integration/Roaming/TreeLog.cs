@@ -1,5 +1,8 @@
 using ZooNet.Integration.Fixtures;
 using ZooNet.Integration.Histories;
+using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
+using ZooNet.Proxy.Roaming;
 using ZooNet.Roaming;
 using ZooNet.Roaming.Objects;
 using ZooNet.Roaming.Records;
@@ -13,6 +16,9 @@ namespace ZooNet.Integration.Roaming;
 /// </summary>
 internal static class TreeLog
 {
+    /// <summary>Of proxies that nobody has given a secret.</summary>
+    private static readonly SealedZnodes Seals = new(new ProxySecret(ProxyConfig.DefaultSecret));
+
     /// <summary>Reads all changes of the znodes of a history.</summary>
     /// <param name="ensembles">The zones.</param>
     /// <param name="tree">The tree's name.</param>
@@ -39,7 +45,7 @@ internal static class TreeLog
     {
         var found = ensembles.SelectMany(ensemble => TransactionLogs.ReadCreates(ensemble, layout.Logs(TreeRecord.RootObject))
             .Where(e => e.Path.Split('/')[^1].StartsWith("e-", StringComparison.Ordinal))
-            .Select(e => (e.Path, e.Data, IsCertain: e.Voters * 2 > ensemble.Voters.Count())));
+            .Select(e => (e.Path, Data: Seals.Open(ensemble.Name, e.Path, e.Data)!, IsCertain: e.Voters * 2 > ensemble.Voters.Count())));
         var entries = new List<(string, byte[])>();
         foreach (var epoch in found.GroupBy(e => long.Parse(e.Path.Split('/')[^2])).OrderBy(g => g.Key))
         {

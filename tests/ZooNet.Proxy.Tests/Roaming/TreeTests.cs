@@ -46,6 +46,47 @@ public sealed class TreeTests
     }
 
     [Fact]
+    public async Task What_clients_write_lies_sealed_in_the_zones_and_whoever_walks_them_meets_no_wall()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var (us, eu) = await WithTreeAsync(regions);
+        var client = await regions.ConnectAsync(us.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/shared/secret", "nobody else's business"u8.ToArray(), acl: [new(Permissions.All, "ip", "10.9.9.9")]);
+        Assert.Equal(200, (await MoveAsync(us, "eu")).Status);
+        await client.CreateAsync("/shared/more", "nobody else's business"u8.ToArray());
+
+        foreach (var walker in new[] { await regions.ConnectAsync(regions.Us.Address), await regions.ConnectAsync(regions.Eu.Address) })
+        {
+            // By now the new owner's zone has a snapshot, too.
+            await TwoRegions.Eventually(async () =>
+            {
+                var seen = new List<string>();
+                await WalkAsync(walker, "/zookeeper", seen);
+                return seen.Any(p => p.Contains("/log/", StringComparison.Ordinal)
+                    && p.Contains("/e-", StringComparison.Ordinal)) || seen.Any(p => p.Contains("/p-", StringComparison.Ordinal));
+            });
+        }
+
+        static async Task WalkAsync(ZooKeeperClient walker, string path, List<string> seen)
+        {
+            seen.Add(path);
+            try
+            {
+                var data = (await walker.GetDataAsync(path)).Data;
+                Assert.DoesNotContain("business", Encoding.UTF8.GetString(data ?? []), StringComparison.Ordinal);
+                foreach (var name in (await walker.GetChildrenAsync(path)).Names)
+                {
+                    await WalkAsync(walker, $"{path}/{name}", seen);
+                }
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+            {
+                // Trimmed, or a session that has ended.
+            }
+        }
+    }
+
+    [Fact]
     public async Task Sequence_numbers_are_given_once_while_the_tree_moves_under_its_writers()
     {
         await using var regions = await TwoRegions.StartAsync();
