@@ -136,8 +136,8 @@ public sealed class CommandLineTests(RegionsFixture regions)
         Assert.StartsWith("zoonet: no proxy answers at http://127.0.0.1:3/: ", typed.Error, StringComparison.Ordinal);
 
         variables["ZOONET_ADMIN_URL"] = "ftp://x";
-        Assert.Equal(new CommandResult(2, "", "zoonet: 'ftp://x' (from ZOONET_ADMIN_URL) is no admin endpoint; write http://host:port\n"),
-            await Zoonet.RunWithAsync(variables, "mounts"));
+        Assert.Equal(new CommandResult(2, "", "zoonet: 'ftp://x' (from ZOONET_ADMIN_URL) is no admin endpoint; "
+            + "write http://host:port, or unix:/run/zoonet/admin.sock\n"), await Zoonet.RunWithAsync(variables, "mounts"));
     }
 
     [SkippableFact]

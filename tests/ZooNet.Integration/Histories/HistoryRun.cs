@@ -209,9 +209,9 @@ internal sealed class BarrierWatch
                     _byProxy[status.GetProperty("proxyId").GetString()!] = counted;
                 }
             }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or JsonException)
+            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException or JsonException)
             {
-                // It is down or paused just now.
+                // It is down or paused just now, or was killed in the middle of the answer.
             }
             await Task.Delay(Interval, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
