@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Globalization;
-using System.Threading.Channels;
+using System.IO.Pipelines;
 using ZooNet.Protocol;
 using ZooNet.Server.Cluster;
+using ZooNet.Server.Connections;
 using ZooNet.Server.Quorum;
 using ZooNet.Tests;
 
@@ -35,25 +37,28 @@ public sealed class LearnerFuzzTests
             growth.At(round);
             var leader = new Leader(new Random(unchecked(Seed + round)));
             using var observer = new Observer(new EmbeddedServerOptions());
-            await using var learner = new LearnerConnection(leader, "a leader", observer, TimeSpan.FromMinutes(1));
-            observer.Leader = learner;
-            try
+            await using (var learner = new LearnerConnection(leader.Stream, "a leader", observer, TimeSpan.FromMinutes(1)))
             {
-                await learner.HandshakeAsync(200, acceptedEpoch: 0, CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
-                await learner.FollowAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+                observer.Leader = learner;
+                try
+                {
+                    await learner.HandshakeAsync(200, acceptedEpoch: 0, CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+                    await learner.FollowAsync(CancellationToken.None).WaitAsync(TimeSpan.FromMinutes(1));
+                }
+                catch (EndOfStreamException)
+                {
+                    followed++;
+                }
+                catch (Exception e) when (e is InvalidDataException or LearnerException or DivergenceException)
+                {
+                    givenUp++;
+                }
+                catch (Exception e)
+                {
+                    found.TryAdd(e.StackTrace?.Split('\n')[0].Trim() ?? "", $"round {round}: {e.Message} {e.StackTrace}");
+                }
             }
-            catch (EndOfStreamException)
-            {
-                followed++;
-            }
-            catch (Exception e) when (e is InvalidDataException or LearnerException or DivergenceException)
-            {
-                givenUp++;
-            }
-            catch (Exception e)
-            {
-                found.TryAdd(e.StackTrace?.Split('\n')[0].Trim() ?? "", $"round {round}: {e.Message} {e.StackTrace}");
-            }
+            await leader.Done.WaitAsync(TimeSpan.FromMinutes(1));
             lock (observer.Gate)
             {
                 // It is whole, whatever came.
@@ -69,90 +74,84 @@ public sealed class LearnerFuzzTests
         int.TryParse(Environment.GetEnvironmentVariable(variable), CultureInfo.InvariantCulture, out var number) ? number : otherwise;
 
     /// <summary>The leader's end of the connection: it speaks, one packet of five damaged, and closes.</summary>
-    private sealed class Leader : Stream
+    private sealed class Leader
     {
-        private readonly Channel<byte[]> _said = Channel.CreateUnbounded<byte[]>();
         private readonly Random _random;
-        private ReadOnlyMemory<byte> _rest;
-        private byte[] _heard = [];
+        private readonly PipeWriter _said;
         private bool _damaged;
 
         public Leader(Random random)
         {
-            _random = random;
+            var (client, server) = DuplexPipe.CreateApart();
+            (_random, _said, Stream) = (random, server.Output, new PipeStream(client));
             Say(new QuorumPacket(QuorumPacketType.LeaderInfo, 1L << 32, [0, 1, 0, 0]));
             Say(new QuorumPacket(QuorumPacketType.Diff, 1L << 32));
             SaySome();
             Say(new QuorumPacket(QuorumPacketType.NewLeader, 1L << 32));
             Say(new QuorumPacket(QuorumPacketType.UpToDate, -1));
+            Done = ListenAsync(server.Input);
+        }
+
+        /// <summary>The learner's end.</summary>
+        public Stream Stream { get; }
+
+        /// <summary>Ends when the learner has closed its end.</summary>
+        public Task Done { get; }
+
+        /// <summary>The learner's own session is its last word of joining: it is made, and a few packets follow.</summary>
+        private async Task ListenAsync(PipeReader heard)
+        {
             if (_damaged)
             {
                 // It may wait for more of what was cut off, and must not wait for ever.
                 SaySome();
-                _said.Writer.TryComplete();
+                await _said.CompleteAsync();
             }
-        }
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => true;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (_rest.IsEmpty)
+            else
             {
-                if (!await _said.Reader.WaitToReadAsync(cancellationToken))
+                await _said.FlushAsync();
+            }
+            var isOver = _damaged;
+            while (true)
+            {
+                var read = await heard.ReadAsync();
+                var bytes = read.Buffer.ToArray();
+                var used = 0;
+                while (QuorumPacket.TryRead(bytes.AsSpan(used), out var packet) is > 0 and var length)
                 {
-                    return 0;
+                    used += length;
+                    if (packet.Type == QuorumPacketType.Request && packet.Data is { } data && !isOver)
+                    {
+                        isOver = true;
+                        Say(new QuorumPacket(QuorumPacketType.Inform, (1L << 32) + 1, Created(data)));
+                        SaySome();
+                        await _said.CompleteAsync();
+                    }
                 }
-                _rest = await _said.Reader.ReadAsync(cancellationToken);
-            }
-            var count = Math.Min(buffer.Length, _rest.Length);
-            _rest[..count].CopyTo(buffer);
-            _rest = _rest[count..];
-            return count;
-        }
-
-        /// <summary>The learner's own session is its last word of joining: it is made, and a few packets follow.</summary>
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            _heard = [.. _heard, .. buffer.Span];
-            while (QuorumPacket.TryRead(_heard, out var packet) is > 0 and var length)
-            {
-                _heard = _heard[length..];
-                if (packet.Type == QuorumPacketType.Request && packet.Data is { } data)
+                heard.AdvanceTo(read.Buffer.GetPosition(used), read.Buffer.End);
+                if (read.IsCompleted)
                 {
-                    var created = new JuteWriter();
-                    created.WriteRaw(data.AsSpan(0, 8));
-                    created.WriteInt(0);
-                    created.WriteLong((1L << 32) + 1);
-                    created.WriteLong(1000);
-                    created.WriteInt((int)OpCode.CreateSession);
-                    created.WriteInt(30_000);
-                    Say(new QuorumPacket(QuorumPacketType.Inform, (1L << 32) + 1, created.Written.ToArray()));
-                    SaySome();
-                    _said.Writer.TryComplete();
+                    await heard.CompleteAsync();
+                    if (!isOver)
+                    {
+                        await _said.CompleteAsync();
+                    }
+                    return;
                 }
             }
-            return ValueTask.CompletedTask;
         }
 
-        public override ValueTask DisposeAsync()
+        private static byte[] Created(byte[] request)
         {
-            _said.Writer.TryComplete();
-            return base.DisposeAsync();
+            var created = new JuteWriter();
+            created.WriteRaw(request.AsSpan(0, 8));
+            created.WriteInt(0);
+            created.WriteLong((1L << 32) + 1);
+            created.WriteLong(1000);
+            created.WriteInt((int)OpCode.CreateSession);
+            created.WriteInt(30_000);
+            return created.Written.ToArray();
         }
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         private void SaySome()
         {
@@ -175,11 +174,7 @@ public sealed class LearnerFuzzTests
         {
             var damages = _random.Next(one) == 0;
             _damaged |= damages;
-            var said = damages ? Mutation.Of(bytes, _random) : bytes;
-            if (said.Length > 0)
-            {
-                _said.Writer.TryWrite(said);
-            }
+            _said.Write(damages ? Mutation.Of(bytes, _random) : bytes);
         }
     }
 }
