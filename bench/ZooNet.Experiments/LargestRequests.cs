@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using ZooNet.Client;
 using ZooNet.Protocol;
 
-namespace ZooNet.Integration.Fixtures;
+namespace ZooNet.Experiments;
 
 /// <summary>
 /// The largest request of each operation that a frame limit allows, those whose reply is the largest, and many clients that send one at
@@ -13,7 +13,7 @@ namespace ZooNet.Integration.Fixtures;
 /// <param name="maxReply">The longest reply that is allowed.</param>
 /// <param name="root">The znode below which all of it happens, as clients name it.</param>
 /// <param name="elsewhere">Such a znode in another cluster, for reads that span clusters.</param>
-public sealed class LargestRequests(int maxFrame, int maxReply, string root, string elsewhere)
+internal sealed class LargestRequests(int maxFrame, int maxReply, string root, string elsewhere)
 {
     /// <summary>What a Stat takes, and a result's header.</summary>
     private const int ResultLength = 68 + 9 + 4;
@@ -30,9 +30,6 @@ public sealed class LargestRequests(int maxFrame, int maxReply, string root, str
     /// <param name="watchBytes">Of one client.</param>
     public static long Bound(int clients, long maxFrame, long maxReply, long replyParts, long watches, long watchBytes) =>
         (350L << 20) + (clients * ((2 * maxReply) + (4 * maxFrame) + (2L << 20) + watchBytes + (200 * watches))) + (2 * replyParts);
-
-    /// <summary>The znode below which all of it happens.</summary>
-    public string Root => root;
 
     /// <summary>Makes what the requests read. The znode of the root must be there.</summary>
     public async Task PrepareAsync(ZooKeeperClient client)
