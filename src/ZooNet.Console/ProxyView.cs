@@ -76,7 +76,7 @@ public sealed record RegionView(string Name, string Home, IReadOnlyList<ProxyVie
 /// <param name="Joining">Whether one of them is not in use, or not any more.</param>
 /// <param name="Up">Whether the cluster can be reached from there.</param>
 /// <param name="InCycle">Whether this closes a cycle: only then may reads wait.</param>
-/// <param name="RttMs">Round trip, in milliseconds.</param>
+/// <param name="RttMs">Round trip to the cluster's ensemble, in milliseconds.</param>
 /// <param name="Barriers">Reads that waited for a barrier.</param>
 /// <param name="Shared">Those of them that shared one with another read.</param>
 /// <param name="NothingNew">Reads that did not wait: nothing new had been seen elsewhere.</param>

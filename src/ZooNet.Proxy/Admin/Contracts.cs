@@ -85,7 +85,7 @@ public sealed record ResolveReply(string Path, string? Mount, string Cluster, st
 /// <param name="Since">Since when.</param>
 /// <param name="Server">The server of the proxy's own session there.</param>
 /// <param name="Observer">True where that is an observer in this region.</param>
-/// <param name="RttMs">Round trip to it, in milliseconds.</param>
+/// <param name="RttMs">Round trip to the ensemble, also through an observer, in milliseconds; null for a tree.</param>
 /// <param name="Circuit"><c>closed</c>, <c>open</c> or <c>half-open</c>.</param>
 /// <param name="LastError">The last failure; null where it is up.</param>
 /// <param name="Sessions">Clients with a session there.</param>

@@ -26,6 +26,9 @@ public sealed class ClusterControl : IAsyncDisposable
 
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a round trip through an observer counts before the next is measured.</summary>
+    private static readonly TimeSpan RoundTripInterval = TimeSpan.FromSeconds(5);
+
     /// <summary>How long a session may be without a connection, while it changes servers, before its cluster counts as down.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
 
@@ -307,13 +310,20 @@ public sealed class ClusterControl : IAsyncDisposable
     /// <summary>
     /// Reads a znode that every server has, again and again; throws when the session is over or the cluster stays silent.
     /// </summary>
+    /// <remarks>
+    /// An observer answers a read out of its own memory, however far away its ensemble is. So some of the probes are a sync instead, which
+    /// the leader answers, and only those tell the round trip. A tree's servers are this process: it has none.
+    /// </remarks>
     private async Task ProbeAsync(ZooKeeperClient client, CancellationToken cancellationToken)
     {
         var lastAnswer = _time.GetTimestamp();
+        long? lastSync = null;
         while (true)
         {
             try
             {
+                var isNear = Cluster.IsTree || IsObserver(client);
+                var isSync = isNear && !Cluster.IsTree && (lastSync is not { } last || _time.GetElapsedTime(last) >= RoundTripInterval);
                 var began = _time.GetTimestamp();
                 if (_circuit.CircuitState is CircuitState.Open && client.State is SessionState.Connected)
                 {
@@ -324,11 +334,13 @@ public sealed class ClusterControl : IAsyncDisposable
                 }
                 else
                 {
-                    await CallAsync(c => c.ExistsAsync("/zookeeper"), cancellationToken);
+                    await CallAsync<object?>(async c => isSync ? await c.SyncAsync("/zookeeper") : await c.ExistsAsync("/zookeeper"),
+                        cancellationToken);
+                    lastSync = isSync ? began : lastSync;
                 }
                 lastAnswer = _time.GetTimestamp();
                 Interlocked.Increment(ref _answers);
-                TurnUp(client, _time.GetElapsedTime(began));
+                TurnUp(client, isNear && lastSync != began ? null : _time.GetElapsedTime(began));
             }
             catch (Exception e) when (e is ClusterUnreachableException or TimeoutException || e is KeeperException lost && IsLoss(lost))
             {
@@ -377,7 +389,7 @@ public sealed class ClusterControl : IAsyncDisposable
         }
     }
 
-    private void TurnUp(ZooKeeperClient client, TimeSpan roundTrip)
+    private void TurnUp(ZooKeeperClient client, TimeSpan? roundTrip)
     {
         var server = _embedded() is { } own && own.EndPoint.Equals(client.Server) ? own.Name : client.Server?.ToString();
         bool turned;
@@ -390,7 +402,7 @@ public sealed class ClusterControl : IAsyncDisposable
                 Since = turned ? _time.GetUtcNow() : _health.Since,
                 Server = server,
                 IsObserver = IsObserver(client),
-                RoundTrip = roundTrip,
+                RoundTrip = roundTrip ?? _health.RoundTrip,
             };
         }
         if (turned)
