@@ -277,6 +277,9 @@ def mount(region, source, path, options=None):
         return all(any(m["path"] == path and m["state"] == "active" for m in admin(proxy, "GET", "/api/v1/mounts")["mounts"])
                    for proxy in PROXIES[region])
 
-    held = until(done, every=1) is not None and until(used, every=0.5) is not None
-    say("   %s    zoonet mount %s %s%s" % (region, source, path, "" if held else "   FAILED"))
+    answered = until(done, every=1)
+    everywhere = None if answered is None else until(used)
+    held = everywhere is not None
+    say("   %s    zoonet mount %s %s   %s" % (region, source, path, "%.1f s, and %.1f s until both proxies use it" % (answered, everywhere)
+        if held else "FAILED"))
     return held

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Xunit.Abstractions;
 using ZooNet.Client;
 
 namespace ZooNet.Testcontainers.Tests;
@@ -11,7 +12,7 @@ namespace ZooNet.Testcontainers.Tests;
 /// client and of Prometheus.
 /// </summary>
 [Collection(OwnEngine.Collection)]
-public sealed class ComposeTests : IAsyncLifetime
+public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Project = "zoonet-demo";
 
@@ -101,6 +102,7 @@ public sealed class ComposeTests : IAsyncLifetime
         var story = await RunAsync("docker", "logs", scenario);
         Assert.True(story.Contains("Everything came out as its text says.", StringComparison.Ordinal), story);
         Assert.DoesNotContain("\n   ! ", story, StringComparison.Ordinal);
+        output.WriteLine($"all proxies healthy {healthy.TotalSeconds:0} s after \"up\" was called\n\n{story}");
         Assert.Equal("0", (await RunAsync("docker", "inspect", "-f", "{{.State.ExitCode}}", scenario)).Trim());
         Assert.True(healthy < TimeSpan.FromMinutes(2), $"healthy after {healthy}");
     }
