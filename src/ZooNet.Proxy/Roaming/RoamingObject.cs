@@ -80,7 +80,6 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     private bool _waitsForRecord;
     private int _recordVersion = -1;
     private (string Zone, Place Place)? _armed;
-    private (string Zone, Place Place)? _arming;
     private int _window = 1;
     private bool _atEnd;
     private int _inFlight;
@@ -170,8 +169,7 @@ internal sealed partial class RoamingObject : IAsyncDisposable
         {
             LookAgain(_look);
         }
-        // Also while it is being armed: the watch may have fired before we hear that it is set.
-        if ((_armed ?? _arming) is { } armed && armed.Zone == zone
+        if (_armed is { } armed && armed.Zone == zone
             && (path is null || path == _layout.Ballot(_name) || path == _layout.Entry(_name, armed.Place.Epoch, armed.Place.Number)))
         {
             Wake();
@@ -387,7 +385,6 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     private void Wake()
     {
         _armed = null;
-        _arming = null;
         _atEnd = false;
     }
 
@@ -396,32 +393,28 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     {
         _reading = true;
         _atEnd = false;
-        _arming = (zone, place);
+        // From now on: the watch may have fired before we hear that it is set.
+        _armed = (zone, place);
         Begin(cancel => _zones.WatchAsync(zone, _layout.Entry(_name, place.Epoch, place.Number), _layout.Ballot(_name),
             _layout.Log(_name, place.Epoch), cancel), end =>
         {
             _reading = false;
-            var isWoken = _arming is null;
-            _arming = null;
             if (end.HasEntry)
             {
+                _armed = null;
                 return;
             }
-            var isTrimmed = end.Log is null
-                || LogRecord.Read(_layout.Log(_name, place.Epoch), end.Log).Below > place.Number;
             var at = _follower.Location;
-            if (isTrimmed)
+            if (end.Log is null || LogRecord.Read(_layout.Log(_name, place.Epoch), end.Log).Below > place.Number)
             {
+                // What it would read has been trimmed.
+                _armed = null;
                 Load();
                 Locate();
             }
-            else
+            else if (at is not null && at.Zone == zone && at.Epoch == place.Epoch && end.Fence != at.Version)
             {
-                _armed = isWoken ? null : (zone, place);
-                if (at is not null && at.Zone == zone && at.Epoch == place.Epoch && end.Fence != at.Version)
-                {
-                    Locate();
-                }
+                Locate();
             }
         }, Unreadable);
     }

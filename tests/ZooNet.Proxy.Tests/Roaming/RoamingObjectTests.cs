@@ -125,6 +125,45 @@ public sealed class RoamingObjectTests
     }
 
     [Fact]
+    public async Task An_entry_that_comes_before_its_reader_hears_that_its_watch_is_set_is_read_also_right_after_a_move()
+    {
+        await using var zones = await Zones.StartAsync();
+        LossyZones? late = null;
+        // Its clock stands still, and nobody asks it for anything: it is the watch that tells of the entry.
+        var us = await (await zones.ProxyAsync("us", inner => late = new LossyZones(inner), new FakeTimeProvider())).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+        await eu.AppendAsync("/q-", "first");
+        await TwoRegions.Eventually(() => Task.FromResult(us.Object.State.Index == 1));
+        var armed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var hears = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var fired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        late!.Hears = async zone =>
+        {
+            if (zone == "eu")
+            {
+                armed.TrySetResult();
+                await hears.Task;
+            }
+        };
+        late.Stirred += (zone, path) =>
+        {
+            if (zone == "eu" && path?.Contains("/e-", StringComparison.Ordinal) == true)
+            {
+                fired.TrySetResult();
+            }
+        };
+        Assert.Equal(End.Done, (await eu.Object.MoveAsync("eu", CancellationToken.None)).End);
+        await armed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        await eu.AppendAsync("/q-", "last");
+
+        await fired.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        // What the watch told is on the reader's loop now, and behind it comes that the watch is set.
+        hears.SetResult();
+        await TwoRegions.Eventually(() => Task.FromResult(us.Object.State.Index == eu.Object.State.Index));
+    }
+
+    [Fact]
     public async Task A_proxy_that_comes_when_the_log_was_trimmed_begins_with_a_snapshot()
     {
         await using var zones = await Zones.StartAsync();

@@ -210,6 +210,9 @@ internal sealed class LossyZones(IZones inner) : IZones
     /// <summary>Every write waits for this: a process that was paused.</summary>
     public Task Pause { get; set; } = Task.CompletedTask;
 
+    /// <summary>That a watch is set at a log's end in a zone is heard of when this has ended.</summary>
+    public Func<string, Task> Hears { get; set; } = static _ => Task.CompletedTask;
+
     public int Lost { get; private set; }
 
     public event Action<string, string?>? Stirred
@@ -240,8 +243,12 @@ internal sealed class LossyZones(IZones inner) : IZones
     public Task<byte[]?> PeekAsync(string zone, string path, CancellationToken cancellationToken) =>
         inner.PeekAsync(zone, path, cancellationToken);
 
-    public Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken) =>
-        inner.WatchAsync(zone, entry, ballot, log, cancellationToken);
+    public async Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken)
+    {
+        var end = await inner.WatchAsync(zone, entry, ballot, log, cancellationToken);
+        await Hears(zone);
+        return end;
+    }
 
     public Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken) =>
         inner.WatchAsync(zone, path, cancellationToken);
