@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Measures what eng/release made: how large each form is, how fast it starts, and what it holds in memory.
 
-    forms.py [FOLDER] [--rounds N] [--seconds N]
+    forms.py [FOLDER] [--rounds N] [--seconds N] [--image NAME]
 
 FOLDER is that of the release, by default artifacts/release. The forms take turns, round after round, in an order that rotates. In each
 round a form prints its version, then serves a region as a proxy, with a mount, between two `zoonet server` that run all the time:
@@ -11,6 +11,9 @@ round a form prints its version, then serves a region as a proxy, with a mount, 
     idle      resident memory (VmRSS) two seconds after that
     loaded    resident memory after 1 s and then --seconds of `zoonet bench` with 8 clients and windows of 16, reads and updates at home
     peak      the most that was resident until then (VmHWM)
+
+With --image the image of that name is one more form: each time a new container with the host's network, which goes when it ends. Its
+times are those of `docker run`, its memory that of the process in the container. Its download is that of "docker save", by gzip.
 
 Nothing is kept between rounds but the disk cache. Everything is below a temporary folder and is removed. Needs the .NET 10 SDK, tar and
 dpkg-deb.
@@ -28,6 +31,8 @@ import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+# Where "docker run" writes the name of its container.
+CONTAINER = os.path.join(tempfile.gettempdir(), "zoonet-forms-%d.cid" % os.getpid())
 
 
 def size(path):
@@ -64,8 +69,22 @@ def install(release, work):
     return version, forms
 
 
+def install_image(image, work):
+    """The same of an image that the engine has; what is there afterwards is what it unpacks to."""
+    archive, folder = os.path.join(work, "image.tar.gz"), os.path.join(work, "image")
+    subprocess.run("docker save %s | gzip > %s" % (image, archive), shell=True, check=True)
+    container = subprocess.check_output(["docker", "create", image], text=True).strip()
+    os.mkdir(folder)
+    subprocess.run("docker export %s | tar -x -C %s" % (container, folder), shell=True, check=True)
+    subprocess.run(["docker", "rm", container], check=True, stdout=subprocess.DEVNULL)
+    run = ["docker", "run", "--rm", "--network", "host", "--user", "0", "--cidfile", CONTAINER, "-v", "%s:%s:ro" % (work, work)]
+    return ("image", run + [image], archive, folder)
+
+
 def spawn(command, out):
     """A process that dies with this one."""
+    if CONTAINER in command:
+        command = ["sh", "-c", 'rm -f "$0"; exec "$@"', CONTAINER] + command
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL"] + command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
 
 
@@ -104,11 +123,17 @@ def answers(url):
 
 
 def memory(process, field):
-    with open("/proc/%d/status" % process.pid) as status:
+    pid = process.pid
+    if CONTAINER in process.args:
+        with open(CONTAINER) as name:
+            pid = int(subprocess.check_output(["docker", "inspect", "-f", "{{.State.Pid}}", name.read()]))
+    with open("/proc/%d/status" % pid) as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field + ":")) / 1024
 
 
 def measure(command, servers, work, seconds, runner):
+    if os.path.exists(CONTAINER):
+        os.remove(CONTAINER)
     began = time.monotonic()
     subprocess.run(command + ["--version"], check=True, stdout=subprocess.DEVNULL)
     result = {"version": (time.monotonic() - began) * 1000}
@@ -155,11 +180,14 @@ def main():
     arguments.add_argument("folder", nargs="?", default=os.path.join(HERE, "../artifacts/release"))
     arguments.add_argument("--rounds", type=int, default=11)
     arguments.add_argument("--seconds", type=int, default=3)
+    arguments.add_argument("--image", metavar="NAME")
     given = arguments.parse_args()
     work = tempfile.mkdtemp(prefix="zoonet-forms-")
     servers = []
     try:
         version, forms = install(os.path.abspath(given.folder), work)
+        if given.image:
+            forms.append(install_image(given.image, work))
         runner = forms[0][1]
         servers = [first_line(runner + ["server", "--listen", "127.0.0.1:0"], work) for _ in range(2)]
         addresses = [open(log).readline().split("listening on ")[1].strip() for _, log in servers]
@@ -185,6 +213,8 @@ def main():
         for process, _ in servers:
             end(process)
         shutil.rmtree(work)
+        if os.path.exists(CONTAINER):
+            os.remove(CONTAINER)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Tests;
 
 namespace ZooNet.WebConsole.Tests;
@@ -58,4 +60,59 @@ public sealed class PrometheusTests : IAsyncLifetime
         Assert.Equal(1, await prometheus.CountAsync("""zoonet_request_latency_seconds_count{op="write",cluster="us"} == 1"""));
         Assert.Equal(0, await prometheus.CountAsync("znode_count"));
     }
+
+    /// <summary>The dashboard that config/ has for Grafana, with what Grafana puts in place of its variables.</summary>
+    [SkippableFact]
+    public async Task Every_query_of_our_own_dashboard_is_taken_and_has_data_and_its_panels_fit_together()
+    {
+        Skip.IfNot(RunningPrometheus.IsThere, Missing);
+        var config = Path.Combine(DashboardTests.Root(), "config/grafana");
+        var dashboard = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(config, "dashboards/zoonet.json")))!;
+        var provisioned = await File.ReadAllTextAsync(Path.Combine(config, "provisioning/datasources/prometheus.yaml"));
+        var panels = dashboard["panels"]!.AsArray();
+        Assert.Equal(panels.Count, panels.Select(p => (int)p!["id"]!).Distinct().Count());
+        // Of a grid of 24 columns each cell is one panel's.
+        var cells = panels.SelectMany(p => CellsOf(p!["gridPos"]!)).ToList();
+        Assert.Equal(cells.Count, cells.Distinct().Count());
+        Assert.All(cells, c => Assert.InRange(c.Column, 0, 23));
+        foreach (var source in Descendants(dashboard).OfType<JsonObject>().Select(o => o["datasource"]).OfType<JsonObject>())
+        {
+            Assert.Equal("prometheus", (string)source["type"]!);
+            Assert.Contains($"uid: {(string)source["uid"]!},", provisioned, StringComparison.Ordinal);
+        }
+
+        // In this mode a read of the mount waits for a barrier after any write at home.
+        var proxy = await _regions.StartProxyAsync(c => c with { Consistency = ConsistencyMode.Ordered });
+        await proxy.MountAsync("eu:/apps", "/mnt/eu");
+        await using var prometheus = await RunningPrometheus.StartAsync([("us", proxy.Http.BaseAddress!)]);
+        var client = await _regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        var queries = panels.SelectMany(p => p!["targets"]!.AsArray()).Select(t => (string)t!["expr"]!).ToList();
+        Assert.True(queries.Count >= 10, $"only {queries.Count} queries were found");
+        Assert.Equal("label_values(zoonet_ready, region)", (string)dashboard["templating"]!["list"]![0]!["query"]!);
+        foreach (var query in queries.Append("count by (region) (zoonet_ready)"))
+        {
+            var asked = query.Replace("$region", "us", StringComparison.Ordinal).Replace("$__rate_interval", "30s", StringComparison.Ordinal);
+            Assert.DoesNotContain("$", asked, StringComparison.Ordinal);
+            var began = DateTime.UtcNow;
+            while (await prometheus.CountAsync(asked) == 0)
+            {
+                Assert.True(DateTime.UtcNow - began < TimeSpan.FromSeconds(30), $"{asked} has no data");
+                await client.SetDataAsync("/apps", []);
+                await client.GetDataAsync("/mnt/eu");
+                await Task.Delay(100);
+            }
+        }
+    }
+
+    private static IEnumerable<(int Column, int Row)> CellsOf(JsonNode place) =>
+        from column in Enumerable.Range((int)place["x"]!, (int)place["w"]!)
+        from row in Enumerable.Range((int)place["y"]!, (int)place["h"]!)
+        select (column, row);
+
+    private static IEnumerable<JsonNode> Descendants(JsonNode? node) => (node switch
+    {
+        JsonObject o => o.Select(p => p.Value),
+        JsonArray a => a,
+        _ => [],
+    }).SelectMany(Descendants).Prepend(node).OfType<JsonNode>();
 }

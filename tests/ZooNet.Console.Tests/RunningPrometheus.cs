@@ -69,7 +69,9 @@ internal sealed class RunningPrometheus : IAsyncDisposable
     /// <summary>How many series a query gives now.</summary>
     public async Task<int> CountAsync(string query)
     {
-        var reply = await _http.GetFromJsonAsync<JsonElement>($"/api/v1/query?query={Uri.EscapeDataString(query)}");
+        using var answer = await _http.GetAsync($"/api/v1/query?query={Uri.EscapeDataString(query)}");
+        Assert.True(answer.IsSuccessStatusCode, $"{query}: {await answer.Content.ReadAsStringAsync()}");
+        var reply = await answer.Content.ReadFromJsonAsync<JsonElement>();
         return reply.GetProperty("data").GetProperty("result").GetArrayLength();
     }
 
