@@ -153,7 +153,8 @@ public sealed class ProxyMetrics : IDisposable
         _meter.CreateObservableGauge("zoonet_cluster_up", () => clusters.All.Select(c => new Measurement<int>(c.Health.IsUp ? 1 : 0,
             new KeyValuePair<string, object?>("cluster", c.Cluster.Name),
             new KeyValuePair<string, object?>("role", c.Cluster.IsHome ? "home" : "remote"))), null, "1 while the cluster can be reached.");
-        PerCluster("zoonet_cluster_rtt_seconds", "Round trip to the ensemble, through an observer if there is one.", c => c.Health.RoundTrip?.TotalSeconds);
+        PerCluster("zoonet_cluster_rtt_seconds", "Round trip to the ensemble, also through an observer.",
+            c => c.Health.RoundTrip?.TotalSeconds);
         PerCluster("zoonet_cluster_circuit_state", "0 closed, 1 half-open, 2 open.", c => c.Health.Circuit switch { "open" => 2, "half-open" => 1, _ => 0 });
         PerCluster("zoonet_cluster_sessions", "Clients with a session in the cluster.", c => proxy.SessionsIn(c.Cluster.Ordinal));
         PerCluster("zoonet_observer_following", "1 while the proxy's own observer of the cluster serves.",
