@@ -9,7 +9,7 @@ namespace ZooNet.Experiments;
 /// The largest request of each operation from many clients at once, at home and in a mount: the most memory that the proxy has meanwhile,
 /// beside the bound of docs/configuration.md.
 /// </summary>
-internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, int maxReply, int replyParts, TextWriter log)
+internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, int maxReply, int replyParts, string only, TextWriter log)
 {
     /// <summary>What the largest request sets: a frame full of short paths, and one that is as long as a frame.</summary>
     private const int Watches = 50_000;
@@ -52,7 +52,8 @@ internal sealed class MemoryExperiment(int clients, int copies, int maxFrame, in
         var most = 0L;
         foreach (var (where, root, elsewhere) in places)
         {
-            foreach (var (name, frame) in new LargestRequests(maxFrame, maxReply, root, elsewhere).All())
+            foreach (var (name, frame) in new LargestRequests(maxFrame, maxReply, root, elsewhere).All()
+                .Where(r => r.Name.Contains(only, StringComparison.OrdinalIgnoreCase)))
             {
                 proxy.ForgetPeak();
                 var (replies, closed) = await LargestRequests.SendAsync(proxy.Address, clients, frame, copies);

@@ -85,12 +85,13 @@ var replyParts = new Option<int>("--reply-parts")
     Description = "The proxy's limits.replyParts, in bytes.",
     DefaultValueFactory = _ => 256 << 20,
 };
+var only = new Option<string>("--only") { Description = "A part of the names of the requests to send.", DefaultValueFactory = _ => "" };
 var memory = new Command("memory", "The proxy's memory under the largest request of each operation.")
 {
-    many, copies, maxFrame, maxReply, replyParts,
+    many, copies, maxFrame, maxReply, replyParts, only,
 };
 memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetValue(many), parsed.GetValue(copies),
-    parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), Console.Out).RunAsync(cancellationToken));
+    parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), parsed.GetValue(only)!, Console.Out).RunAsync(cancellationToken));
 
 return await new RootCommand("Measures ZooNet on real ensembles.")
 {

@@ -239,7 +239,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             return true;
         }
         var isMulti = request.Op is OpCode.Multi or OpCode.MultiRead;
-        FailedMulti? results = isMulti ? new FailedMulti(RequestRewriter.OperationsOf(request.Frame).Count, refused, ErrorCode.NoAuth) : null;
+        FailedMulti? results = isMulti ? new FailedMulti(MultiOperations.Count(request.Frame), refused, ErrorCode.NoAuth) : null;
         owner.Answer(request, isMulti ? ErrorCode.Ok : ErrorCode.NoAuth, results);
         return true;
     }
@@ -388,7 +388,7 @@ internal sealed class Dispatcher(Region region, ISessionHost host, LinkSet links
             pending.Covers = link.Server!.BeginWrite();
         }
         Keep(link, ref pending, frame);
-        link.Book.Sent(pending.Effect, pending.Strict);
+        links.Sent(link, pending);
         link.SendRequest(frame, host.NowMs);
     }
 

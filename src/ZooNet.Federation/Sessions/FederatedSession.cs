@@ -16,7 +16,7 @@ namespace ZooNet.Federation.Sessions;
 /// </summary>
 public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 {
-    /// <summary>Bytes of the client's requests that may wait inside the session before the host must stop reading.</summary>
+    /// <summary>Bytes of the client's requests that may wait here, or be kept until answered, before the host must stop reading.</summary>
     public const int MaxBlockedBytes = 256 * 1024;
 
     /// <summary>Requests of the client that may be unanswered before the host must stop reading.</summary>
@@ -66,7 +66,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private HomeSession AtHome => new(SessionId, _home.Password, _timeoutMs);
 
     /// <summary>True while the host should go on reading from the client.</summary>
-    public bool WantsClientFrames => _blocked.Length < MaxBlockedBytes && !_replies.HoldMuch
+    public bool WantsClientFrames => _blocked.Length + _links.KeptBytes < MaxBlockedBytes && !_replies.HoldMuch
         && _replies.Order.Taken - _replies.Order.Answered < MaxOutstanding;
 
     /// <summary>True once the session has been closed, by whichever side.</summary>
@@ -422,7 +422,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// <summary>Step 5 in a mount: rewritten to the client's terms.</summary>
     private void OnRemoteReply(SessionLink link, in SentRequest pending, in ReplyHeader header, ReadOnlySpan<byte> body)
     {
-        link.Book.Answered(pending, header.Error, body, _dispatcher.Mounts, link.Pending);
+        _links.Answered(link, pending, header.Error, body, _dispatcher.Mounts);
         if (pending.Effect is not null)
         {
             CheckWatches();
@@ -777,7 +777,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             Close(CloseReason.RemoteLost, $"the link to {_region.ClusterNames[link.Cluster]} was lost with requests outstanding: {why}");
             return false;
         }
-        while (link.TryTakeLost(out var pending))
+        while (_links.TryTakeLost(link, out var pending))
         {
             Emit(link, pending.Place, ScratchWriter.Reply(pending.Xid, _replies.Zxid, ErrorCode.ConnectionLoss));
         }

@@ -1,4 +1,3 @@
-using System.Text;
 using ZooNet.Federation.Freshness;
 using ZooNet.Protocol;
 
@@ -27,10 +26,11 @@ internal static class Learning
             return;
         }
         var parts = ReplyFrontier.OfMultiRead(body, header.Zxid);
-        var paths = asked is null ? [] : RequestRewriter.OperationsOf(asked.MultiRead);
+        var read = asked is null ? default : asked.MultiRead;
+        var paths = new MultiOperations(!read.IsEmpty && MultiOperations.Count(read) == parts.Count ? read : default);
         for (var i = 0; i < parts.Count; i++)
         {
-            var path = paths.Count == parts.Count ? Encoding.UTF8.GetBytes(paths[i].Path) : default;
+            var path = paths.MoveNext() ? paths.Path : default;
             frontier.Observe(link.Cluster, isPrivate ? parts[i] with { Watchable = true } : parts[i], path);
         }
     }

@@ -1,4 +1,6 @@
 using System.Collections;
+using ZooNet.Federation.Mounts;
+using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Sessions;
 
@@ -12,6 +14,9 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
 
     /// <inheritdoc/>
     public int Count { get; private set; } = 1;
+
+    /// <summary>Bytes that are kept for requests under way, to be used when their replies come.</summary>
+    public long KeptBytes { get; private set; }
 
     /// <inheritdoc/>
     public SessionLink this[int index] => _links[index];
@@ -48,6 +53,36 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
                 return false;
             }
         }
+        return true;
+    }
+
+    /// <summary>A request was sent into a mount.</summary>
+    public void Sent(SessionLink link, in SentRequest pending)
+    {
+        KeptBytes += pending.Effect?.KeptBytes ?? 0;
+        link.Book.Sent(pending.Effect, pending.Strict);
+    }
+
+    /// <summary>A request into a mount was answered.</summary>
+    /// <param name="link">The link on which it came.</param>
+    /// <param name="pending">The request.</param>
+    /// <param name="error">Its outcome.</param>
+    /// <param name="body">What follows the reply's header.</param>
+    /// <param name="mounts">The mounts in use.</param>
+    public void Answered(SessionLink link, in SentRequest pending, ErrorCode error, ReadOnlySpan<byte> body, MountTable mounts)
+    {
+        KeptBytes -= pending.Effect?.KeptBytes ?? 0;
+        link.Book.Answered(pending, error, body, mounts, link.Pending);
+    }
+
+    /// <summary>A link is lost: takes the next request of the client out of what was unanswered there.</summary>
+    public bool TryTakeLost(SessionLink link, out SentRequest pending)
+    {
+        if (!link.TryTakeLost(out pending))
+        {
+            return false;
+        }
+        KeptBytes -= pending.Effect?.KeptBytes ?? 0;
         return true;
     }
 

@@ -28,16 +28,14 @@ internal readonly record struct FailedMulti(int Count, int Offender, ErrorCode E
 internal readonly ref struct MountedRequest
 {
     private readonly ReadOnlySpan<byte> _path;
-    private readonly List<Mount?>? _mounts;
-    private readonly List<(OpCode Op, string Path, int Flags)>? _operations;
+    private readonly MountTable? _table;
 
-    private MountedRequest(Mount mount, OpCode op, ReadOnlySpan<byte> path, List<Mount?>? mounts, List<(OpCode, string, int)>? operations)
+    private MountedRequest(Mount mount, OpCode op, ReadOnlySpan<byte> path, MountTable? table)
     {
         Mount = mount;
         IsWrite = op.IsWrite();
         _path = path;
-        _mounts = mounts;
-        _operations = operations;
+        _table = table;
     }
 
     /// <summary>The mount that it is for; of a multi, that of the first operation.</summary>
@@ -55,6 +53,9 @@ internal readonly ref struct MountedRequest
     /// <summary>Whether it makes ephemeral znodes.</summary>
     public bool MakesEphemerals { get; private init; }
 
+    /// <summary>Whether it is a multi that touches more than one mount.</summary>
+    private bool IsMixed { get; init; }
+
     /// <summary>The mount that forbids it: a read-only one, or one whose mount point it deletes; null if none does.</summary>
     public Mount? RefusedBy { get; private init; }
 
@@ -69,7 +70,7 @@ internal readonly ref struct MountedRequest
     {
         var op = request.Op;
         var isRefused = (op.IsWrite() && mount.Options.ReadOnly) || (op == OpCode.Delete && path.Length == mount.PathUtf8.Length);
-        return new MountedRequest(mount, op, path, null, null)
+        return new MountedRequest(mount, op, path, null)
         {
             IsStrict = mount.Options.Order == MountOrder.Strict,
             Barriers = mount.Options.Barriers,
@@ -85,33 +86,35 @@ internal readonly ref struct MountedRequest
     /// <param name="table">The mounts in use.</param>
     public static MountedRequest OfMulti(scoped in ClientRequest request, scoped in RequestRewriter.MultiScan scan, MountTable table)
     {
-        var operations = RequestRewriter.OperationsOf(request.Frame);
-        var mounts = operations.ConvertAll(o => Routing.MountOf(table, o.Op, Encoding.UTF8.GetBytes(o.Path), o.Flags));
-        var refused = request.Op == OpCode.Multi ? FirstRefused(operations, mounts, table) : -1;
-        return new MountedRequest(scan.Mount!, request.Op, default, mounts, operations)
+        var (isStrict, barriers, isMixed) = (false, false, false);
+        Mount? refusedBy = null;
+        var (refused, at) = (-1, 0);
+        var operations = new MultiOperations(request.Frame);
+        for (; operations.MoveNext(); at++)
         {
-            IsStrict = mounts.Exists(m => m!.Options.Order == MountOrder.Strict),
-            Barriers = mounts.Exists(m => m!.Options.Barriers),
+            var mount = Routing.MountOf(table, operations.Op, operations.Path, operations.Flags)!;
+            isStrict |= mount.Options.Order == MountOrder.Strict;
+            barriers |= mount.Options.Barriers;
+            isMixed |= mount != scan.Mount;
+            if (refusedBy is null && request.Op == OpCode.Multi && IsForbidden(operations, mount))
+            {
+                (refusedBy, refused) = (mount, at);
+            }
+        }
+        return new MountedRequest(scan.Mount!, request.Op, default, table)
+        {
+            IsStrict = isStrict,
+            Barriers = barriers,
+            IsMixed = isMixed,
             MakesEphemerals = scan.MakesEphemerals,
-            RefusedBy = refused >= 0 ? mounts[refused] : null,
-            Refusal = refused >= 0 ? new FailedMulti(operations.Count, refused, ErrorCode.NoAuth) : null,
+            RefusedBy = refusedBy,
+            Refusal = refusedBy is not null ? new FailedMulti(at, refused, ErrorCode.NoAuth) : null,
         };
     }
 
-    /// <summary>The first operation that writes to a read-only mount, which a check does not, or deletes a mount point; -1 if none
-    /// does.</summary>
-    private static int FirstRefused(List<(OpCode Op, string Path, int Flags)> operations, List<Mount?> mounts, MountTable table)
-    {
-        for (var i = 0; i < operations.Count; i++)
-        {
-            var (op, path, _) = operations[i];
-            if (op != OpCode.Check && (mounts[i]!.Options.ReadOnly || (op == OpCode.Delete && table.At(path) is not null)))
-            {
-                return i;
-            }
-        }
-        return -1;
-    }
+    /// <summary>Whether an operation of a multi writes to a read-only mount, which a check does not, or deletes a mount point.</summary>
+    private static bool IsForbidden(in MultiOperations operation, Mount mount) => operation.Op != OpCode.Check
+        && (mount.Options.ReadOnly || (operation.Op == OpCode.Delete && operation.Path.Length == mount.PathUtf8.Length));
 
     /// <summary>Writes it in the cluster's own terms.</summary>
     /// <param name="request">The request.</param>
@@ -122,7 +125,7 @@ internal readonly ref struct MountedRequest
     public OpCode Rewrite(in ClientRequest request, JuteWriter writer, MountTable table, out PendingKind kind)
     {
         kind = PendingKind.Forward;
-        if (_operations is not null)
+        if (_table is not null)
         {
             RequestRewriter.WriteMulti(writer, request.Frame, table);
             return request.Op;
@@ -142,9 +145,12 @@ internal readonly ref struct MountedRequest
     /// <param name="ownsEphemerals">Whether the client owns ephemeral znodes in the cluster.</param>
     public ReplyEffect? Effect(in ClientRequest request, bool ownsEphemerals)
     {
-        if (_operations is not null)
+        if (_table is not null)
         {
-            return new MultiEffect(_mounts!, _operations, IsWrite && (MakesEphemerals || ownsEphemerals), MakesEphemerals);
+            // The results of reads name no paths, and those of one mount are all translated alike: nothing need be kept for them.
+            var touchesEphemerals = MakesEphemerals || ownsEphemerals;
+            return IsWrite && (IsMixed || touchesEphemerals)
+                ? new MultiEffect(request.Frame.ToArray(), _table, touchesEphemerals, MakesEphemerals) : null;
         }
         switch (request.Op)
         {

@@ -58,9 +58,16 @@ public sealed class PathRules
                     refused = -1;
                     return false;
                 }
-                var operations = RequestRewriter.OperationsOf(frame);
-                refused = operations.FindIndex(o => !AllowOne(o.Op, Encoding.UTF8.GetBytes(o.Path), o.Flags));
-                return refused < 0;
+                var operations = new MultiOperations(frame);
+                for (; operations.MoveNext(); refused++)
+                {
+                    if (!AllowOne(operations.Op, operations.Path, operations.Flags))
+                    {
+                        return false;
+                    }
+                }
+                refused = 0;
+                return true;
             case OpCode.SetWatches or OpCode.SetWatches2:
                 var reader = new JuteReader(frame[(Framing.PrefixLength + RequestHeader.WireLength)..]);
                 var watches = SetWatchesRequest.Read(ref reader, op);

@@ -1,3 +1,4 @@
+using System.Text;
 using ZooNet.Federation.Mounts;
 using ZooNet.Protocol;
 
@@ -12,6 +13,12 @@ internal abstract class ReplyEffect
     /// <summary>Whether the request makes ephemeral znodes.</summary>
     public virtual bool MakesEphemerals => false;
 
+    /// <summary>Bytes that are kept for it until the reply comes.</summary>
+    public virtual int KeptBytes => 0;
+
+    /// <summary>Bytes of an object that keeps a path.</summary>
+    protected static int BytesOf(string path) => 64 + (2 * path.Length);
+
     /// <summary>Writes into the book what the reply says.</summary>
     /// <param name="book">The book of the link on which it came.</param>
     /// <param name="mount">The mount of the request.</param>
@@ -23,6 +30,8 @@ internal abstract class ReplyEffect
 /// <summary>A read leaves a watch, on what is there or on what is not.</summary>
 internal sealed class LeavesWatch(OpCode op, string path) : ReplyEffect
 {
+    public override int KeptBytes => BytesOf(path);
+
     public override void Apply(ref LinkBook book, Mount? mount, ErrorCode error, ReadOnlySpan<byte> body) =>
         book.Watch().AddFromRead(op, path, error);
 }
@@ -30,6 +39,8 @@ internal sealed class LeavesWatch(OpCode op, string path) : ReplyEffect
 /// <summary>A persistent watch is added.</summary>
 internal sealed class AddsWatch(string path, AddWatchMode mode) : ReplyEffect
 {
+    public override int KeptBytes => BytesOf(path);
+
     public override void Apply(ref LinkBook book, Mount? mount, ErrorCode error, ReadOnlySpan<byte> body)
     {
         if (error == ErrorCode.Ok)
@@ -42,6 +53,8 @@ internal sealed class AddsWatch(string path, AddWatchMode mode) : ReplyEffect
 /// <summary>Watches are taken back.</summary>
 internal sealed class RemovesWatches(string path, WatcherType type) : ReplyEffect
 {
+    public override int KeptBytes => BytesOf(path);
+
     public override void Apply(ref LinkBook book, Mount? mount, ErrorCode error, ReadOnlySpan<byte> body)
     {
         if (error == ErrorCode.Ok)
@@ -72,6 +85,8 @@ internal sealed class MakesEphemeral : ReplyEffect
 /// <summary>A znode is deleted, which may be one of the client's own ephemeral ones.</summary>
 internal sealed class Deletes(string path) : ReplyEffect
 {
+    public override int KeptBytes => BytesOf(path);
+
     public override bool TouchesEphemerals => true;
 
     public override void Apply(ref LinkBook book, Mount? mount, ErrorCode error, ReadOnlySpan<byte> body)
@@ -83,20 +98,33 @@ internal sealed class Deletes(string path) : ReplyEffect
     }
 }
 
-/// <summary>A multi or a multiRead; a multi may make ephemeral znodes and delete them.</summary>
-/// <param name="mounts">The mount of each operation.</param>
-/// <param name="operations">Its operations, by the client's paths.</param>
+/// <summary>
+/// A multi of more than one mount, or one that may make ephemeral znodes and delete them. Its frame is kept and read when the reply comes:
+/// what its operations say would take a multiple of it.
+/// </summary>
+/// <param name="frame">Its frame, as the client has sent it.</param>
+/// <param name="table">The mounts that it was sent by.</param>
 /// <param name="touchesEphemerals">Whether it may change which ephemeral znodes the client owns.</param>
 /// <param name="makesEphemerals">Whether it makes some.</param>
-internal sealed class MultiEffect(IReadOnlyList<Mount?> mounts, IReadOnlyList<(OpCode Op, string Path, int Flags)> operations,
-    bool touchesEphemerals, bool makesEphemerals) : ReplyEffect
+internal sealed class MultiEffect(byte[] frame, MountTable table, bool touchesEphemerals, bool makesEphemerals) : ReplyEffect
 {
-    /// <summary>The mount of each operation.</summary>
-    public IReadOnlyList<Mount?> Mounts => mounts;
+    public override int KeptBytes => frame.Length;
 
     public override bool TouchesEphemerals => touchesEphemerals;
 
     public override bool MakesEphemerals => makesEphemerals;
+
+    /// <summary>The mount of each operation.</summary>
+    public IReadOnlyList<Mount?> Mounts()
+    {
+        var mounts = new List<Mount?>();
+        var operations = new MultiOperations(frame);
+        while (operations.MoveNext())
+        {
+            mounts.Add(MountOf(operations));
+        }
+        return mounts;
+    }
 
     public override void Apply(ref LinkBook book, Mount? mount, ErrorCode error, ReadOnlySpan<byte> body)
     {
@@ -105,23 +133,23 @@ internal sealed class MultiEffect(IReadOnlyList<Mount?> mounts, IReadOnlyList<(O
             return;
         }
         var reader = new JuteReader(body);
-        for (var i = 0; i < operations.Count; i++)
+        var operations = new MultiOperations(frame);
+        while (operations.MoveNext())
         {
             var header = MultiHeader.Read(ref reader);
             if (reader.Failed || header.Done || header.Type == OpCode.Error)
             {
                 return;
             }
-            var (_, path, flags) = operations[i];
             switch (header.Type)
             {
                 case OpCode.Create or OpCode.Create2 or OpCode.CreateContainer or OpCode.CreateTtl:
-                    var created = mounts[i]?.ToLocal(reader.ReadString() ?? "");
+                    var created = MountOf(operations)?.ToLocal(reader.ReadString() ?? "");
                     if (header.Type != OpCode.Create)
                     {
                         reader.Skip(Stat.WireLength);
                     }
-                    if (CreateFlags.IsEphemeral(flags) && created is not null)
+                    if (CreateFlags.IsEphemeral(operations.Flags) && created is not null)
                     {
                         book.Own(created);
                     }
@@ -130,9 +158,11 @@ internal sealed class MultiEffect(IReadOnlyList<Mount?> mounts, IReadOnlyList<(O
                     reader.Skip(Stat.WireLength);
                     break;
                 case OpCode.Delete:
-                    book.Disown(path);
+                    book.Disown(Encoding.UTF8.GetString(operations.Path));
                     break;
             }
         }
     }
+
+    private Mount? MountOf(in MultiOperations operation) => Routing.MountOf(table, operation.Op, operation.Path, operation.Flags);
 }

@@ -17,7 +17,7 @@ internal ref struct ReplyRewriter(JuteWriter writer, SessionOwners owners, int c
     /// <param name="body">The remote body.</param>
     public readonly void Write(in SentRequest pending, long shownZxid, ErrorCode error, ReadOnlySpan<byte> body)
     {
-        IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts : [];
+        IReadOnlyList<Mount?> mounts = pending.Effect is MultiEffect multi ? multi.Mounts() : [];
         Write(pending.Xid, shownZxid, pending.Op, error, body, pending.Mount, pending.Kind == PendingKind.StripStat, mounts);
     }
 

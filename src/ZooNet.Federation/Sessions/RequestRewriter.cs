@@ -132,24 +132,6 @@ internal static class RequestRewriter
         writer.EndFrame(mark);
     }
 
-    /// <summary>The operations of a multi or multiRead, each with its path and the flags of a create.</summary>
-    public static List<(OpCode Op, string Path, int Flags)> OperationsOf(ReadOnlySpan<byte> frame)
-    {
-        var list = new List<(OpCode, string, int)>();
-        var reader = new JuteReader(frame[BodyOffset..]);
-        while (true)
-        {
-            var header = MultiHeader.Read(ref reader);
-            if (header.Done || reader.Failed)
-            {
-                return list;
-            }
-            var path = System.Text.Encoding.UTF8.GetString(PeekPath(reader.Rest));
-            var flags = SkipOperation(ref reader, header.Type);
-            list.Add((header.Type, path, flags));
-        }
-    }
-
     /// <summary>Whether every path that a multi or multiRead names is private by a watermark.</summary>
     public static bool IsPrivateMulti(ReadOnlySpan<byte> frame, IInterestWatermark interest)
     {
@@ -214,7 +196,8 @@ internal static class RequestRewriter
         }
     }
 
-    private static ReadOnlySpan<byte> PeekPath(ReadOnlySpan<byte> operation)
+    /// <summary>The path that an operation of a multi begins with.</summary>
+    internal static ReadOnlySpan<byte> PeekPath(ReadOnlySpan<byte> operation)
     {
         var reader = new JuteReader(operation);
         return reader.ReadBytes(out _);

@@ -41,8 +41,16 @@ internal static class Routing
         {
             return op.StartsWithPath() && MountOf(mounts, op, frame, out _) is { Options.Order: MountOrder.Relaxed };
         }
-        var operations = RequestRewriter.OperationsOf(frame);
-        return operations.Count > 0 && operations.TrueForAll(o =>
-            MountOf(mounts, o.Op, System.Text.Encoding.UTF8.GetBytes(o.Path), o.Flags) is { Options.Order: MountOrder.Relaxed });
+        var any = false;
+        var operations = new MultiOperations(frame);
+        while (operations.MoveNext())
+        {
+            if (MountOf(mounts, operations.Op, operations.Path, operations.Flags) is not { Options.Order: MountOrder.Relaxed })
+            {
+                return false;
+            }
+            any = true;
+        }
+        return any;
     }
 }

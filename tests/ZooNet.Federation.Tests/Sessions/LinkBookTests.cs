@@ -91,8 +91,17 @@ public sealed class LinkBookTests
     public void A_multi_makes_and_deletes_by_its_own_results()
     {
         _book.Own("/mnt/old");
-        var multi = new MultiEffect([Strict, Strict, Strict],
-            [(OpCode.Create, "/mnt/e-", 3), (OpCode.SetData, "/mnt/x", 0), (OpCode.Delete, "/mnt/old", 0)], true, true);
+        var frame = Frames.Request(OpCode.Multi, w =>
+        {
+            new MultiHeader(OpCode.Create, false, -1).Write(w);
+            new CreateRequest("/mnt/e-", [], [.. Acl.Open], CreateFlags.EphemeralSequential).Write(w, OpCode.Create);
+            new MultiHeader(OpCode.SetData, false, -1).Write(w);
+            new SetDataRequest("/mnt/x", [], -1).Write(w);
+            new MultiHeader(OpCode.Delete, false, -1).Write(w);
+            new PathVersionRequest("/mnt/old", -1).Write(w);
+            MultiHeader.End.Write(w);
+        });
+        var multi = new MultiEffect(frame, Mounts, true, true);
         Answer(multi, body: w =>
         {
             new MultiHeader(OpCode.Create, false, 0).Write(w);
@@ -110,7 +119,13 @@ public sealed class LinkBookTests
     public void A_multi_that_failed_changed_nothing()
     {
         _book.Own("/mnt/old");
-        var multi = new MultiEffect([Strict], [(OpCode.Delete, "/mnt/old", 0)], true, false);
+        var frame = Frames.Request(OpCode.Multi, w =>
+        {
+            new MultiHeader(OpCode.Delete, false, -1).Write(w);
+            new PathVersionRequest("/mnt/old", -1).Write(w);
+            MultiHeader.End.Write(w);
+        });
+        var multi = new MultiEffect(frame, Mounts, true, false);
         Answer(multi, body: w => MultiHeader.WriteErrorResult(w, ErrorCode.BadVersion));
         Assert.Equal(1, _book.EphemeralCount);
     }

@@ -23,7 +23,7 @@ internal sealed class SoloMultiRead(int xid, ReadOnlySpan<byte> frame, List<byte
                 writer.WriteRaw(reply.AsSpan(BodyOffset, reply.Length - BodyOffset - MultiHeader.WireLength));
                 continue;
             }
-            for (var rest = RequestRewriter.OperationsOf(parts[i]).Count; rest > 0; rest--)
+            for (var rest = MultiOperations.Count(parts[i]); rest > 0; rest--)
             {
                 MultiHeader.WriteErrorResult(writer, ErrorOf(reply));
             }
