@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
@@ -86,6 +89,64 @@ public sealed class SecureQuorumTests : IDisposable
         Assert.Equal("following", proxy.Services.GetRequiredService<EmbeddedObservers>().Of(1)!.State);
     }
 
+    [SkippableFact]
+    public async Task A_certificate_that_is_replaced_is_shown_with_the_next_connection_to_the_leader_and_nobody_is_disconnected_for_it()
+    {
+        Jars.Require();
+        var tls = new UpstreamTls(WriteCertificates().Config, new Hurried());
+        await using var home = await RealEnsemble.StartAsync("home");
+        // Only in TLS 1.2 can be seen from outside which certificate is shown.
+        await using var remote = await RealEnsemble.StartAsync("far", new() { Config = [.. WithTls, "ssl.quorum.enabledProtocols=TLSv1.2"] });
+        await using var far = await remote.ConnectAsync();
+        await far.CreateAsync("/apps", [1]);
+        await using var between = new Eavesdropper(remote.QuorumPorts[0].Port);
+        await using var proxy = await Proxies.StartAsync(home, remote, config => config with
+        {
+            Remotes =
+            [
+                config.Remotes[0] with
+                {
+                    Observers = [],
+                    Servers = [],
+                    Quorum = [new HostPort("127.0.0.1", between.Port)],
+                    Observer = new ObserverConfig(null, tls, null),
+                },
+            ],
+        });
+        await proxy.MountAsync("far:/apps", "/mnt");
+        var connections = new List<string>();
+        await using var client = await ZooKeeperClient.ConnectAsync(new ZooKeeperClientOptions
+        {
+            Servers = [new ServerAddress("127.0.0.1", proxy.ClientEndPoints[0].Port)],
+            SessionTimeout = TimeSpan.FromSeconds(20),
+            Diagnostics = line =>
+            {
+                lock (connections)
+                {
+                    connections.Add(line);
+                }
+            },
+        });
+        Assert.Equal([1], (await client.GetDataAsync("/mnt")).Data!);
+        var observer = proxy.Services.GetRequiredService<EmbeddedObservers>();
+        await Eventually.Async(() => observer.Of(1)!.IsReady, "the observer keeps what is mounted");
+        var before = between.Shown("observer");
+        Assert.All(before, Assert.True);
+
+        WriteOwn("successor");
+        await client.SetDataAsync("/mnt", [2]);
+        Assert.Equal(before, between.Shown("observer"));
+        between.Cut();
+        await Eventually.Async(() => between.Shown("successor") is [.., true], "the observer has come back with its new certificate");
+        Assert.DoesNotContain(true, between.Shown("successor").Take(before.Count));
+        await Eventually.Async(() => observer.Of(1)!.IsReady, "it serves again");
+
+        await client.SetDataAsync("/mnt", [3]);
+        Assert.Equal([3], (await client.GetDataAsync("/mnt")).Data!);
+        Assert.Equal([3], (await far.GetDataAsync("/apps")).Data!);
+        Assert.Single(connections);
+    }
+
     private static readonly string[] WithLogin =
     [
         "quorum.auth.enableSasl=true",
@@ -122,15 +183,23 @@ public sealed class SecureQuorumTests : IDisposable
     {
         using var authority = Certificates.Issue("CN=authority", null);
         using var server = Certificates.Issue("CN=server", authority);
-        using var own = Certificates.Issue("CN=observer", authority);
         File.WriteAllText(FileOf("authority.pem"), authority.ExportCertificatePem());
+        File.WriteAllText(FileOf("authority.key"), authority.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
         // ZooKeeper wants key and certificate in one file.
         File.WriteAllText(FileOf("server.pem"),
             server.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem() + "\n" + server.ExportCertificatePem());
-        File.WriteAllText(FileOf("own.pem"), own.ExportCertificatePem());
-        File.WriteAllText(FileOf("own.key"), own.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        WriteOwn("observer");
         return new UpstreamTls(new UpstreamTlsConfig(FileOf("authority.pem"), FileOf("own.pem"), FileOf("own.key"), null, VerifyHost: true),
             TimeProvider.System);
+    }
+
+    /// <summary>Writes the certificate that the proxy shows, or puts another in its place.</summary>
+    private void WriteOwn(string name)
+    {
+        using var authority = X509Certificate2.CreateFromPemFile(FileOf("authority.pem"), FileOf("authority.key"));
+        using var own = Certificates.Issue($"CN={name}", authority);
+        File.WriteAllText(FileOf("own.pem"), own.ExportCertificatePem());
+        File.WriteAllText(FileOf("own.key"), own.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
     }
 
     private string FileOf(string name) => Path.Combine(_folder, name);
@@ -158,5 +227,105 @@ public sealed class SecureQuorumTests : IDisposable
             with(new LearnerOptions { Quorum = [new("127.0.0.1", leader.QuorumPort)], ServerId = 201 }));
         await Eventually.Async(() => learner.Problem is not null, "it says why");
         return learner;
+    }
+
+    /// <summary>A clock of which a second passes between any two looks.</summary>
+    private sealed class Hurried : TimeProvider
+    {
+        private long _now;
+
+        public override long GetTimestamp() => Interlocked.Add(ref _now, TimestampFrequency * 2);
+    }
+
+    /// <summary>Stands between an observer and a quorum port, and reads what the observer sends.</summary>
+    private sealed class Eavesdropper : IAsyncDisposable
+    {
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly List<(TcpClient Observer, StringBuilder Sent)> _connections = [];
+        private readonly int _to;
+        private readonly Task _accepting;
+
+        public Eavesdropper(int to)
+        {
+            _to = to;
+            _listener.Start();
+            _accepting = AcceptAsync();
+        }
+
+        public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+        /// <summary>Of each connection so far on which anything was sent: whether it has shown a certificate with a name.</summary>
+        public List<bool> Shown(string name)
+        {
+            lock (_connections)
+            {
+                return [.. _connections.Where(c => c.Sent.Length > 0).Select(c => c.Sent.ToString().Contains(name, StringComparison.Ordinal))];
+            }
+        }
+
+        /// <summary>Ends the connections.</summary>
+        public void Cut()
+        {
+            lock (_connections)
+            {
+                _connections.ForEach(c => c.Observer.Close());
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Stop();
+            Cut();
+            await _accepting;
+        }
+
+        private async Task AcceptAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    var observer = await _listener.AcceptTcpClientAsync();
+                    var sent = new StringBuilder();
+                    lock (_connections)
+                    {
+                        _connections.Add((observer, sent));
+                    }
+                    _ = RelayAsync(observer, sent);
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                // The test is over.
+            }
+        }
+
+        private async Task RelayAsync(TcpClient observer, StringBuilder sent)
+        {
+            using var leader = new TcpClient();
+            using (observer)
+            {
+                try
+                {
+                    await leader.ConnectAsync(IPAddress.Loopback, _to);
+                    var down = leader.GetStream().CopyToAsync(observer.GetStream());
+                    var buffer = new byte[64 * 1024];
+                    while (await observer.GetStream().ReadAsync(buffer) is > 0 and var count)
+                    {
+                        lock (_connections)
+                        {
+                            sent.Append(Encoding.Latin1.GetString(buffer, 0, count));
+                        }
+                        await leader.GetStream().WriteAsync(buffer.AsMemory(0, count));
+                    }
+                    leader.Close();
+                    await down;
+                }
+                catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+                {
+                    // One of the two has gone.
+                }
+            }
+        }
     }
 }
