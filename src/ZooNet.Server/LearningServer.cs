@@ -177,11 +177,8 @@ public sealed class LearningServer : IAsyncDisposable
     /// A client's connection from within this process, without a socket. What is written is executed on the writer's thread, up to
     /// whatever has to wait for the leader, and the answers are there when the flush returns. Ending the output ends the connection.
     /// </summary>
-    /// <param name="subject">
-    /// Who the client is by a certificate that has been checked: an id of the scheme <c>x509</c>, which goes with its requests to the
-    /// leader; null for none.
-    /// </param>
-    public IDuplexPipe Connect(string? subject = null) => _listener.Connect(subject);
+    /// <param name="client">Who the client is, as far as the cluster is to know.</param>
+    public IDuplexPipe Connect(ForwardedClient client = default) => _listener.Connect(client);
 
     /// <summary>
     /// A client's connection from within this process, to be used as the stream of a socket: both sides run on threads of their own.

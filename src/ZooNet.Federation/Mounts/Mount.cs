@@ -18,12 +18,26 @@ public enum MountOrder
     Relaxed,
 }
 
+/// <summary>What of a client's identity the other cluster is told.</summary>
+public enum MountAuth
+{
+    /// <summary>Nothing: the cluster sees the proxy.</summary>
+    None,
+
+    /// <summary>The credentials that it has added, and its certificate where the proxy itself observes the cluster.</summary>
+    Forward,
+
+    /// <summary>Its address, too, where the proxy itself observes the cluster.</summary>
+    Address,
+}
+
 /// <summary>The options of one mount.</summary>
 /// <param name="ReadOnly">Writes are refused with NOAUTH, in order.</param>
 /// <param name="Order">Strict or relaxed.</param>
-/// <param name="ForwardAuth">Whether the client's credentials are replayed on its sessions there.</param>
+/// <param name="Auth">What the cluster is told of who a client is.</param>
 /// <param name="Barriers">False for a mount with <c>consistency=none</c>: its reads never wait for a barrier.</param>
-public sealed record MountOptions(bool ReadOnly = false, MountOrder Order = MountOrder.Strict, bool ForwardAuth = true, bool Barriers = true)
+public sealed record MountOptions(bool ReadOnly = false, MountOrder Order = MountOrder.Strict, MountAuth Auth = MountAuth.Forward,
+    bool Barriers = true)
 {
     /// <summary>Read-write, strict, credentials forwarded.</summary>
     public static MountOptions Default { get; } = new();

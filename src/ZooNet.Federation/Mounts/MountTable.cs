@@ -48,11 +48,13 @@ public sealed class MountTable
     public bool IsEmpty => Mounts.Count == 0;
 
     /// <summary>
-    /// Whether a cluster is to know who a client is. The client has one session there for all its mounts of the cluster: if one of them
-    /// says that its credentials are not to be shown, they are not.
+    /// What a cluster is told of who a client is. The client has one session there for all its mounts of the cluster: what one of them
+    /// says is not to be told, is not.
     /// </summary>
-    public bool ForwardsAuth(int cluster) => Mounts.Any(m => m.Cluster == cluster)
-        && Mounts.All(m => m.Cluster != cluster || m.Options.ForwardAuth);
+    public MountAuth AuthOf(int cluster) => Mounts.Where(m => m.Cluster == cluster).Select(m => m.Options.Auth).DefaultIfEmpty().Min();
+
+    /// <summary>Whether a cluster is told the credentials that a client has added.</summary>
+    public bool ForwardsAuth(int cluster) => AuthOf(cluster) != MountAuth.None;
 
     /// <summary>The mount whose mount point is exactly this path; null where there is none.</summary>
     public Mount? At(string path) => _byPath.GetValueOrDefault(path);

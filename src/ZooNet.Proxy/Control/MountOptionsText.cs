@@ -6,7 +6,7 @@ namespace ZooNet.Proxy.Control;
 public static class MountOptionsText
 {
     /// <summary>What may be written, for messages.</summary>
-    public const string Allowed = "ro, rw, strict, relaxed, auth=forward, auth=none, consistency=region, consistency=none, create";
+    public const string Allowed = "ro, rw, strict, relaxed, auth=forward, auth=address, auth=none, consistency=region, consistency=none, create";
 
     /// <summary>Reads options.</summary>
     /// <param name="text">Separated by commas; null or empty for the defaults.</param>
@@ -33,9 +33,9 @@ public static class MountOptionsText
                     about = "strict";
                     options = options with { Order = word == "strict" ? MountOrder.Strict : MountOrder.Relaxed };
                     break;
-                case "auth=forward" or "auth=none":
+                case "auth=forward" or "auth=address" or "auth=none":
                     about = "auth";
-                    options = options with { ForwardAuth = word == "auth=forward" };
+                    options = options with { Auth = Enum.Parse<MountAuth>(word["auth=".Length..], ignoreCase: true) };
                     break;
                 case "consistency=region" or "consistency=none":
                     about = "consistency";
@@ -64,9 +64,9 @@ public static class MountOptionsText
         {
             words.Add("relaxed");
         }
-        if (!options.ForwardAuth)
+        if (options.Auth != MountAuth.Forward)
         {
-            words.Add("auth=none");
+            words.Add(Format(options.Auth));
         }
         if (!options.Barriers)
         {
@@ -74,4 +74,7 @@ public static class MountOptionsText
         }
         return string.Join(',', words);
     }
+
+    /// <summary>Writes what a cluster is told of who a client is: <c>auth=forward</c>.</summary>
+    public static string Format(MountAuth auth) => $"auth={auth.ToString().ToLowerInvariant()}";
 }

@@ -53,19 +53,17 @@ internal static class MountRules
             : null;
     }
 
-    /// <summary>A client has one session in a cluster for all its mounts there, so they show its credentials all or none.</summary>
+    /// <summary>A client has one session in a cluster for all its mounts there, so they all tell the same of who it is.</summary>
     /// <param name="cluster">The name of the cluster that is to be mounted.</param>
     /// <param name="options">Its mount's options.</param>
     /// <param name="entries">The mounts that are there.</param>
     public static string? CheckAuth(string cluster, MountOptions options, IEnumerable<MountEntry> entries)
     {
-        var other = entries.FirstOrDefault(e => e.Mount is { } m && m.ClusterName == cluster && m.Options.ForwardAuth != options.ForwardAuth);
+        var other = entries.FirstOrDefault(e => e.Mount is { } m && m.ClusterName == cluster && m.Options.Auth != options.Auth);
         return other is null
             ? null
-            : $"{other.Path} mounts '{cluster}' with {NameOf(!options.ForwardAuth)}, and this would be {NameOf(options.ForwardAuth)}: a client has one "
-                + $"session there for both; give all mounts of '{cluster}' the same";
-
-        static string NameOf(bool forward) => forward ? "auth=forward" : "auth=none";
+            : $"{other.Path} mounts '{cluster}' with {MountOptionsText.Format(other.Mount!.Options.Auth)}, and this would be "
+                + $"{MountOptionsText.Format(options.Auth)}: a client has one session there for both; give all mounts of '{cluster}' the same";
     }
 
     /// <summary>A new mount against those that are there: none inside another, none twice.</summary>

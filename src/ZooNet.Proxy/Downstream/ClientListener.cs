@@ -95,7 +95,7 @@ internal sealed class ClientListener(DataPath path, ServerCertificates? certific
             share = path.Throttle?.Enter(address, path.NowMs);
             var rules = path.RulesOf(address, certificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
             var subject = certificate is null ? null : CertificateSubject.Of(certificate);
-            var made = new DownstreamConnection($"/{from}", path, rules, share, subject);
+            var made = new DownstreamConnection($"/{from}", path, rules, share, new(address, subject));
             if (!path.Add(made))
             {
                 wire.Close();

@@ -1,12 +1,14 @@
 using System.Buffers;
 using System.Text;
 using ZooNet.Federation.Freshness;
+using ZooNet.Federation.Mounts;
 using ZooNet.Federation.Sessions;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Hosting;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Transport;
 using ZooNet.Proxy.Upstream;
+using ZooNet.Server;
 
 namespace ZooNet.Proxy.Downstream;
 
@@ -29,7 +31,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private const int TooLongReply = Framing.PrefixLength + ReplyHeader.WireLength;
 
     private readonly DataPath _path;
-    private readonly string? _subject;
+    private readonly ForwardedClient _who;
     private readonly FramePeer _client;
     private readonly List<FramePeer> _dirty = new(2);
     private CancellationTokenSource? _closed;
@@ -51,9 +53,9 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private bool _draining;
     private Turns _turns;
 
-    public DownstreamConnection(string address, DataPath path, PathRules? rules, RequestThrottle.Share? share, string? subject = null)
+    public DownstreamConnection(string address, DataPath path, PathRules? rules, RequestThrottle.Share? share, ForwardedClient who)
     {
-        _subject = subject;
+        _who = who;
         _turns = new Turns(share);
         Rules = rules;
         _path = path;
@@ -419,8 +421,8 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         {
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
             await _path.Late.TableRead().WaitAsync(cancellationToken);
-            var subject = _subject is not null && _path.Region.Mounts.ForwardsAuth(connection.Link.Cluster) ? _subject : null;
-            var (wire, server) = await _path.Pools[connection.Link.Cluster].ConnectAsync(cancellationToken, subject);
+            var cluster = connection.Link.Cluster;
+            var (wire, server) = await _path.Pools[cluster].ConnectAsync(cancellationToken, ToldTo(_path.Region.Mounts.AuthOf(cluster)));
             if (!Attach(connection, wire, server))
             {
                 return;
@@ -438,6 +440,13 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
         }
         await connection.ReadAsync();
     }
+
+    private ForwardedClient ToldTo(MountAuth auth) => auth switch
+    {
+        MountAuth.None => default,
+        MountAuth.Forward => _who with { Address = null },
+        _ => _who,
+    };
 
     private bool Attach(UpstreamConnection connection, Wire wire, UpstreamServer server)
     {

@@ -110,7 +110,7 @@ internal sealed class TreeServer : ILeader, IObjectUser, IOwnServer, IAsyncDispo
 
     /// <inheritdoc/>
     /// <remarks>A tree's ACLs know digests only, which mean the same in every region.</remarks>
-    public IDuplexPipe Connect(string? subject) => _listener.Connect();
+    public IDuplexPipe Connect(ForwardedClient client) => _listener.Connect();
 
     /// <inheritdoc/>
     public Stream Open() => _listener.Open();

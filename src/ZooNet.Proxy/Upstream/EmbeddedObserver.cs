@@ -28,7 +28,7 @@ public sealed class EmbeddedObserver : IOwnServer
     public IPEndPoint EndPoint { get; }
 
     /// <inheritdoc/>
-    public IDuplexPipe Connect(string? subject) => _server.Connect(subject);
+    public IDuplexPipe Connect(ForwardedClient client) => _server.Connect(client);
 
     /// <inheritdoc/>
     public Stream Open() => _server.Open();

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Net;
+using ZooNet.Server;
 
 namespace ZooNet.Proxy.Upstream;
 
@@ -32,9 +33,8 @@ public interface IOwnServer
     string? Problem { get; }
 
     /// <summary>A client's way to it. It is closed at the handshake if it serves nobody.</summary>
-    /// <param name="subject">Who the client is by the certificate that it has shown to this proxy, for ACLs of the scheme x509; null if it
-    /// has shown none, or the cluster is not to know.</param>
-    IDuplexPipe Connect(string? subject);
+    /// <param name="client">Who the client is, for ACLs, as far as the cluster is to know.</param>
+    IDuplexPipe Connect(ForwardedClient client);
 
     /// <summary>The way to it for the proxy's own sessions: as the stream of a socket.</summary>
     Stream Open();

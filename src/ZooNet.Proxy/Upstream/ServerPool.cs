@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Transport;
+using ZooNet.Server;
 
 namespace ZooNet.Proxy.Upstream;
 
@@ -199,9 +200,10 @@ public sealed class ServerPool
 
     /// <summary>Connects a link to a server of the cluster.</summary>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="subject">Who the client is by its certificate; told to a server in this process.</param>
+    /// <param name="client">Who the client is; told to a server in this process.</param>
     /// <exception cref="UpstreamUnavailableException">No server could be reached; says which was tried and why it failed.</exception>
-    internal async Task<(Wire Wire, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken, string? subject = null)
+    internal async Task<(Wire Wire, UpstreamServer Server)> ConnectAsync(CancellationToken cancellationToken,
+        ForwardedClient client = default)
     {
         if (Refusal is { } refusal)
         {
@@ -225,7 +227,7 @@ public sealed class ServerPool
             var endpoint = endpoints[i];
             if (OwnAt(endpoint) is { } own)
             {
-                return (new PipeWire(own.Connect(subject)), Reached(endpoint));
+                return (new PipeWire(own.Connect(client)), Reached(endpoint));
             }
             var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try

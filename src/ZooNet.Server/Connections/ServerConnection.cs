@@ -16,8 +16,8 @@ namespace ZooNet.Server.Connections;
 /// </summary>
 internal sealed class ServerConnection : IWatcher
 {
-    /// <summary>The key of what tells who a client in this process is by its certificate.</summary>
-    public static readonly object Subject = new();
+    /// <summary>The key of the <see cref="ForwardedClient"/> that a connection within this process is for.</summary>
+    public static readonly object ClientKey = new();
 
     /// <summary>Replies beyond this many bytes stop the reading of further requests until the client takes them.</summary>
     private const int OutputHighWater = 1 << 20;
@@ -39,10 +39,11 @@ internal sealed class ServerConnection : IWatcher
         _context = context;
         _replica = replica;
         RemoteEndPoint = context.RemoteEndPoint as IPEndPoint ?? new IPEndPoint(IPAddress.Loopback, 0);
-        var address = replica.ClientsComeFrom ?? RemoteEndPoint.Address;
+        var client = context.Items.TryGetValue(ClientKey, out var item) ? (ForwardedClient)item! : default;
+        var address = client.Address ?? replica.ClientsComeFrom ?? RemoteEndPoint.Address;
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         var ip = new Identity("ip", address.ToString());
-        Identities = context.Items.TryGetValue(Subject, out var subject) ? [ip, new Identity("x509", (string)subject!)] : [ip];
+        Identities = client.Subject is { } subject ? [ip, new Identity("x509", subject)] : [ip];
         CreatedAt = replica.Options.Time.GetTimestamp();
     }
 

@@ -80,14 +80,14 @@ internal sealed class ServerListener : IAsyncDisposable
     /// A connection of a proxy's client from within this process. What is written is executed on the writer's thread. Of what the replica
     /// does not keep it is told nothing: it is closed.
     /// </summary>
-    /// <param name="subject">Who the client is by its certificate; null for none.</param>
-    public IDuplexPipe Connect(string? subject = null)
+    /// <param name="client">Who the client is.</param>
+    public IDuplexPipe Connect(ForwardedClient client = default)
     {
         var pipes = DuplexPipe.Create();
         var context = new DefaultConnectionContext("a link", pipes.Server, pipes.Client);
-        if (subject is not null)
+        if (client != default)
         {
-            context.Items[ServerConnection.Subject] = subject;
+            context.Items[ServerConnection.ClientKey] = client;
         }
         _ = ServeAsync(context);
         return pipes.Client;

@@ -67,6 +67,7 @@ public static class MountCommand
               ro                 writes are refused with NOAUTH
               relaxed            when the other cluster is lost, only the request fails; unsafe for locks (default: strict)
               auth=none          clients' credentials are not shown to the other cluster (default: auth=forward)
+              auth=address       clients' addresses are shown to it, too, where the proxy itself is its observer
               consistency=none   reads never wait for a barrier (default: consistency=region, as the proxy is configured)
               create             make the path in the other cluster if it is not there
 

@@ -16,7 +16,7 @@ public sealed class OwnIdsTests
 
     private static readonly MountTable Mounts = new([
         new Mount("/mnt/eu", 1, "eu", "/apps", MountOptions.Default),
-        new Mount("/mnt/ap", 2, "ap", "/apps", new MountOptions(ForwardAuth: false))], 1);
+        new Mount("/mnt/ap", 2, "ap", "/apps", new MountOptions(Auth: MountAuth.None))], 1);
 
     private readonly KeptCredentials _credentials = new();
 

@@ -24,11 +24,11 @@ public sealed class SoloTests : ISoloSession
     [Fact]
     public void Digest_credentials_go_to_the_clusters_whose_mounts_forward_them()
     {
-        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { ForwardAuth = false })]);
+        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { Auth = MountAuth.None })]);
         var alone = new SoloAuth(Xids.Auth, Request(w => new AuthRequest(0, "digest", [1]).Write(w)));
         alone.Begin(this);
         Assert.Empty(_asked);
-        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { ForwardAuth = true })]);
+        _mounts = new([new Mount("/mnt", 1, "eu", "/apps", new() { Auth = MountAuth.Forward })]);
         var forwarded = new SoloAuth(Xids.Auth, Request(w => new AuthRequest(0, "digest", [1]).Write(w)));
         forwarded.Begin(this);
         Assert.Equal((1, OpCode.Auth, 1), (_asked[0].Cluster, _asked[0].Op, forwarded.Waiting));

@@ -109,6 +109,7 @@ public sealed class MountTests : IAsyncLifetime
     [Theory]
     [InlineData(null, "auth=none")]
     [InlineData("auth=none", "auth=forward")]
+    [InlineData("auth=address", "auth=forward")]
     public async Task Mounts_of_one_cluster_show_credentials_all_or_none(string? first, string second)
     {
         Assert.Equal(201, (await _proxy.MountAsync("eu:/apps", "/mnt/one", first)).Status);

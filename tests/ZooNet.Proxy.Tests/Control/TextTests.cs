@@ -23,6 +23,7 @@ public sealed class TextTests
     [InlineData("", "rw")]
     [InlineData("ro", "ro")]
     [InlineData("rw,strict,auth=forward,consistency=region", "rw")]
+    [InlineData("auth=address", "rw,auth=address")]
     [InlineData("consistency=none, auth=none ,relaxed,ro", "ro,relaxed,auth=none,consistency=none")]
     public void Options_are_read_and_written(string? text, string written)
     {
