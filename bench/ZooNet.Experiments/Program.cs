@@ -91,7 +91,8 @@ var memory = new Command("memory", "The proxy's memory under the largest request
     many, copies, maxFrame, maxReply, replyParts, only,
 };
 memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetValue(many), parsed.GetValue(copies),
-    parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), parsed.GetValue(only)!, Console.Out).RunAsync(cancellationToken));
+    parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), parsed.GetValue(only)!,
+    Console.Out).RunAsync(cancellationToken));
 
 return await new RootCommand("Measures ZooNet on real ensembles.")
 {

@@ -6,7 +6,8 @@ namespace ZooNet.Proxy.Control;
 public static class MountOptionsText
 {
     /// <summary>What may be written, for messages.</summary>
-    public const string Allowed = "ro, rw, strict, relaxed, auth=forward, auth=address, auth=none, consistency=region, consistency=none, create";
+    public const string Allowed = "ro, rw, strict, relaxed, auth=forward, auth=address, auth=none, "
+        + "consistency=region, consistency=none, create";
 
     /// <summary>Reads options.</summary>
     /// <param name="text">Separated by commas; null or empty for the defaults.</param>
