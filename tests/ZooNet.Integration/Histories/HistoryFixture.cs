@@ -17,8 +17,12 @@ public abstract class HistoryFixture(IReadOnlyDictionary<string, string?> mounts
     private readonly Dictionary<string, RealEnsemble> _ensembles = [];
     private readonly Dictionary<RealEnsemble, IReadOnlyList<WanRelay>> _ways = [];
 
-    /// <summary>What the WAN is like.</summary>
-    public static WanOptions Wan { get; } = new() { Rtt = TimeSpan.FromMilliseconds(40), Jitter = TimeSpan.FromMilliseconds(20) };
+    /// <summary>What the WAN is like; ZOONET_RTT asks for another round trip, in milliseconds.</summary>
+    public static WanOptions Wan { get; } = new()
+    {
+        Rtt = TimeSpan.FromMilliseconds(FromEnvironment("ZOONET_RTT", 40)),
+        Jitter = TimeSpan.FromMilliseconds(20),
+    };
 
     /// <summary>By region, the region whose cluster it mounts; null for none.</summary>
     public IReadOnlyDictionary<string, string?> Mounts => mounts;

@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using System.Threading.Channels;
 using Xunit.Abstractions;
 using ZooNet.Client;
 using ZooNet.Integration.Clients;
 using ZooNet.Integration.Fixtures;
+using ZooNet.Integration.Histories;
 using ZooNet.Protocol;
 using ZooNet.Wan;
 
@@ -24,7 +24,7 @@ public sealed class TreeFixture : IAsyncLifetime
         if (Jars.Present)
         {
             Regions = await TreeRegions.StartAsync(["us", "eu", "ap"], voters: 1, proxies: 2,
-                new WanOptions { Rtt = TimeSpan.FromMilliseconds(20) });
+                new WanOptions { Rtt = TimeSpan.FromMilliseconds(HistoryFixture.FromEnvironment("ZOONET_RTT", 20)) });
         }
     }
 
@@ -264,8 +264,7 @@ public sealed class RoamingTreeTests(TreeFixture fixture, ITestOutputHelper repo
         Locks.Require();
         var folder = OwnedFolder.Create("lock");
         var until = Path.Combine(folder, "until");
-        var length = TimeSpan.FromSeconds(int.TryParse(Environment.GetEnvironmentVariable("ZOONET_LONG"), NumberStyles.None,
-            CultureInfo.InvariantCulture, out var seconds) ? seconds : 5);
+        var length = TimeSpan.FromSeconds(HistoryFixture.FromEnvironment("ZOONET_LONG", 5));
         var hosts = Zones.SelectMany(z => (string[])["--regions", string.Join(',', Regions.Proxies[z].Select(p => p.Address))]);
         var clients = Locks.RunAsync([.. hosts, "--path", "/shared/lock", "--until", until]);
         var moves = 0;

@@ -13,7 +13,7 @@ namespace ZooNet.Integration.Roaming;
 /// Real clients of regions that share a roaming tree, at home and in the tree, recorded and judged by the simulator's checker, while the
 /// tree moves every three seconds and, with ZOONET_LONG, proxies and servers are killed and paused and the WAN is cut. ZOONET_LONG=300
 /// makes it last five minutes; ZOONET_SEED chooses the faults, the moves and what the clients do; ZOONET_VOTERS the size of the
-/// ensembles; ZOONET_ZONES=3 makes it three regions.
+/// ensembles; ZOONET_ZONES=3 makes it three regions, ZOONET_RTT=100 puts so many milliseconds between them.
 /// </summary>
 public sealed class TreeHistoryTests(ITestOutputHelper output)
 {
