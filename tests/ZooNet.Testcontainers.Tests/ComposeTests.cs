@@ -62,7 +62,8 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         Skip.If(archives is null, "needs archives of base images: docker/local/build --archives FOLDER, then ZOONET_IMAGES=FOLDER");
         await RunAsync(Path.Combine(Root, "docker/local/build"), archives);
         _files = [file];
-        await ComposeAsync("build");
+        // It compiles the product, beside whatever else the machine has to do.
+        await ComposeAsync(Patience * 4, "build");
         await PlayAsync("--no-build");
         await ExpectAsync(port, path, content);
         if (proxies > 0)
@@ -165,7 +166,9 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         _files = [.. _files, file];
     }
 
-    private Task<string> ComposeAsync(params IEnumerable<string> arguments) => RunAsync("docker-compose",
+    private Task<string> ComposeAsync(params IEnumerable<string> arguments) => ComposeAsync(Patience, arguments);
+
+    private Task<string> ComposeAsync(TimeSpan patience, params IEnumerable<string> arguments) => RunAsync(patience, "docker-compose",
     [
         "--project-name", Project, "--project-directory", Path.Combine(Root, "docker"), "--env-file",
         Path.Combine(Root, "docker/local/images.env"),
@@ -181,7 +184,9 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         }
     }
 
-    private static async Task<string> RunAsync(string program, params IEnumerable<string> arguments)
+    private static Task<string> RunAsync(string program, params IEnumerable<string> arguments) => RunAsync(Patience, program, arguments);
+
+    private static async Task<string> RunAsync(TimeSpan patience, string program, params IEnumerable<string> arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments)
         {
@@ -189,7 +194,7 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
             RedirectStandardError = true,
         })!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync().WaitAsync(Patience);
+        await process.WaitForExitAsync().WaitAsync(patience);
         Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}\n{await error}{await output}");
         return await output;
     }
