@@ -29,6 +29,16 @@ internal sealed class Layout
     /// <summary>In a zone: one child for each proxy of that region that serves the tree, for as long as it does.</summary>
     public string Serving => $"{Root}/serving";
 
+    /// <summary>What a zone has of the tree from the beginning, and what decides who may write: the rest lies below.</summary>
+    /// <param name="name">An object of the tree.</param>
+    public IReadOnlyList<string> Guarded(string name) =>
+    [
+        Root, .. Folders.Select(f => $"{Root}/{f}"), Ballot(name), Record(name), Base(name), Logs(name), Snapshots(name),
+    ];
+
+    /// <summary>The znodes that hold a tree's, by name.</summary>
+    public static IReadOnlyList<string> Folders { get; } = ["records", "objects", "log", "base", "snapshots", "serving"];
+
     /// <summary>At the arbiter: who owns an object.</summary>
     public string Record(string name) => $"{Root}/records/{name}";
 

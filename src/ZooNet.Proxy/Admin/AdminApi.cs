@@ -129,14 +129,18 @@ public static class AdminApi
 
     private static async Task WriteExceptionAsync(HttpContext context)
     {
-        var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        var feature = context.Features.Get<IExceptionHandlerFeature>();
+        var exception = feature?.Error;
+        var wanted = feature?.Path == "/api/v1/mounts" ? """ of a mount, {"source":"eu:/apps","path":"/mnt/eu"}""" : "";
         var (status, detail) = exception switch
         {
-            BadHttpRequestException { InnerException: JsonException json } bad => (bad.StatusCode, "the body is no JSON of a mount, "
-                + """{"source":"eu:/apps","path":"/mnt/eu"}"""
+            BadHttpRequestException { InnerException: JsonException json } bad => (bad.StatusCode, $"the body is no JSON{wanted}"
                 + $", from line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1} on"),
+            // The framework's words are for those who wrote the handler.
+            BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } => (StatusCodes.Status400BadRequest,
+                $"the body is missing or no JSON{wanted}, or a value in the query can't be read"),
             BadHttpRequestException bad => (bad.StatusCode, bad.Message),
-            ClusterUnreachableException unreachable => (StatusCodes.Status503ServiceUnavailable, unreachable.Message),
+            ClusterUnreachableException or TreeException => (StatusCodes.Status503ServiceUnavailable, exception.Message),
             _ => (StatusCodes.Status500InternalServerError, "the proxy failed; its log says more"),
         };
         if (status == StatusCodes.Status500InternalServerError && exception is not null)

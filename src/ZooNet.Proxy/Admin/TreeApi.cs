@@ -37,6 +37,20 @@ internal static class TreeApi
             audit.Changed(context, "tree move", name, null, body.Zone, outcome.Message);
             return ResultOf(outcome);
         });
+        api.MapPost("/trees/{name}/repair", async (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) =>
+        {
+            if (Legal(name) is { } bad)
+            {
+                return bad;
+            }
+            var outcome = await commands.RepairAsync(name, dryRun ?? false, token);
+            if (dryRun != true)
+            {
+                audit.Changed(context, "tree repair", name, null, null, outcome.Message);
+            }
+            return ResultOf(outcome);
+        });
         api.MapDelete("/trees/{name}", async (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
             CancellationToken token) =>
         {

@@ -131,8 +131,8 @@ public sealed class ProxyTree
         {
             throw Noted(generation, BadTree(bad));
         }
-        // Trees of earlier versions have no znode for notices; whoever writes here makes it.
-        return found.Folders.All(f => f.Stat is not null || f.Path == ZooNetTree.Acls);
+        // Trees of earlier versions have none of these; whoever writes here makes them.
+        return found.Folders.All(f => f.Stat is not null || f.Path is ZooNetTree.Acls or ZooNetTree.Roaming);
     }
 
     /// <summary>Looks which tree it is.</summary>

@@ -21,12 +21,15 @@ public sealed record RepairStep(string What, string? Error = null);
 /// <param name="config">Names the clusters.</param>
 /// <param name="secret">Who the tree is to belong to.</param>
 /// <param name="dryRun">True to change nothing.</param>
-public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, ProxyConfig config, ProxySecret secret, bool dryRun)
+/// <param name="trustTrees">True to take roaming trees that others could write for the proxies' own.</param>
+public sealed partial class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, ProxyConfig config, ProxySecret secret, bool dryRun,
+    bool trustTrees = false)
 {
     private const int AtOnce = 64;
 
     private readonly List<RepairStep> _steps = [];
     private readonly ProxySecret _inUse = new(config.Secret);
+    private readonly List<string> _vouched = [];
     private bool _renewed;
 
     /// <summary>Does it.</summary>
@@ -50,11 +53,12 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
         // Only now, when nobody else can put anything there any more.
         foreach (var folder in found.Folders.Where(f => f.Stat is not null))
         {
-            await CleanAsync(folder, cancellationToken);
+            await (folder.Path == ZooNetTree.Roaming ? CleanRoamingAsync(folder, found, cancellationToken)
+                : CleanAsync(folder, cancellationToken));
         }
         foreach (var folder in found.Folders.Where(f => f.Stat is not null))
         {
-            await RenewAsync(folder.Path, cancellationToken);
+            await (folder.Path == ZooNetTree.Roaming ? RenewRoamingAsync(cancellationToken) : RenewAsync(folder.Path, cancellationToken));
         }
         await SignAsync(found, cancellationToken);
         return _steps;
@@ -172,7 +176,7 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
             return;
         }
         var mark = found.Mark ?? TreeMark.New();
-        foreach (var path in ZooNetTree.Folders)
+        foreach (var path in ZooNetTree.Folders.Concat(_vouched))
         {
             if ((await client.ExistsAsync(path, cancellationToken: cancellationToken)).Stat is { Aversion: not 0 } stat)
             {
@@ -202,7 +206,8 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
             await DoAsync($"write {path} anew with the secret in use", () =>
                 client.SetDataAsync(path, renewed, cancellationToken: cancellationToken));
         }
-        foreach (var some in (path == ZooNetTree.Root ? [] : await ListAsync(path)).Chunk(AtOnce))
+        // The folders have their own turn, and so have trees.
+        foreach (var some in (path is ZooNetTree.Root or ZooNetTree.Roaming ? [] : await ListAsync(path)).Chunk(AtOnce))
         {
             await Task.WhenAll(some.Select(name => RenewAsync($"{path}/{name}", cancellationToken)));
         }
@@ -246,7 +251,16 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
                 error = $"somebody has changed it meanwhile ({e.Code}); repair again";
             }
         }
-        _steps.Add(new RepairStep(what, error));
+        Note(new RepairStep(what, error));
+    }
+
+    /// <summary>Steps are taken several at once.</summary>
+    private void Note(RepairStep step)
+    {
+        lock (_steps)
+        {
+            _steps.Add(step);
+        }
     }
 
     private async Task<string[]> ListAsync(string path)
@@ -261,7 +275,7 @@ public sealed class TreeRepair(ZooKeeperClient client, ClusterConfig cluster, Pr
         }
         catch (KeeperException e) when (e.Code == ErrorCode.NoAuth)
         {
-            _steps.Add(new RepairStep($"look into {path}",
+            Note(new RepairStep($"look into {path}",
                 "not allowed; give the credentials of its owner, or the super user's, with --auth"));
             return [];
         }

@@ -30,7 +30,7 @@ public static class ZooNetTree
     public const string Acls = AclNotice.Path;
 
     /// <summary>What the tree consists of, the root first.</summary>
-    public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions, Acls];
+    public static IReadOnlyList<string> Folders { get; } = [Root, Mounts, Proxies, Views, Sessions, Acls, Roaming];
 
     /// <summary>The znode of a view's record.</summary>
     public static string ViewOf(string view) => $"{Views}/{view}";

@@ -213,9 +213,28 @@ public sealed class TreeCommands
         return Changed($"the tree '{name}' is deleted", name);
     });
 
+    /// <summary>
+    /// Puts in order what the proxies keep inside a tree, as <c>zoonet repair</c> does in a cluster: gives it to the secret in use.
+    /// </summary>
+    public Task<TreeOutcome> RepairAsync(string name, bool dryRun, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        if (_config.FindCluster(name) is not { IsTree: true } tree)
+        {
+            return TreeOutcome.Refused(RefusalKind.NotFound, $"this proxy serves no roaming tree '{name}'; ask one that has it among its "
+                + "'remotes'");
+        }
+        var steps = await _clusters[tree.Ordinal].CallAsync(client =>
+            new TreeRepair(client, tree, _config, _secret, dryRun).RunAsync(cancellationToken), cancellationToken);
+        var done = string.Join("; ", steps.Select(s => s.What + (s.Error is null ? "" : $": {s.Error}")));
+        return steps.Any(s => s.Error is not null) ? TreeOutcome.Refused(RefusalKind.Conflict, $"not all of it could be done: {done}")
+            : TreeOutcome.Done(steps.Count == 0 ? $"the tree '{name}' is in order" : $"{(dryRun ? "would " : "")}{done}");
+    });
+
     /// <summary>The trees that this proxy's home is a zone of.</summary>
     public async Task<IReadOnlyList<TreeInfo>> ListAsync(CancellationToken cancellationToken)
     {
+        // Where others can write there may be anything, and any amount of it.
+        await _clusters.Home.Tree.CheckAsync(cancellationToken);
         var names = await NamesAsync(_config.Home.Name, ZooNetTree.Roaming, cancellationToken);
         return [.. (await Task.WhenAll(names.Order(StringComparer.Ordinal).Select(n => ShowAsync(n,
             cancellationToken)))).OfType<TreeInfo>()];
@@ -229,7 +248,7 @@ public sealed class TreeCommands
         {
             tree = await ReadAsync(new Layout(name), _config.Home.Name, cancellationToken);
         }
-        catch (RoamingDataException e)
+        catch (Exception e) when (e is RoamingDataException or TreeException)
         {
             return new TreeInfo(name, [], null, null, null, false, false, 0, 0, 0, 0, e.Message);
         }
@@ -315,6 +334,7 @@ public sealed class TreeCommands
     {
         try
         {
+            await ControlOf(zone).Tree.CheckAsync(cancellationToken);
             var data = (await ControlOf(zone).CallAsync(c => c.GetDataAsync(layout.Root, cancellationToken: cancellationToken),
                 cancellationToken)).Data;
             return data is { Length: > 0 } ? TreeRecord.Read(layout.Root, data) : null;

@@ -34,6 +34,7 @@ internal sealed class TreeHost : IAsyncDisposable
     private ZoneSessions? _zones;
     private TreeRecord? _record;
     private long _announced;
+    private long _checked;
     private string? _problem;
 
     public TreeHost(ClusterConfig cluster, ProxyConfig config, ClusterControls clusters, TreeServers servers, ProxySecret secret,
@@ -64,7 +65,7 @@ internal sealed class TreeHost : IAsyncDisposable
     public void Start()
     {
         _clusters.Home.WatchFired += OnWatchFired;
-        _clusters.Home.Connected += _loop.Ring;
+        _clusters.Home.Connected += OnConnected;
         _loop.Start();
     }
 
@@ -72,13 +73,20 @@ internal sealed class TreeHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _clusters.Home.WatchFired -= OnWatchFired;
-        _clusters.Home.Connected -= _loop.Ring;
+        _clusters.Home.Connected -= OnConnected;
         await _loop.DisposeAsync();
         await EndAsync();
     }
 
     /// <summary>Looks at once: the tree was made, moved or deleted.</summary>
     public void Ring() => _loop.Ring();
+
+    /// <summary>A home that is reached anew may be another one than before.</summary>
+    private void OnConnected()
+    {
+        Interlocked.Exchange(ref _checked, 0);
+        _loop.Ring();
+    }
 
     private void OnWatchFired(WatchNotification e)
     {
@@ -98,6 +106,8 @@ internal sealed class TreeHost : IAsyncDisposable
 
     private async Task<TimeSpan> TurnAsync(CancellationToken cancellationToken)
     {
+        // Of a tree of ours that others could write nothing is read; what is served already goes on.
+        await _clusters.Home.Tree.CheckAsync(cancellationToken);
         var record = await ReadAsync(cancellationToken);
         if (record is null || (_record is { } before && before.Id != record.Id))
         {
@@ -116,10 +126,15 @@ internal sealed class TreeHost : IAsyncDisposable
             {
                 throw new RoamingDataException($"the tree '{Name}' can't be served here: {why}");
             }
+            await CheckAsync(record, cancellationToken);
             _zones = new ZoneSessions(record.Zones.Select(z => _clusters[_config.FindCluster(z)!.Ordinal]), _secret);
             Volatile.Write(ref _server, TreeServer.Start(Name, record, _config.Home.Name, _zones, $"tree@{_config.ProxyId}",
                 _time, _logging, e => _logger.TreeFailed(Name, e.Message)));
             _servers.Set(_cluster.Ordinal, _server);
+        }
+        else
+        {
+            await CheckAsync(record, cancellationToken);
         }
         Volatile.Write(ref _problem, null);
         await AnnounceAsync(cancellationToken);
@@ -128,6 +143,66 @@ internal sealed class TreeHost : IAsyncDisposable
             await _sweep.SweepAsync(_server, _layout, _cluster, cancellationToken);
         }
         return Interval;
+    }
+
+    /// <summary>
+    /// Sees that nobody else can say what the tree is, who owns it, or what its zones have promised; now and then, in each zone that
+    /// answers. Where somebody can, the tree is served no more.
+    /// </summary>
+    private async Task CheckAsync(TreeRecord record, CancellationToken cancellationToken)
+    {
+        var before = Interlocked.Read(ref _checked);
+        if (before != 0 && _time.GetElapsedTime(before) < ProxyTree.CheckInterval)
+        {
+            return;
+        }
+        var now = _time.GetTimestamp();
+        foreach (var zone in record.Zones)
+        {
+            var control = _clusters[_config.FindCluster(zone)!.Ordinal];
+            string? open;
+            try
+            {
+                await control.Tree.CheckAsync(cancellationToken);
+                open = await FindOpenAsync(control, cancellationToken);
+            }
+            catch (ClusterUnreachableException)
+            {
+                continue;
+            }
+            if (open is not null)
+            {
+                await EndAsync();
+                throw new TreeException($"{open} in the cluster '{zone}' can be changed by others than the proxies: the tree '{Name}' is "
+                    + "not served before 'zoonet repair' has put it in order");
+            }
+        }
+        // Unless a connection was lost meanwhile.
+        Interlocked.CompareExchange(ref _checked, now, before);
+    }
+
+    private async Task<string?> FindOpenAsync(ClusterControl control, CancellationToken cancellationToken)
+    {
+        foreach (var path in _layout.Guarded(TreeRecord.RootObject))
+        {
+            try
+            {
+                var acl = (await control.CallAsync(c => c.GetAclAsync(path, cancellationToken), cancellationToken)).AccessControl;
+                if (!_secret.KeepsOthersOut(acl))
+                {
+                    return path;
+                }
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.NoNode)
+            {
+                // The arbiter alone has the record.
+            }
+            catch (KeeperException e) when (e.Code == ErrorCode.NoAuth)
+            {
+                return path;
+            }
+        }
+        return null;
     }
 
     private async Task<TreeRecord?> ReadAsync(CancellationToken cancellationToken)

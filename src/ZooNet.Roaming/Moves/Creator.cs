@@ -58,7 +58,7 @@ internal sealed class TreeCreator(Layout layout, IReadOnlyList<string> zones) : 
         var above = layout.Root.Split('/', StringSplitOptions.RemoveEmptyEntries);
         // The path begins with /zookeeper, which every ensemble has.
         List<string> paths = [.. Enumerable.Range(2, above.Length - 1).Select(n => "/" + string.Join('/', above.Take(n)))];
-        paths.AddRange(((string[])["records", "objects", "log", "base", "snapshots", "serving"]).Select(n => $"{layout.Root}/{n}"));
+        paths.AddRange(Layout.Folders.Select(n => $"{layout.Root}/{n}"));
         foreach (var zone in zones)
         {
             foreach (var path in paths)

@@ -33,6 +33,10 @@ public static class RepairCommand
             DefaultValueFactory = _ => [],
         };
         var dryRun = new Option<bool>("--dry-run") { Description = "Say what would be done, and do nothing." };
+        var trust = new Option<bool>("--trust-trees")
+        {
+            Description = "Let roaming trees that others could write stay as they are, and give them back to the secret.",
+        };
         auth.Validators.Add(result =>
         {
             if ((result.GetValueOrDefault<string[]>() ?? []).Any(a => a.IndexOf(':') < 1))
@@ -41,7 +45,7 @@ public static class RepairCommand
             }
         });
         var command = new Command("repair", "Put the proxies' own znodes in order, in every cluster that a proxy knows.") { file, only,
-            auth, dryRun };
+            auth, dryRun, trust };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var config = Load(parsed.GetValue(file));
@@ -55,7 +59,8 @@ public static class RepairCommand
             var failed = 0;
             foreach (var cluster in clusters)
             {
-                failed += await RepairAsync(cluster, config, parsed.GetValue(auth) ?? [], parsed.GetValue(dryRun), cancellationToken);
+                failed += cluster.IsTree ? InTree(cluster) : await RepairAsync(cluster, config, parsed.GetValue(auth) ?? [],
+                    parsed.GetValue(dryRun), parsed.GetValue(trust), cancellationToken);
             }
             return failed == 0 ? ExitCodes.Ok
                 : throw new CommandFailedException($"{failed} of these could not be done, and nothing in such a tree is used");
@@ -80,7 +85,15 @@ public static class RepairCommand
             ExitCodes.BadUsage);
     }
 
-    private static async Task<int> RepairAsync(ClusterConfig cluster, ProxyConfig config, string[] auth, bool dryRun,
+    /// <summary>A roaming tree lies in its zones; what the proxies keep inside it only a proxy that serves it can reach.</summary>
+    private static int InTree(ClusterConfig tree)
+    {
+        Output.Line($"{tree.Name}: a roaming tree, whose znodes are its zones'; what is inside is put in order by a proxy that serves it: "
+            + $"zoonet tree repair {tree.Name}");
+        return 0;
+    }
+
+    private static async Task<int> RepairAsync(ClusterConfig cluster, ProxyConfig config, string[] auth, bool dryRun, bool trust,
         CancellationToken cancellationToken)
     {
         var secret = new ProxySecret(config);
@@ -105,7 +118,7 @@ public static class RepairCommand
         }
         await using (client)
         {
-            var steps = await new TreeRepair(client, cluster, config, secret, dryRun).RunAsync(cancellationToken);
+            var steps = await new TreeRepair(client, cluster, config, secret, dryRun, trust).RunAsync(cancellationToken);
             if (steps.Count == 0)
             {
                 Output.Line($"{cluster.Name}: in order");

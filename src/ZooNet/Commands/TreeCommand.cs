@@ -10,7 +10,7 @@ public static class TreeCommand
 {
     /// <summary>Builds the command.</summary>
     public static Command Create() =>
-        new Command("tree", "Roaming trees: namespaces whose owner moves between regions.") { Make(), List(), Show(), Move(), Delete() };
+        new Command("tree", "Roaming trees: namespaces whose owner moves between regions.") { Make(), List(), Show(), Move(), Repair(), Delete() };
 
     private static Command Make()
     {
@@ -136,6 +136,32 @@ public static class TreeCommand
 
             Examples:
               zoonet tree move orders eu
+
+            """);
+    }
+
+    private static Command Repair()
+    {
+        var name = NameArgument();
+        var dryRun = DryRunOption();
+        var admin = AdminClient.AdminOption();
+        var command = new Command("repair", "Put the proxies' own znodes inside a tree in order, as 'zoonet repair' does in a cluster.")
+        {
+            name, dryRun, admin,
+        };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = AdminClient.For(parsed.GetValue(admin));
+            var url = $"{UrlOf(parsed.GetValue(name)!)}/repair" + (parsed.GetValue(dryRun) ? "?dryRun=true" : "");
+            Output.Line((await client.PostAsync<TreeReply>(url, new object(), cancellationToken)).Message);
+            return ExitCodes.Ok;
+        });
+        return command.WithExamples("""
+            Needed once when the secret is changed, with 'zoonet repair', before the old one is accepted no more.
+
+            Examples:
+              zoonet tree repair orders --dry-run
+              zoonet tree repair orders
 
             """);
     }

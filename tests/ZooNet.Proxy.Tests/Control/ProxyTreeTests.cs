@@ -82,6 +82,7 @@ public sealed class ProxyTreeTests : IAsyncLifetime
     [InlineData(ZooNetTree.Proxies)]
     [InlineData(ZooNetTree.Views)]
     [InlineData(ZooNetTree.Sessions)]
+    [InlineData(ZooNetTree.Roaming)]
     public async Task A_folder_that_others_can_write_is_found_and_nothing_is_used_before_it_is_repaired(string folder)
     {
         await MakeTreeAsync(_regions.Us, folder, Acl.Open);

@@ -234,10 +234,10 @@ public sealed class TreeTests
         Assert.Equal(200, (await SendAsync(us, HttpMethod.Delete, "/api/v1/trees/orders", null)).Status);
     }
 
-    private static async Task<(RunningProxy Us, RunningProxy Eu)> WithTreeAsync(TwoRegions regions)
+    internal static async Task<(RunningProxy Us, RunningProxy Eu)> WithTreeAsync(TwoRegions regions,
+        Func<ProxyConfig, ProxyConfig>? change = null)
     {
-        var us = await regions.StartProxyAsync(WithOrders);
-        var eu = await regions.StartProxyAsync(config => WithOrders(TwoRegions.InEu(config)), waitReady: false);
+        var (us, eu) = await StartBothAsync(regions, change);
         Assert.Equal(200, (await CreateAsync(us)).Status);
         foreach (var (proxy, ordinal) in new[] { (us, 2), (eu, 1) })
         {
@@ -245,6 +245,14 @@ public sealed class TreeTests
             await TwoRegions.Eventually(async () => (await proxy.MountAsync("orders:/", "/shared")).Status is 200 or 201);
         }
         return (us, eu);
+    }
+
+    internal static async Task<(RunningProxy Us, RunningProxy Eu)> StartBothAsync(TwoRegions regions,
+        Func<ProxyConfig, ProxyConfig>? change)
+    {
+        ProxyConfig Changed(ProxyConfig config) => change?.Invoke(config) ?? config;
+        return (await regions.StartProxyAsync(config => Changed(WithOrders(config))),
+            await regions.StartProxyAsync(config => Changed(WithOrders(TwoRegions.InEu(config))), waitReady: false));
     }
 
     private static ProxyConfig WithOrders(ProxyConfig config)
