@@ -146,7 +146,8 @@ public sealed partial class TreeRepair
             }
             if (isSealedByOld)
             {
-                await client.SetDataAsync(path, new SealedZnodes(secret).Seal(cluster.Name, path, plain), cancellationToken: cancellationToken);
+                await client.SetDataAsync(path, new SealedZnodes(secret).Seal(cluster.Name, path, plain),
+                    cancellationToken: cancellationToken);
             }
             if (isOld)
             {

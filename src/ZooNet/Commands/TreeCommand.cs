@@ -10,7 +10,10 @@ public static class TreeCommand
 {
     /// <summary>Builds the command.</summary>
     public static Command Create() =>
-        new Command("tree", "Roaming trees: namespaces whose owner moves between regions.") { Make(), List(), Show(), Move(), Repair(), Delete() };
+        new Command("tree", "Roaming trees: namespaces whose owner moves between regions.")
+        {
+            Make(), List(), Show(), Move(), Repair(), Delete(),
+        };
 
     private static Command Make()
     {
