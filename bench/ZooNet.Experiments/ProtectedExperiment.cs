@@ -9,7 +9,8 @@ using ZooNet.Integration.Fixtures;
 namespace ZooNet.Experiments;
 
 /// <summary>
-/// What protection costs at home: ZooNet with everything off and with everything on, HAProxy without and with TLS on both sides. The load
+/// What protection costs at home: ZooNet with everything off, with TLS alone and with everything on, HAProxy without and with TLS on both
+/// sides. The load
 /// generator speaks no TLS: a HAProxy of its own in front of each way makes it, or passes the bytes on as they are where there is none. It
 /// is the same for all, and its CPU is not counted. Every round measures all ways, in an order that rotates.
 /// </summary>
@@ -40,15 +41,18 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
             await using var haProxy = await HaProxy.StartAsync(ensemble.Addresses);
             await using var haProxyTls = await HaProxy.StartAsync(secure, clients: files, servers: files);
             await using var off = await ProxyProcess.StartAsync(ProxyCluster.Home(ensemble), []);
+            await using var tls = await ProxyProcess.StartAsync(new ProxyCluster("us", secure, []), [], TlsAlone(files, secure[0]));
             await using var on = await ProxyProcess.StartAsync(new ProxyCluster("us", secure, []), [], Everything(files, secure[0]));
             await using var toHaProxy = await HaProxy.StartAsync([haProxy.Address]);
             await using var toOff = await HaProxy.StartAsync([off.Address]);
             await using var toHaProxyTls = await HaProxy.StartAsync([haProxyTls.Address], servers: files);
+            await using var toTls = await HaProxy.StartAsync([tls.Address], servers: files);
             await using var toOn = await HaProxy.StartAsync([on.Address], servers: files);
             Way[] ways =
             [
                 new("HAProxy", toHaProxy, haProxy.ProcessId), new("ZooNet, everything off", toOff, off.ProcessId),
                 new("HAProxy, TLS", toHaProxyTls, haProxyTls.ProcessId), new("ZooNet, everything on", toOn, on.ProcessId),
+                new("ZooNet, TLS alone", toTls, tls.ProcessId),
             ];
             await MeasureAsync(ways, cancellationToken);
         }
@@ -103,13 +107,14 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
         table.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var cell in cells)
         {
-            var (haProxy, off, haProxyTls, on) = (ways[0], ways[1], ways[2], ways[3]);
+            var (haProxy, off, haProxyTls) = (ways[0], ways[1], ways[2]);
             foreach (var way in ways)
             {
                 table.Append($"| {NameOf(cell)} | {way.Name} | {rates[cell][way].ToString("#,0")} ");
                 table.Append($"| {cpu[cell][way].ToString("0.0")} ");
-                table.Append(way == on ? $"| {Over(rates, on, off)} | {Over(cpu, on, off)} " : "| | ");
-                table.AppendLine(way == on ? $"| {Over(rates, on, haProxyTls)} | {Over(cpu, on, haProxyTls)} |"
+                var isOn = Array.IndexOf(ways, way) > 2;
+                table.Append(isOn ? $"| {Over(rates, way, off)} | {Over(cpu, way, off)} " : "| | ");
+                table.AppendLine(isOn ? $"| {Over(rates, way, haProxyTls)} | {Over(cpu, way, haProxyTls)} |"
                     : way == off ? $"| {Over(rates, off, haProxy)} | {Over(cpu, off, haProxy)} |" : "| | |");
             }
 
@@ -125,7 +130,27 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
         $"{(cell.Read == 100 ? "reads" : cell.Read == 0 ? "updates" : $"{cell.Read}% reads")}, window {cell.Window}";
 
     /// <summary>All that looks at a request or a connection; what is for the admin endpoint alone costs requests nothing.</summary>
-    private static JsonObject Everything(CertificateFiles files, ServerAddress home) => new()
+    private static JsonObject Everything(CertificateFiles files, ServerAddress home)
+    {
+        var all = TlsAlone(files, home);
+        all["limits"] = new JsonObject { ["connections"] = 1000, ["connectionsPerAddress"] = 1000, ["watches"] = 10_000 };
+        all["throttle"] = 1_000_000;
+        all["rules"] = new JsonObject
+        {
+            ["everybody"] = new JsonObject { ["path"] = "/", ["allow"] = "read" },
+            ["secrets"] = new JsonObject { ["path"] = "/secrets", ["allow"] = "none" },
+            ["networks"] = new JsonObject
+            {
+                ["path"] = "/batch",
+                ["allow"] = "write",
+                ["clients"] = new JsonArray("10.0.0.0/8", "cn:batch"),
+            },
+            ["bench"] = new JsonObject { ["path"] = "/zoonet-bench", ["allow"] = "write", ["clients"] = new JsonArray("cn:localhost") },
+        };
+        return all;
+    }
+
+    private static JsonObject TlsAlone(CertificateFiles files, ServerAddress home) => new()
     {
         ["tls"] = new JsonObject
         {
@@ -139,20 +164,6 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
             ["cluster"] = "us",
             ["servers"] = new JsonArray(home.ToString()),
             ["tls"] = new JsonObject { ["authority"] = files.Authority, ["certificate"] = files.Certificate, ["key"] = files.Key },
-        },
-        ["limits"] = new JsonObject { ["connections"] = 1000, ["connectionsPerAddress"] = 1000, ["watches"] = 10_000 },
-        ["throttle"] = 1_000_000,
-        ["rules"] = new JsonObject
-        {
-            ["everybody"] = new JsonObject { ["path"] = "/", ["allow"] = "read" },
-            ["secrets"] = new JsonObject { ["path"] = "/secrets", ["allow"] = "none" },
-            ["networks"] = new JsonObject
-            {
-                ["path"] = "/batch",
-                ["allow"] = "write",
-                ["clients"] = new JsonArray("10.0.0.0/8", "cn:batch"),
-            },
-            ["bench"] = new JsonObject { ["path"] = "/zoonet-bench", ["allow"] = "write", ["clients"] = new JsonArray("cn:localhost") },
         },
     };
 

@@ -12,8 +12,9 @@ internal static partial class LogMessages
     [LoggerMessage(3002, LogLevel.Error, "Serving the connection of {Client} failed; it is closed.", EventName = "ConnectionFailed")]
     public static partial void ConnectionFailed(ILogger logger, EndPoint? client, Exception error);
 
-    [LoggerMessage(3010, LogLevel.Critical, "The transaction log in {Folder} can't be written: the server stops.", EventName = "LogFailed")]
-    public static partial void LogFailed(ILogger logger, string folder, Exception error);
+    [LoggerMessage(3010, LogLevel.Critical, "The transaction log in {Folder} can't be written: the server stops. {Problem}",
+        EventName = "LogFailed")]
+    public static partial void LogFailed(ILogger logger, string folder, string problem, Exception? error);
 
     [LoggerMessage(3011, LogLevel.Error, "A snapshot in {Folder} could not be saved; the logs are kept instead.", EventName = "SnapshotFailed")]
     public static partial void SnapshotFailed(ILogger logger, string folder, Exception error);

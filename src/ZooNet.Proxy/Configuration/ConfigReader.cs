@@ -17,6 +17,18 @@ internal sealed partial class ConfigReader(IReadOnlyList<ConfigLayer> layers)
 
     public List<string> Warnings { get; } = [];
 
+    /// <summary>Warns of a file whose writer says what the proxy does, or who may ask it, if that may be any user of this host.</summary>
+    /// <exception cref="IOException">It can't be opened; or <see cref="UnauthorizedAccessException"/>.</exception>
+    public void CheckWriters(string file)
+    {
+        // By its handle: mounted secrets are links, whose own mode says nothing.
+        using var handle = File.OpenHandle(file);
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(handle) & UnixFileMode.OtherWrite) != 0)
+        {
+            Warnings.Add($"every user of this host can write {file}; take that right away: chmod o-w {file}");
+        }
+    }
+
     public void Fail(string key, string? value, string message, string? source) => _errors.Add(new(Display(key), value, message, source));
 
     /// <summary>The value of a key and the layer that it comes from; null where no layer has it, or it is empty.</summary>

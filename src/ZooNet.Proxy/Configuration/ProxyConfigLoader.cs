@@ -105,6 +105,17 @@ public static class ProxyConfigLoader
             reader.Warnings.Add($"the variable {name} is no configuration key and is ignored");
         }
         ReportUnknownKeys(root, reader, file);
+        if (file is not null)
+        {
+            try
+            {
+                reader.CheckWriters(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return Failed(new ConfigError("", null, WhyUnreadable(file, e), null));
+            }
+        }
         var config = Read(reader);
         config = config with { Values = ConfigListing.Of(config, reader) };
         return new(reader.Errors.Count == 0 ? config : null, reader.Errors, reader.Warnings);
@@ -435,6 +446,7 @@ public static class ProxyConfigLoader
         }
         try
         {
+            reader.CheckWriters(file.Value);
             var tokens = File.ReadAllLines(file.Value).Select(l => l.Trim()).Where(l => l.Length > 0).ToList();
             if (tokens.Count == 0)
             {
@@ -478,6 +490,7 @@ public static class ProxyConfigLoader
             {
                 // Editors and echo end a file with a line feed, which is no part of the secret.
                 found = (File.ReadAllText(named.Value).Trim(), named.Source);
+                reader.CheckWriters(named.Value);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -612,6 +625,7 @@ public static class ProxyConfigLoader
         try
         {
             password = File.ReadAllText(file.Value).Trim();
+            reader.CheckWriters(file.Value);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -205,7 +205,8 @@ internal sealed class TransactionLog : IDisposable
         }
         catch (Exception e)
         {
-            LogMessages.LogFailed(_logger, _folder, e);
+            // A disk that is full, or gone, needs no stack.
+            LogMessages.LogFailed(_logger, _folder, e.Message, e is IOException ? null : e);
             TaskCompletionSource waiting;
             lock (_guard)
             {

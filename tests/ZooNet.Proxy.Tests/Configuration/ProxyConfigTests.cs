@@ -188,6 +188,24 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.Contains("ZOONET_PORT", Assert.Single(result.Warnings));
     }
 
+    [Fact]
+    public void Files_that_every_user_may_write_are_warned_of()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+        var (secret, link) = (Path.Combine(_folder, "secret"), Path.Combine(_folder, "link"));
+        File.WriteAllText(secret, "zoonet:x");
+        File.CreateSymbolicLink(link, secret);
+        var text = Good.Replace("\"secret\": \"zoonet:of-the-tests\"", $"\"secretFile\": \"{link}\"", StringComparison.Ordinal);
+        Assert.Empty(Load(text).Warnings);
+
+        File.SetUnixFileMode(secret, File.GetUnixFileMode(secret) | UnixFileMode.OtherWrite);
+
+        Assert.Contains($"every user of this host can write {link}", Assert.Single(Load(text).Warnings), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("ZOONET_CONFIG")]
     [InlineData("ZOONET_ADMIN_URL")]
