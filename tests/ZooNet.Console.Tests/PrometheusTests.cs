@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Tests;
+using ZooNet.Tests;
 
 namespace ZooNet.WebConsole.Tests;
 

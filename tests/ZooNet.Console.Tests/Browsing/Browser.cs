@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Playwright;
 
 namespace ZooNet.WebConsole.Tests.Browsing;
@@ -56,6 +57,23 @@ public sealed class Browser : IAsyncDisposable
         });
         context.SetDefaultTimeout(30_000);
         return await context.NewPageAsync();
+    }
+
+    /// <summary>What each of its processes that show pages holds for itself, in bytes.</summary>
+    public async Task<IReadOnlyList<long>> MemoryOfTabsAsync()
+    {
+        var session = await _browser.NewBrowserCDPSessionAsync();
+        var processes = (await session.SendAsync("SystemInfo.getProcessInfo"))!.Value.GetProperty("processInfo");
+        await session.DetachAsync();
+        return [.. from process in processes.EnumerateArray()
+                   where process.GetProperty("type").GetString() == "renderer"
+                   select MemoryOf(process.GetProperty("id").GetInt32())];
+    }
+
+    private static long MemoryOf(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/smaps_rollup").First(l => l.StartsWith("Pss:", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
     /// <inheritdoc/>

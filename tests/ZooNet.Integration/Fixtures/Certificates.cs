@@ -10,10 +10,12 @@ internal static class Certificates
     /// <summary>One for localhost, for a month.</summary>
     /// <param name="name">Its subject.</param>
     /// <param name="issuer">Who signs it; null for an authority that signs itself.</param>
-    public static X509Certificate2 Issue(string name, X509Certificate2? issuer) => Issue(new X500DistinguishedName(name), issuer);
+    /// <param name="days">For how long, from now on.</param>
+    public static X509Certificate2 Issue(string name, X509Certificate2? issuer, int days = 30) =>
+        Issue(new X500DistinguishedName(name), issuer, days);
 
-    /// <inheritdoc cref="Issue(string, X509Certificate2?)"/>
-    public static X509Certificate2 Issue(X500DistinguishedName name, X509Certificate2? issuer)
+    /// <inheritdoc cref="Issue(string, X509Certificate2?, int)"/>
+    public static X509Certificate2 Issue(X500DistinguishedName name, X509Certificate2? issuer, int days = 30)
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -22,7 +24,7 @@ internal static class Certificates
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
-        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        var (from, to) = (DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(days));
         if (issuer is null)
         {
             return request.CreateSelfSigned(from, to);
