@@ -101,7 +101,11 @@ public sealed record ClusterInfo(
     string Circuit,
     string? LastError,
     int Sessions,
-    IReadOnlyList<ServerInUse> Servers);
+    IReadOnlyList<ServerInUse> Servers)
+{
+    /// <summary>How long it has left the proxy's question without an answer, in milliseconds, where that is too long; else null.</summary>
+    public double? SilentMs { get; init; }
+}
 
 /// <summary>The whole proxy.</summary>
 /// <param name="Version">Of ZooNet.</param>

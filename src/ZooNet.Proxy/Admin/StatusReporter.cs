@@ -202,7 +202,10 @@ public sealed class StatusReporter(
             health.Circuit,
             health.IsUp ? null : health.LastError,
             proxy.SessionsIn(control.Cluster.Ordinal),
-            proxy.ServersInUse(control.Cluster.Ordinal));
+            proxy.ServersInUse(control.Cluster.Ordinal))
+        {
+            SilentMs = health.Silence?.TotalMilliseconds,
+        };
     }
 
     private static MountTraffic Traffic(MountCounters counters) => new(

@@ -26,8 +26,8 @@ public sealed class ClusterControl : IAsyncDisposable
 
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a round trip through an observer counts before the next is measured.</summary>
-    private static readonly TimeSpan RoundTripInterval = TimeSpan.FromSeconds(5);
+    /// <summary>An answer that takes longer, and longer than three round trips, is late.</summary>
+    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long a session may be without a connection, while it changes servers, before its cluster counts as down.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
@@ -52,6 +52,7 @@ public sealed class ClusterControl : IAsyncDisposable
     private volatile ZooKeeperClient? _client;
     private volatile string? _lastLine;
     private ClusterHealth _health;
+    private long? _asked;
     private long _answers;
     private long _position;
 
@@ -155,7 +156,12 @@ public sealed class ClusterControl : IAsyncDisposable
         {
             lock (_lock)
             {
-                return _health with { Circuit = _circuit.CircuitState is CircuitState.HalfOpen ? "half-open" : _circuit.CircuitState.ToString().ToLowerInvariant() };
+                var waited = _asked is { } asked ? _time.GetElapsedTime(asked) : TimeSpan.Zero;
+                return _health with
+                {
+                    Circuit = _circuit.CircuitState is CircuitState.HalfOpen ? "half-open" : _circuit.CircuitState.ToString().ToLowerInvariant(),
+                    Silence = _health.IsUp && waited > Late && waited > 3 * _health.RoundTrip.GetValueOrDefault() ? waited : null,
+                };
             }
         }
     }
@@ -311,20 +317,19 @@ public sealed class ClusterControl : IAsyncDisposable
     /// Reads a znode that every server has, again and again; throws when the session is over or the cluster stays silent.
     /// </summary>
     /// <remarks>
-    /// An observer answers a read out of its own memory, however far away its ensemble is. So some of the probes are a sync instead, which
-    /// the leader answers, and only those tell the round trip. A tree's servers are this process: it has none.
+    /// An observer answers a read out of its own memory, however far away its ensemble is. There a probe is a sync instead, which the leader
+    /// answers. A tree's servers are this process: it has no round trip.
     /// </remarks>
     private async Task ProbeAsync(ZooKeeperClient client, CancellationToken cancellationToken)
     {
         var lastAnswer = _time.GetTimestamp();
-        long? lastSync = null;
         while (true)
         {
             try
             {
-                var isNear = Cluster.IsTree || IsObserver(client);
-                var isSync = isNear && !Cluster.IsTree && (lastSync is not { } last || _time.GetElapsedTime(last) >= RoundTripInterval);
+                var isSync = !Cluster.IsTree && IsObserver(client);
                 var began = _time.GetTimestamp();
+                Asked(began);
                 if (_circuit.CircuitState is CircuitState.Open && client.State is SessionState.Connected)
                 {
                     // The circuit keeps others from asking in vain; whether that is in vain is what is asked here.
@@ -336,11 +341,10 @@ public sealed class ClusterControl : IAsyncDisposable
                 {
                     await CallAsync<object?>(async c => isSync ? await c.SyncAsync("/zookeeper") : await c.ExistsAsync("/zookeeper"),
                         cancellationToken);
-                    lastSync = isSync ? began : lastSync;
                 }
                 lastAnswer = _time.GetTimestamp();
                 Interlocked.Increment(ref _answers);
-                TurnUp(client, isNear && lastSync != began ? null : _time.GetElapsedTime(began));
+                TurnUp(client, Cluster.IsTree ? null : _time.GetElapsedTime(began));
             }
             catch (Exception e) when (e is ClusterUnreachableException or TimeoutException || e is KeeperException lost && IsLoss(lost))
             {
@@ -352,6 +356,10 @@ public sealed class ClusterControl : IAsyncDisposable
                 {
                     throw;
                 }
+            }
+            finally
+            {
+                Asked(null);
             }
             await PauseAsync(client, cancellationToken);
         }
@@ -378,6 +386,14 @@ public sealed class ClusterControl : IAsyncDisposable
                 await moved.WaitAsync(pause, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellationToken.ThrowIfCancellationRequested();
             }
+        }
+    }
+
+    private void Asked(long? at)
+    {
+        lock (_lock)
+        {
+            _asked = at;
         }
     }
 

@@ -49,6 +49,10 @@ public static class StatusCommand
         : status.Problems.FirstOrDefault(p => !p.StartsWith("insecure", StringComparison.Ordinal)) is { } problem ? problem
         : "it has not read the mount table yet";
 
+    /// <summary>What is wrong with a cluster; null for nothing.</summary>
+    public static string? NoteOf(ClusterInfo cluster) => !cluster.Up ? $"since {cluster.Since:u}: {cluster.LastError}"
+        : cluster.SilentMs is { } ms ? string.Create(CultureInfo.InvariantCulture, $"has not answered for {ms / 1000:0.0} s") : null;
+
     private static void Write(StatusReply status)
     {
         var state = status.Draining ? "draining" : status.Ready ? "ready" : "NOT READY";
@@ -65,7 +69,7 @@ public static class StatusCommand
         {
             var servers = c.Servers.Count > 0 ? string.Join(", ", c.Servers.Select(s => $"{s.Address} ({s.Links})")) : c.Server;
             var rtt = c.RttMs is { } ms && c.Up ? string.Create(CultureInfo.InvariantCulture, $"{ms:0.0} ms") : "";
-            var note = c.Up ? c.Home || c.Observer ? "" : "not at an observer" : $"since {c.Since:u}: {c.LastError}";
+            var note = NoteOf(c) ?? (c.Home || c.Observer ? "" : "not at an observer");
             Output.AddRow(clusters, c.Name, c.Home ? "home" : "remote", c.Up ? "up" : "down", servers, rtt, c.Circuit, c.Sessions.ToString(CultureInfo.InvariantCulture), note);
         }
         Output.Write(clusters);

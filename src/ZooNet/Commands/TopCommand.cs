@@ -75,7 +75,7 @@ public static class TopCommand
         foreach (var c in status.Clusters)
         {
             var rtt = c is { Up: true, RttMs: { } ms } ? string.Create(CultureInfo.InvariantCulture, $"{ms:0.0} ms") : "";
-            Output.AddRow(clusters, c.Name, c.Up ? "up" : "down", rtt, Text(c.Sessions), c.Up ? "" : $"since {c.Since:u}: {c.LastError}");
+            Output.AddRow(clusters, c.Name, c.Up ? "up" : "down", rtt, Text(c.Sessions), StatusCommand.NoteOf(c) ?? "");
         }
         var mounts = Output.NewTable("mount", "state", "reads/s", "writes/s", "barriers/s", "avoided/s", "failed/s");
         AddMount("/", "", before.Status.HomeTraffic, status.HomeTraffic);
