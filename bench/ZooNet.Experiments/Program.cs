@@ -26,6 +26,14 @@ guarded.SetAction((parsed, cancellationToken) => new ProtectedExperiment(
     new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(homeReads)!, parsed.GetValue(rounds),
         parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
+var watched = new Command("watched", "All at home: ZooNet looked at by nobody, Prometheus, a console, and with one request in a hundred traced.")
+{
+    clients, windows, homeReads, rounds, seconds, output,
+};
+watched.SetAction((parsed, cancellationToken) => new WatchedExperiment(
+    new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(homeReads)!, parsed.GetValue(rounds),
+        parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
+
 var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
 {
     voters, clients, windows, homeReads, rounds, seconds, output,
@@ -96,7 +104,7 @@ memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetV
 
 return await new RootCommand("Measures ZooNet on real ensembles.")
 {
-    home, guarded, observer, wan, load, scale, freshness, allocations, memory,
+    home, guarded, watched, observer, wan, load, scale, freshness, allocations, memory,
 }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)

@@ -56,12 +56,14 @@ internal sealed class RequestTrace
             return null;
         }
         var wanted = asked.Take(session.SessionId);
-        if (Source.StartActivity("request", ActivityKind.Server) is not { } activity)
+        var activity = Source.StartActivity("request", ActivityKind.Server);
+        // The thread goes on to other clients: they are no part of this.
+        Activity.Current = null;
+        // One that no sampler has chosen comes as an empty one, and nothing is written into it.
+        if (activity is not { IsAllDataRequested: true })
         {
             return wanted is null ? null : new RequestTrace(null, wanted, asked.Time, session.Answered);
         }
-        // The thread goes on to other clients: they are no part of this.
-        Activity.Current = null;
         activity.DisplayName = op.ToString();
         activity.SetTag("db.system.name", "zookeeper");
         activity.SetTag("db.operation.name", op.ToString());
