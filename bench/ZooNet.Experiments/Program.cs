@@ -26,7 +26,7 @@ guarded.SetAction((parsed, cancellationToken) => new ProtectedExperiment(
     new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(homeReads)!, parsed.GetValue(rounds),
         parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
-var watched = new Command("watched", "All at home: ZooNet looked at by nobody, Prometheus, a console, and with one request in a hundred traced.")
+var watched = new Command("watched", "All at home: looked at by nobody, Prometheus, a console, and with 1% of requests traced.")
 {
     clients, windows, homeReads, rounds, seconds, output,
 };

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
-using ZooNet.Bench;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
 
@@ -16,8 +15,6 @@ namespace ZooNet.Experiments;
 /// </summary>
 internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
 {
-    private sealed record Way(string Name, HaProxy Entry, int ProcessId);
-
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var folder = OwnedFolder.Create("certificates");
@@ -50,9 +47,9 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
             await using var toOn = await HaProxy.StartAsync([on.Address], servers: files);
             Way[] ways =
             [
-                new("HAProxy", toHaProxy, haProxy.ProcessId), new("ZooNet, everything off", toOff, off.ProcessId),
-                new("HAProxy, TLS", toHaProxyTls, haProxyTls.ProcessId), new("ZooNet, everything on", toOn, on.ProcessId),
-                new("ZooNet, TLS alone", toTls, tls.ProcessId),
+                new("HAProxy", toHaProxy.Address, haProxy.ProcessId), new("ZooNet, everything off", toOff.Address, off.ProcessId),
+                new("HAProxy, TLS", toHaProxyTls.Address, haProxyTls.ProcessId), new("ZooNet, everything on", toOn.Address, on.ProcessId),
+                new("ZooNet, TLS alone", toTls.Address, tls.ProcessId),
             ];
             await MeasureAsync(ways, cancellationToken);
         }
@@ -65,39 +62,8 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
     private async Task MeasureAsync(Way[] ways, CancellationToken cancellationToken)
     {
         var machine = Machine.Describe();
-        var cells = (from window in options.Windows from read in options.Reads select (Window: window, Read: read)).ToArray();
-        var rates = cells.ToDictionary(c => c, _ => ways.ToDictionary(w => w, _ => new Sample()));
-        var cpu = cells.ToDictionary(c => c, _ => ways.ToDictionary(w => w, _ => new Sample()));
-        // One round that is not counted lets all reach their steady state.
-        for (var round = -1; round < options.Rounds; round++)
-        {
-            foreach (var cell in cells)
-            {
-                for (var i = 0; i < ways.Length; i++)
-                {
-                    var way = ways[(i + round + ways.Length) % ways.Length];
-                    var report = (await BenchRun.RunAsync([new BenchOptions
-                    {
-                        Label = way.Name,
-                        Servers = [way.Entry.Address],
-                        Clients = options.Clients,
-                        Window = cell.Window,
-                        ReadShare = cell.Read / 100.0,
-                        Warmup = TimeSpan.FromSeconds(Math.Min(1, options.Seconds / 3)),
-                        Duration = TimeSpan.FromSeconds(options.Seconds),
-                        CpuOf = [way.ProcessId],
-                    }], null, cancellationToken))[0];
-                    await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                        $"round {round + 1}/{options.Rounds}: {NameOf(cell)}: {way.Name}: {report.PerSecond:0}/s, "
-                        + $"{report.Cpu[0].MicrosecondsPerRequest:0.0} µs CPU per request{(report.HasErrors ? ", ERRORS" : "")}"));
-                    if (round >= 0)
-                    {
-                        rates[cell][way].Add(report.PerSecond);
-                        cpu[cell][way].Add(report.Cpu[0].MicrosecondsPerRequest);
-                    }
-                }
-            }
-        }
+        var rounds = new Rounds(options, log);
+        await rounds.RunAsync(ways, cancellationToken);
         var table = new StringBuilder();
         table.AppendLine(string.Create(CultureInfo.InvariantCulture,
             $"{machine}; 1 voter, {options.Clients} clients, 1 KB, {options.Rounds} interleaved rounds of "
@@ -105,29 +71,25 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
         table.AppendLine("| load | way | requests per second | CPU µs per request | throughput ÷ everything off "
             + "| CPU ÷ everything off | throughput ÷ HAProxy | CPU ÷ HAProxy |");
         table.AppendLine("| --- | --- | --- | --- | --- | --- | --- | --- |");
-        foreach (var cell in cells)
+        foreach (var load in rounds.Loads)
         {
             var (haProxy, off, haProxyTls) = (ways[0], ways[1], ways[2]);
             foreach (var way in ways)
             {
-                table.Append($"| {NameOf(cell)} | {way.Name} | {rates[cell][way].ToString("#,0")} ");
-                table.Append($"| {cpu[cell][way].ToString("0.0")} ");
+                table.Append($"| {load.Name} | {way.Name} | {rounds.RatesOf(load, way).ToString("#,0")} ");
+                table.Append($"| {rounds.CpuOf(load, way).ToString("0.0")} ");
                 var isOn = Array.IndexOf(ways, way) > 2;
-                table.Append(isOn ? $"| {Over(rates, way, off)} | {Over(cpu, way, off)} " : "| | ");
-                table.AppendLine(isOn ? $"| {Over(rates, way, haProxyTls)} | {Over(cpu, way, haProxyTls)} |"
-                    : way == off ? $"| {Over(rates, off, haProxy)} | {Over(cpu, off, haProxy)} |" : "| | |");
+                table.Append(isOn ? Over(load, way, off) : "| | ");
+                table.AppendLine((isOn ? Over(load, way, haProxyTls) : way == off ? Over(load, off, haProxy) : "| | ") + "|");
             }
-
-            string Over(Dictionary<(int Window, int Read), Dictionary<Way, Sample>> samples, Way one, Way other) =>
-                samples[cell][one].Over(samples[cell][other]).ToString("0.00");
         }
+
+        string Over(Load load, Way one, Way other) => $"| {rounds.RatesOf(load, one).Over(rounds.RatesOf(load, other)).ToString("0.00")} "
+            + $"| {rounds.CpuOf(load, one).Over(rounds.CpuOf(load, other)).ToString("0.00")} ";
         await log.WriteLineAsync($"\n{table}");
         options.Out.Create();
         await File.WriteAllTextAsync(Path.Combine(options.Out.FullName, "protected.md"), table.ToString(), cancellationToken);
     }
-
-    private static string NameOf((int Window, int Read) cell) =>
-        $"{(cell.Read == 100 ? "reads" : cell.Read == 0 ? "updates" : $"{cell.Read}% reads")}, window {cell.Window}";
 
     /// <summary>All that looks at a request or a connection; what is for the admin endpoint alone costs requests nothing.</summary>
     private static JsonObject Everything(CertificateFiles files, ServerAddress home)

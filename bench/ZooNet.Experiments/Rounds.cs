@@ -26,7 +26,8 @@ internal sealed class Rounds(HomeOptions options, TextWriter log)
 {
     private readonly Dictionary<(Load, Way), (Sample Rates, Sample Cpu)> _samples = [];
 
-    public IReadOnlyList<Load> Loads { get; } = [.. from window in options.Windows from read in options.Reads select new Load(window, read)];
+    public IReadOnlyList<Load> Loads { get; } =
+        [.. from window in options.Windows from read in options.Reads select new Load(window, read)];
 
     public Sample RatesOf(Load load, Way way) => _samples[(load, way)].Rates;
 
@@ -45,28 +46,33 @@ internal sealed class Rounds(HomeOptions options, TextWriter log)
                     var report = await MeasureAsync(way, load, cancellationToken);
                     var cpu = report.Cpu[0].MicrosecondsPerRequest;
                     await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                        $"round {round + 1}/{options.Rounds}: {load.Name}: {way.Name}: {report.PerSecond:0}/s, {cpu:0.0} µs CPU per request")
+                        $"round {round + 1}/{options.Rounds}: {load.Name}: {way.Name}: {report.PerSecond:0}/s, ")
+                        + string.Create(CultureInfo.InvariantCulture, $"{cpu:0.0} µs CPU per request")
                         + (report.HasErrors ? ", ERRORS" : ""));
                     if (round >= 0)
                     {
-                        var (rates, times) = _samples.TryGetValue((load, way), out var known) ? known : _samples[(load, way)] = (new(), new());
-                        rates.Add(report.PerSecond);
-                        times.Add(cpu);
+                        _samples.TryAdd((load, way), (new(), new()));
+                        RatesOf(load, way).Add(report.PerSecond);
+                        CpuOf(load, way).Add(cpu);
                     }
                 }
             }
         }
     }
 
-    private async Task<BenchReport> MeasureAsync(Way way, Load load, CancellationToken cancellationToken) => (await BenchRun.RunAsync([new BenchOptions
+    private async Task<BenchReport> MeasureAsync(Way way, Load load, CancellationToken cancellationToken)
     {
-        Label = $"{way.Name}, {load.Name}",
-        Servers = [way.Address],
-        Clients = options.Clients,
-        Window = load.Window,
-        ReadShare = load.Read / 100.0,
-        Warmup = TimeSpan.FromSeconds(Math.Min(1, options.Seconds / 3)),
-        Duration = TimeSpan.FromSeconds(options.Seconds),
-        CpuOf = [way.ProcessId],
-    }], null, cancellationToken))[0];
+        var one = new BenchOptions
+        {
+            Label = $"{way.Name}, {load.Name}",
+            Servers = [way.Address],
+            Clients = options.Clients,
+            Window = load.Window,
+            ReadShare = load.Read / 100.0,
+            Warmup = TimeSpan.FromSeconds(Math.Min(1, options.Seconds / 3)),
+            Duration = TimeSpan.FromSeconds(options.Seconds),
+            CpuOf = [way.ProcessId],
+        };
+        return (await BenchRun.RunAsync([one], null, cancellationToken))[0];
+    }
 }

@@ -63,9 +63,9 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
         await Task.WhenAll(watchers);
 
         var table = new StringBuilder();
+        table.AppendLine($"{machine}; 1 voter, {options.Clients} clients, 1 KB, {Mounts} mounts,");
         table.AppendLine(string.Create(CultureInfo.InvariantCulture,
-            $"{machine}; 1 voter, {options.Clients} clients, 1 KB, {Mounts} mounts, {options.Rounds} interleaved rounds of {options.Seconds:0.#} s. ")
-            + "Median (smallest–largest).\n");
+            $"{options.Rounds} interleaved rounds of {options.Seconds:0.#} s. Median (smallest–largest).\n"));
         table.AppendLine("| load | looked at by | requests per second | CPU µs per request | throughput ÷ nobody | CPU ÷ nobody |");
         table.AppendLine("| --- | --- | --- | --- | --- | --- |");
         foreach (var load in rounds.Loads)
@@ -75,7 +75,8 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
                 var (rate, cpu) = (rounds.RatesOf(load, way), rounds.CpuOf(load, way));
                 table.Append($"| {load.Name} | {way.Name} | {rate.ToString("#,0")} | {cpu.ToString("0.0")} ");
                 table.AppendLine(way == ways[0] ? "| | |"
-                    : $"| {rate.Over(rounds.RatesOf(load, ways[0])).ToString("0.00")} | {cpu.Over(rounds.CpuOf(load, ways[0])).ToString("0.00")} |");
+                    : $"| {rate.Over(rounds.RatesOf(load, ways[0])).ToString("0.00")} "
+                        + $"| {cpu.Over(rounds.CpuOf(load, ways[0])).ToString("0.00")} |");
             }
         }
         table.AppendLine(string.Create(CultureInfo.InvariantCulture, $"\n| at rest, {Rest.TotalSeconds:0} s | of a processor |"));

@@ -74,7 +74,8 @@ public sealed partial class AlertsTests : IAsyncLifetime
         var client = await ConnectAsync(cut);
         await ReadAsync(client);
         // Everything has been seen more than once by then.
-        await Eventually.Async(async () => await _prometheus.CountAsync("count_over_time(zoonet_mount_up[30s]) > 5 and zoonet_mount_up == 1") == 2,
+        const string served = "count_over_time(zoonet_mount_up[30s]) > 5 and zoonet_mount_up == 1";
+        await Eventually.Async(async () => await _prometheus.CountAsync(served) == 2,
             "both proxies serve the mount", Limit);
         Assert.Empty(await _prometheus.FiringAsync());
 

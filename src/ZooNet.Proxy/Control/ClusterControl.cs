@@ -157,9 +157,10 @@ public sealed class ClusterControl : IAsyncDisposable
             lock (_lock)
             {
                 var waited = _asked is { } asked ? _time.GetElapsedTime(asked) : TimeSpan.Zero;
+                var circuit = _circuit.CircuitState;
                 return _health with
                 {
-                    Circuit = _circuit.CircuitState is CircuitState.HalfOpen ? "half-open" : _circuit.CircuitState.ToString().ToLowerInvariant(),
+                    Circuit = circuit is CircuitState.HalfOpen ? "half-open" : circuit.ToString().ToLowerInvariant(),
                     Silence = _health.IsUp && waited > Late && waited > 3 * _health.RoundTrip.GetValueOrDefault() ? waited : null,
                 };
             }

@@ -10,7 +10,8 @@ namespace ZooNet.Proxy.Control;
 /// </param>
 /// <param name="LastError">Of the last failure; kept after it is over.</param>
 /// <param name="Circuit">Of the calls that mount commands and probes make: <c>closed</c>, <c>open</c> or <c>half-open</c>.</param>
-public sealed record ClusterHealth(bool IsUp, DateTimeOffset Since, string? Server, bool IsObserver, TimeSpan? RoundTrip, string? LastError, string Circuit)
+public sealed record ClusterHealth(bool IsUp, DateTimeOffset Since, string? Server, bool IsObserver, TimeSpan? RoundTrip,
+    string? LastError, string Circuit)
 {
     /// <summary>
     /// How long the probe under way has been without an answer, where that is longer than it should be; null where all is well. What does

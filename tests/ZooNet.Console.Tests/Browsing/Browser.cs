@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Playwright;
 
 namespace ZooNet.WebConsole.Tests.Browsing;
@@ -9,7 +8,8 @@ namespace ZooNet.WebConsole.Tests.Browsing;
 /// </summary>
 public sealed class Browser : IAsyncDisposable
 {
-    private const string Chromium = "/usr/bin/chromium";
+    /// <summary>The program.</summary>
+    internal const string Chromium = "/usr/bin/chromium";
 
     private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
@@ -57,23 +57,6 @@ public sealed class Browser : IAsyncDisposable
         });
         context.SetDefaultTimeout(30_000);
         return await context.NewPageAsync();
-    }
-
-    /// <summary>What each of its processes that show pages holds for itself, in bytes.</summary>
-    public async Task<IReadOnlyList<long>> MemoryOfTabsAsync()
-    {
-        var session = await _browser.NewBrowserCDPSessionAsync();
-        var processes = (await session.SendAsync("SystemInfo.getProcessInfo"))!.Value.GetProperty("processInfo");
-        await session.DetachAsync();
-        return [.. from process in processes.EnumerateArray()
-                   where process.GetProperty("type").GetString() == "renderer"
-                   select MemoryOf(process.GetProperty("id").GetInt32())];
-    }
-
-    private static long MemoryOf(int process)
-    {
-        var line = File.ReadLines($"/proc/{process}/smaps_rollup").First(l => l.StartsWith("Pss:", StringComparison.Ordinal));
-        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
     /// <inheritdoc/>
