@@ -21,6 +21,7 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
 {
     private const int Mounts = 10;
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
+    private int _batches;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -85,6 +86,7 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
         {
             table.AppendLine(string.Create(CultureInfo.InvariantCulture, $"| {way.Name} | {share:0.00%} |"));
         }
+        table.AppendLine($"\nThe collector was given {_batches} batches of traces.");
         await log.WriteLineAsync($"\n{table}");
         options.Out.Create();
         await File.WriteAllTextAsync(Path.Combine(options.Out.FullName, "watched.md"), table.ToString(), cancellationToken);
@@ -123,7 +125,7 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
     }
 
     /// <summary>A collector that takes everything by OTLP over gRPC and keeps nothing.</summary>
-    private static async Task<WebApplication> StartCollectorAsync()
+    private async Task<WebApplication> StartCollectorAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -132,6 +134,10 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
         app.Run(async context =>
         {
             await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+            if (context.Request.Path.Value?.Contains("TraceService", StringComparison.Ordinal) == true)
+            {
+                Interlocked.Increment(ref _batches);
+            }
             context.Response.ContentType = "application/grpc";
             context.Response.AppendTrailer("grpc-status", "0");
             // An empty message: not compressed, of no bytes.

@@ -24,6 +24,8 @@ internal sealed class RequestTrace
 
     private static readonly ActivitySource Source = new(SourceName);
 
+    private static double _share = 1;
+
     private readonly Activity? _activity;
     private readonly TracesAsked.Wanted? _wanted;
     private readonly List<TraceStep>? _steps;
@@ -37,6 +39,16 @@ internal sealed class RequestTrace
         (_activity, _wanted, _time, _answered) = (activity, wanted, time, answered);
         _steps = wanted is null ? null : [];
         _began = time.GetTimestamp();
+    }
+
+    /// <summary>
+    /// How many of the requests that could be traced are, from 0 to 1. Whom chance leaves out costs nothing: an activity is made before a
+    /// sampler is asked.
+    /// </summary>
+    public static double Share
+    {
+        get => Volatile.Read(ref _share);
+        set => Volatile.Write(ref _share, value);
     }
 
     /// <summary>False while nobody listens; then nothing is allocated.</summary>
@@ -56,10 +68,14 @@ internal sealed class RequestTrace
             return null;
         }
         var wanted = asked.Take(session.SessionId);
-        var activity = Source.StartActivity("request", ActivityKind.Server);
-        // The thread goes on to other clients: they are no part of this.
-        Activity.Current = null;
-        // One that no sampler has chosen comes as an empty one, and nothing is written into it.
+        var isChosen = Share >= 1 || Random.Shared.NextDouble() < Share;
+        var activity = isChosen ? Source.StartActivity("request", ActivityKind.Server) : null;
+        if (activity is not null)
+        {
+            // The thread goes on to other clients: they are no part of this.
+            Activity.Current = null;
+        }
+        // One that a sampler leaves out comes as an empty one, and nothing is written into it.
         if (activity is not { IsAllDataRequested: true })
         {
             return wanted is null ? null : new RequestTrace(null, wanted, asked.Time, session.Answered);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Hosting;
 using OpenTelemetry;
 using OpenTelemetry.Resources;
@@ -16,14 +17,23 @@ internal sealed class TraceExport(ProxyConfig config) : IHostedService
     /// <summary>The variable that asks for traces.</summary>
     public const string Sampler = "OTEL_TRACES_SAMPLER";
 
+    private const string SamplerArgument = "OTEL_TRACES_SAMPLER_ARG";
+
     private TracerProvider? _provider;
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        if (config.Otlp is { } collector && Environment.GetEnvironmentVariable(Sampler) is { Length: > 0 })
+        if (config.Otlp is { } collector && Environment.GetEnvironmentVariable(Sampler) is { Length: > 0 } sampler)
         {
-            _provider = Sdk.CreateTracerProviderBuilder()
+            var builder = Sdk.CreateTracerProviderBuilder();
+            if (ShareOf(sampler, Environment.GetEnvironmentVariable(SamplerArgument)) is { } share)
+            {
+                // Each request is a trace of its own, so chance may decide before anything is made.
+                RequestTrace.Share = share;
+                builder.SetSampler(new AlwaysOnSampler());
+            }
+            _provider = builder
                 .AddSource(RequestTrace.SourceName)
                 .ConfigureResource(r => r.AddService("zoonet", serviceVersion: StatusReporter.Version, serviceInstanceId: config.ProxyId)
                     .AddAttributes([new("zoonet.region", config.Region)]))
@@ -32,6 +42,12 @@ internal sealed class TraceExport(ProxyConfig config) : IHostedService
         }
         return Task.CompletedTask;
     }
+
+    /// <summary>The share that a sampler by ratio lets through; null for any other sampler, and for a bad argument.</summary>
+    internal static double? ShareOf(string sampler, string? argument) =>
+        sampler.ToLowerInvariant() is "traceidratio" or "parentbased_traceidratio"
+        && double.TryParse(argument, NumberStyles.Float, CultureInfo.InvariantCulture, out var share)
+        && share is >= 0 and <= 1 ? share : null;
 
     /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using ZooNet.Federation.Freshness;
+using ZooNet.Proxy.Telemetry;
 
 namespace ZooNet.Proxy.Tests.Telemetry;
 
@@ -35,6 +36,49 @@ public sealed class TraceTests
             ["barrier done eu", "frame from server eu"],
             span.Events.Select(e => $"{e.Name} {e.Tags.Single(t => t.Key == "zoonet.cluster").Value}"));
         Assert.Null(Activity.Current);
+    }
+
+    [Theory]
+    [InlineData("traceidratio", "0.01", 0.01)]
+    [InlineData("ParentBased_TraceIdRatio", "1", 1.0)]
+    [InlineData("traceidratio", "2", null)]
+    [InlineData("traceidratio", null, null)]
+    [InlineData("always_on", "0.01", null)]
+    public void Chance_stands_in_for_samplers_by_ratio_and_for_no_other(string sampler, string? argument, double? share)
+    {
+        Assert.Equal(share, TraceExport.ShareOf(sampler, argument));
+    }
+
+    [Fact]
+    public async Task About_as_many_requests_are_traced_as_chance_chooses()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var proxy = await regions.StartProxyAsync();
+        var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "ZooNet",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+
+        RequestTrace.Share = 0.2;
+        try
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                await client.ExistsAsync("/by-chance");
+            }
+        }
+        finally
+        {
+            RequestTrace.Share = 1;
+        }
+
+        // Of 500, 100: nine deviations to either side.
+        Assert.InRange(spans.Count(s => s.GetTagItem("zoonet.path") as string == "/by-chance"), 20, 180);
     }
 
     [Fact]
