@@ -164,6 +164,43 @@ public sealed class RoamingObjectTests
     }
 
     [Fact]
+    public async Task A_reader_keeps_up_by_its_watches_alone_however_late_it_hears_each_answer()
+    {
+        await using var zones = await Zones.StartAsync();
+        var random = new Random(11);
+        // Its clock stands still, and nobody asks it for anything.
+        var us = await (await zones.ProxyAsync("us", inner => new LossyZones(inner)
+        {
+            Delay = () =>
+            {
+                lock (random)
+                {
+                    return Task.Delay(random.Next(20));
+                }
+            },
+        }, new FakeTimeProvider())).StartAsync();
+        var eu = await (await zones.ProxyAsync("eu")).StartAsync();
+
+        for (var i = 0; i < 100; i++)
+        {
+            if (i % 3 == 2)
+            {
+                Assert.Equal(End.Done, (await eu.Object.MoveAsync(i % 2 == 0 ? "eu" : "us", CancellationToken.None)).End);
+            }
+            else
+            {
+                await eu.AppendAsync("/q-", $"{i}");
+            }
+            if (i % 10 == 9)
+            {
+                await TwoRegions.Eventually(() => Task.FromResult(us.Object.State.Index == eu.Object.State.Index));
+            }
+        }
+
+        await TwoRegions.Eventually(() => Task.FromResult(us.Object.State.Index == eu.Object.State.Index));
+    }
+
+    [Fact]
     public async Task A_proxy_that_comes_when_the_log_was_trimmed_begins_with_a_snapshot()
     {
         await using var zones = await Zones.StartAsync();

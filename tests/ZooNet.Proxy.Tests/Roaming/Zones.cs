@@ -213,6 +213,9 @@ internal sealed class LossyZones(IZones inner) : IZones
     /// <summary>That a watch is set at a log's end in a zone is heard of when this has ended.</summary>
     public Func<string, Task> Hears { get; set; } = static _ => Task.CompletedTask;
 
+    /// <summary>Every answer is heard of when this has ended.</summary>
+    public Func<Task> Delay { get; set; } = static () => Task.CompletedTask;
+
     public int Lost { get; private set; }
 
     public event Action<string, string?>? Stirred
@@ -233,6 +236,7 @@ internal sealed class LossyZones(IZones inner) : IZones
             }
         }
         await inner.AskAsync(ask, cancellationToken);
+        await Delay();
         if (ask.Kind == AskKind.Write && Loses(ask))
         {
             Lost++;
@@ -240,16 +244,25 @@ internal sealed class LossyZones(IZones inner) : IZones
         }
     }
 
-    public Task<byte[]?> PeekAsync(string zone, string path, CancellationToken cancellationToken) =>
-        inner.PeekAsync(zone, path, cancellationToken);
+    public async Task<byte[]?> PeekAsync(string zone, string path, CancellationToken cancellationToken)
+    {
+        var found = await inner.PeekAsync(zone, path, cancellationToken);
+        await Delay();
+        return found;
+    }
 
     public async Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken)
     {
         var end = await inner.WatchAsync(zone, entry, ballot, log, cancellationToken);
         await Hears(zone);
+        await Delay();
         return end;
     }
 
-    public Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken) =>
-        inner.WatchAsync(zone, path, cancellationToken);
+    public async Task<int> WatchAsync(string zone, string path, CancellationToken cancellationToken)
+    {
+        var version = await inner.WatchAsync(zone, path, cancellationToken);
+        await Delay();
+        return version;
+    }
 }
