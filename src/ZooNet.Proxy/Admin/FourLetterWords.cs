@@ -64,14 +64,15 @@ public sealed class FourLetterWords(
         {
             return "This ZooKeeper instance is not currently serving requests\n";
         }
-        var version = word is "srvr" or "stat" or "mntr" or "envi" ? await VersionAsync() : "";
+        var home = word is "srvr" or "stat" or "mntr" or "envi" ? await versions.OfHomeAsync() : null;
+        var version = VersionOf(home);
         return word switch
         {
             "ruok" => "imok",
             // Without a newline: clients compare it so.
             "isro" => status.IsReady ? "rw" : "null",
-            "srvr" => Server(version),
-            "stat" => Stat(version),
+            "srvr" => Server(home),
+            "stat" => Stat(home),
             "mntr" => string.Concat(Monitor(version).Select(m => $"zk_{m.Name}\t{m.Value}\n")),
             "conf" => string.Concat(Configuration().Select(c => $"{c.Key}={c.Value}\n")),
             "cons" => string.Concat(proxy.Connections.Select(c => $" {Connection(c)}\n")) + "\n",
@@ -101,16 +102,17 @@ public sealed class FourLetterWords(
                 AddAll(reply, Configuration().Select(c => (c.Key, (object?)c.Value)));
                 break;
             case "envi":
-                AddAll(reply, Environment_(await VersionAsync()).Select(e => (e.Key, (object?)e.Value)));
+                AddAll(reply, Environment_(VersionOf(await versions.OfHomeAsync())).Select(e => (e.Key, (object?)e.Value)));
                 break;
             case "mntr":
-                AddAll(reply, Monitor(await VersionAsync()).Select(m => (m.Name, (object?)m.Value)));
+                AddAll(reply, Monitor(VersionOf(await versions.OfHomeAsync())).Select(m => (m.Name, (object?)m.Value)));
                 break;
             case "srvr" or "stat":
-                reply["version"] = await VersionAsync();
+                var home = await versions.OfHomeAsync();
+                reply["version"] = VersionOf(home);
                 reply["read_only"] = false;
                 reply["server_stats"] = ServerStats();
-                reply["node_count"] = null;
+                reply["node_count"] = home?.NodeCount;
                 if (word == "stat")
                 {
                     reply["connections"] = proxy.Connections.Select(ConnectionJson).ToList();
@@ -137,7 +139,7 @@ public sealed class FourLetterWords(
     }
 
     /// <summary>Home's version as its server writes it, with ours beside it: clients read the numbers at the start.</summary>
-    private async Task<string> VersionAsync() => $"{await versions.OfHomeAsync() ?? UnknownVersion}, through ZooNet {StatusReporter.Version}";
+    private static string VersionOf(HomeServer? home) => $"{home?.Version ?? UnknownVersion}, through ZooNet {StatusReporter.Version}";
 
     private static void AddAll(Dictionary<string, object?> reply, IEnumerable<(string Key, object? Value)> values)
     {
@@ -147,12 +149,12 @@ public sealed class FourLetterWords(
         }
     }
 
-    private string Server(string version)
+    private string Server(HomeServer? home)
     {
         var traffic = proxy.Traffic;
         var latency = traffic.Latency;
         return string.Create(CultureInfo.InvariantCulture, $"""
-            Zookeeper version: {version}
+            Zookeeper version: {VersionOf(home)}
             Latency min/avg/max: {latency.MinMs}/{latency.AverageMs:0.0###}/{latency.MaxMs}
             Received: {traffic.Sums.PacketsReceived}
             Sent: {traffic.Sums.PacketsSent}
@@ -161,12 +163,12 @@ public sealed class FourLetterWords(
             Zxid: 0x{region.Positions.Known(0):x}
             Mode: follower
 
-            """);
+            """) + (home?.NodeCount is { } znodes ? $"Node count: {Text(znodes)}\n" : "");
     }
 
-    private string Stat(string version)
+    private string Stat(HomeServer? home)
     {
-        var server = Server(version);
+        var server = Server(home);
         var end = server.IndexOf('\n') + 1;
         var clients = proxy.Connections.Select(c => $" {c.Client}[0](queued={c.Outstanding},recved={c.Received},sent={c.Sent})\n");
         return server[..end] + "Clients:\n" + string.Concat(clients) + "\n" + server[end..];

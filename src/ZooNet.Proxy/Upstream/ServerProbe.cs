@@ -49,7 +49,11 @@ internal static class ServerProbe
             var mode = Encoding.ASCII.GetString(answer, 0, length).Split('\n').FirstOrDefault(l => l.StartsWith("Mode: ",
                 StringComparison.Ordinal));
             return mode is null ? found with { Error = "does not answer srvr" }
-                : found with { Mode = mode["Mode: ".Length..].Trim(), Version = ServerVersions.Parse(answer.AsSpan(0, length)) };
+                : found with
+                {
+                    Mode = mode["Mode: ".Length..].Trim(),
+                    Version = ServerVersions.Parse(answer.AsSpan(0, length))?.Version,
+                };
         }
         catch (SocketException e)
         {

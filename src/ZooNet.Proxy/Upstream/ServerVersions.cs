@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -6,8 +7,8 @@ using System.Text;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// Which ZooKeeper the home servers run, as they say it themselves to the four-letter word <c>srvr</c>: clients choose features by it.
-/// Asked when it is first wanted, kept for each server for a minute, and never waited for longer than two seconds. Thread-safe.
+/// Which ZooKeeper the home servers run, and how many znodes they hold, as they say it themselves to the four-letter word <c>srvr</c>:
+/// clients choose features by the one, and tools miss the other. Asked when it is first wanted, kept for each server for a minute, and never waited for longer than two seconds. Thread-safe.
 /// </summary>
 /// <param name="home">The home cluster's servers.</param>
 /// <param name="time">The clock.</param>
@@ -15,7 +16,9 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
 {
     private const string Prefix = "Zookeeper version: ";
 
-    /// <summary>Bytes of an answer that are looked at: the version is its first line.</summary>
+    private const string CountPrefix = "Node count: ";
+
+    /// <summary>Bytes of an answer that are looked at: it has nine lines.</summary>
     private const int MaxAnswer = 512;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
@@ -25,11 +28,11 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
     private static readonly TimeSpan KeptUnknownFor = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _asking = new(1, 1);
-    private readonly Dictionary<string, (string? Version, long Until)> _kept = [];
+    private readonly Dictionary<string, (HomeServer? Told, long Until)> _kept = [];
 
-    /// <summary>The version of the home server that clients' links go to.</summary>
-    /// <returns>As the server writes it, <c>3.8.0-5a02a05, built on 2022-02-25 08:49 UTC</c>; null if it can't be known.</returns>
-    public async Task<string?> OfHomeAsync()
+    /// <summary>What the home server tells that clients' links go to; at most a minute old.</summary>
+    /// <returns>Null if it can't be known.</returns>
+    public async Task<HomeServer?> OfHomeAsync()
     {
         using var limit = new CancellationTokenSource(Limit, time);
         try
@@ -50,17 +53,17 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
             }
             if (_kept.TryGetValue(address, out var kept) && time.GetTimestamp() < kept.Until)
             {
-                return kept.Version;
+                return kept.Told;
             }
-            var version = await AskAsync(endpoint, limit.Token);
+            var told = await AskAsync(endpoint, limit.Token);
             if (_kept.Count >= 64)
             {
                 // Addresses come and go with names.
                 _kept.Clear();
             }
-            var keptFor = version is null ? KeptUnknownFor : KeptFor;
-            _kept[address] = (version, time.GetTimestamp() + (long)(keptFor.TotalSeconds * time.TimestampFrequency));
-            return version;
+            var keptFor = told is null ? KeptUnknownFor : KeptFor;
+            _kept[address] = (told, time.GetTimestamp() + (long)(keptFor.TotalSeconds * time.TimestampFrequency));
+            return told;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
@@ -76,41 +79,44 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
     public void Dispose() => _asking.Dispose();
 
     /// <summary>
-    /// The version in an answer to <c>srvr</c>; null if there is none, as in the answer of a server that does not allow the word.
+    /// An answer to <c>srvr</c>; null if there is no version in it, as in the answer of a server that does not allow the word.
     /// </summary>
-    internal static string? Parse(ReadOnlySpan<byte> answer)
+    internal static HomeServer? Parse(ReadOnlySpan<byte> answer)
     {
-        var end = answer.IndexOf((byte)'\n');
-        var line = Encoding.ASCII.GetString(end < 0 ? answer : answer[..end]).TrimEnd('\r');
+        var lines = Encoding.ASCII.GetString(answer).Split('\n', StringSplitOptions.TrimEntries);
+        var line = lines[0];
         if (!line.StartsWith(Prefix, StringComparison.Ordinal) || line.Length == Prefix.Length || line.Any(c => c is < ' ' or > '~'))
         {
             return null;
         }
-        return line[Prefix.Length..].TrimEnd();
+        var count = lines.FirstOrDefault(l => l.StartsWith(CountPrefix, StringComparison.Ordinal))?[CountPrefix.Length..];
+        return new HomeServer(line[Prefix.Length..],
+            long.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out var znodes) ? znodes : null);
     }
 
-    private async Task<string?> AskAsync(IPEndPoint server, CancellationToken cancellationToken)
+    private async Task<HomeServer?> AskAsync(IPEndPoint server, CancellationToken cancellationToken)
     {
+        var answer = new byte[MaxAnswer];
+        var length = 0;
         try
         {
             await using var stream = await home.OpenAsync(server, cancellationToken);
             await stream.WriteAsync("srvr"u8.ToArray(), cancellationToken);
-            var answer = new byte[MaxAnswer];
-            var length = 0;
-            while (length < answer.Length && !answer.AsSpan(0, length).Contains((byte)'\n'))
+            // The server closes the connection behind it.
+            while (length < answer.Length && await stream.ReadAsync(answer.AsMemory(length), cancellationToken) is > 0 and var received)
             {
-                var received = await stream.ReadAsync(answer.AsMemory(length), cancellationToken);
-                if (received == 0)
-                {
-                    break;
-                }
                 length += received;
             }
-            return Parse(answer.AsSpan(0, length));
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or AuthenticationException or IOException)
         {
-            return null;
+            // What has come so far is looked at.
         }
+        return Parse(answer.AsSpan(0, length));
     }
 }
+
+/// <summary>What a server tells of itself.</summary>
+/// <param name="Version">As the server writes it, <c>3.8.0-5a02a05, built on 2022-02-25 08:49 UTC</c>.</param>
+/// <param name="NodeCount">How many znodes it holds; null where it does not say.</param>
+public sealed record HomeServer(string Version, long? NodeCount);

@@ -237,6 +237,7 @@ public sealed class AdminTests : IAsyncLifetime
     [InlineData("stat", "Zookeeper version: 3.8.0-zoonet-")]
     [InlineData("conf", "clientPort=")]
     [InlineData("stat", "Clients:\n")]
+    [InlineData("stat", "\nNode count: ")]
     [InlineData("mnts", "eu:/apps on /mnt/eu (rw) active\n")]
     [InlineData("stmk", "stmk is not executed because it is not in the whitelist.\n")]
     public async Task Four_letter_words_are_answered_as_ZooKeeper_does(string word, string answer)

@@ -24,7 +24,7 @@ public sealed class ServerVersionsTests : IBarrierTransport
         using var versions = new ServerVersions(pool, _time);
         var servers = new[] { old, young };
         // Before there is any link, the first that is known.
-        Assert.Equal(old.Version, await versions.OfHomeAsync());
+        Assert.Equal(old.Version, (await versions.OfHomeAsync())?.Version);
 
         var used = new HashSet<string>();
         for (var i = 0; i < 20; i++)
@@ -32,17 +32,32 @@ public sealed class ServerVersionsTests : IBarrierTransport
             var (wire, server) = await pool.ConnectAsync(CancellationToken.None);
             wire.Close();
             used.Add(server.Address);
-            Assert.Equal(servers.Single(s => s.Address.ToString() == server.Address).Version, await versions.OfHomeAsync());
+            Assert.Equal(servers.Single(s => s.Address.ToString() == server.Address).Version, (await versions.OfHomeAsync())?.Version);
         }
         Assert.All(servers, s => Assert.InRange(s.Asked, used.Contains(s.Address.ToString()) || s == old ? 1 : 0, 1));
+
+        Assert.Equal(7, (await versions.OfHomeAsync())!.NodeCount);
 
         // It is upgraded meanwhile, and told within a minute.
         var current = servers.Single(s => s.Address.ToString() == pool.Current!.Address);
         current.Version = "3.9.5-three, built on 2025-01-01 00:00 UTC";
         _time.Advance(TimeSpan.FromMinutes(1) - TimeSpan.FromMilliseconds(1));
-        Assert.NotEqual(current.Version, await versions.OfHomeAsync());
+        Assert.NotEqual(current.Version, (await versions.OfHomeAsync())?.Version);
         _time.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.Equal(current.Version, await versions.OfHomeAsync());
+        Assert.Equal(current.Version, (await versions.OfHomeAsync())?.Version);
+    }
+
+    [Theory]
+    [InlineData("Zookeeper version: 3.8.0-x\nMode: follower\nNode count: 12\n", "3.8.0-x", 12L)]
+    [InlineData("Zookeeper version: 3.8.0-x\nMode: follower\n", "3.8.0-x", null)]
+    [InlineData("Zookeeper version: 3.8.0-x\nNode count: -1", "3.8.0-x", null)]
+    [InlineData("srvr is not executed because it is not in the whitelist.\n", null, null)]
+    [InlineData("", null, null)]
+    public void What_a_server_does_not_tell_is_not_known(string answer, string? version, long? znodes)
+    {
+        var told = ServerVersions.Parse(Encoding.ASCII.GetBytes(answer));
+
+        Assert.Equal((version, znodes), (told?.Version, told?.NodeCount));
     }
 
     void IBarrierTransport.Send(UpstreamServer server, BarrierTicket ticket) => server.BarrierDone(ticket, true);
@@ -99,7 +114,7 @@ public sealed class ServerVersionsTests : IBarrierTransport
             {
                 Assert.Equal("srvr", Encoding.ASCII.GetString(word));
                 Interlocked.Increment(ref _asked);
-                await stream.WriteAsync(Encoding.ASCII.GetBytes($"Zookeeper version: {Version}\nMode: follower\n"), _stop.Token);
+                await stream.WriteAsync(Encoding.ASCII.GetBytes($"Zookeeper version: {Version}\nMode: follower\nNode count: 7\n"), _stop.Token);
             }
         }
     }
