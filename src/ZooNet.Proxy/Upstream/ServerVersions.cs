@@ -8,7 +8,8 @@ namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
 /// Which ZooKeeper the home servers run, and how many znodes they hold, as they say it themselves to the four-letter word <c>srvr</c>:
-/// clients choose features by the one, and tools miss the other. Asked when it is first wanted, kept for each server for a minute, and never waited for longer than two seconds. Thread-safe.
+/// clients choose features by the one, and tools miss the other. Asked when it is first wanted, kept for each server for a minute, and
+/// never waited for longer than two seconds. Thread-safe.
 /// </summary>
 /// <param name="home">The home cluster's servers.</param>
 /// <param name="time">The clock.</param>

@@ -114,7 +114,8 @@ public sealed class ServerVersionsTests : IBarrierTransport
             {
                 Assert.Equal("srvr", Encoding.ASCII.GetString(word));
                 Interlocked.Increment(ref _asked);
-                await stream.WriteAsync(Encoding.ASCII.GetBytes($"Zookeeper version: {Version}\nMode: follower\nNode count: 7\n"), _stop.Token);
+                var answer = $"Zookeeper version: {Version}\nMode: follower\nNode count: 7\n";
+                await stream.WriteAsync(Encoding.ASCII.GetBytes(answer), _stop.Token);
             }
         }
     }
