@@ -26,8 +26,11 @@ public sealed class ClusterControl : IAsyncDisposable
 
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>An answer that takes longer, and longer than three round trips, is late.</summary>
-    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(500);
+    /// <summary>
+    /// An answer that takes longer than three round trips is late: sooner than after the first of these for none, and after the second for
+    /// each. Round trips are long, too, where the last answer was late.
+    /// </summary>
+    private static readonly (TimeSpan Never, TimeSpan Always) Late = (TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(1));
 
     /// <summary>How long a session may be without a connection, while it changes servers, before its cluster counts as down.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
@@ -157,11 +160,13 @@ public sealed class ClusterControl : IAsyncDisposable
             lock (_lock)
             {
                 var waited = _asked is { } asked ? _time.GetElapsedTime(asked) : TimeSpan.Zero;
+                var late = 3 * _health.RoundTrip.GetValueOrDefault();
+                late = late < Late.Never ? Late.Never : late > Late.Always ? Late.Always : late;
                 var circuit = _circuit.CircuitState;
                 return _health with
                 {
                     Circuit = circuit is CircuitState.HalfOpen ? "half-open" : circuit.ToString().ToLowerInvariant(),
-                    Silence = _health.IsUp && waited > Late && waited > 3 * _health.RoundTrip.GetValueOrDefault() ? waited : null,
+                    Silence = _health.IsUp && waited > late ? waited : null,
                 };
             }
         }

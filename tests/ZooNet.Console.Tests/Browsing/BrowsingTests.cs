@@ -158,8 +158,9 @@ public sealed class BrowsingTests(ThreeRegions regions)
         await Assertions.Expect(page.Locator("section[aria-labelledby=proxies] .pill.good")).ToHaveCountAsync(3);
         var (appeared, went) = (TimeSpan.MaxValue, TimeSpan.MaxValue);
 
-        // A machine that is busy with something else may be late once; one that is late every time is too slow.
-        for (var i = 0; i < 3 && (appeared > TimeSpan.FromSeconds(2) || went > TimeSpan.FromSeconds(2)); i++)
+        // A machine that is busy with something else may be late once; one that is late every time is too slow. A cut soon after another
+        // one is seen as well, though the last answer took as long as that one.
+        for (var i = 0; i < 2 || (i < 4 && (appeared > TimeSpan.FromSeconds(2) || went > TimeSpan.FromSeconds(2))); i++)
         {
             var began = Stopwatch.GetTimestamp();
             regions.Wan("ap", "us").Cut(silent);
@@ -167,6 +168,10 @@ public sealed class BrowsingTests(ThreeRegions regions)
             {
                 await Assertions.Expect(broken).ToBeVisibleAsync(new() { Timeout = 30_000 });
                 appeared = Min(appeared, Stopwatch.GetElapsedTime(began));
+                if (silent && i == 0)
+                {
+                    await Assertions.Expect(page.GetByText(new Regex("without an answer for [3-9]"))).ToBeVisibleAsync();
+                }
             }
             finally
             {
