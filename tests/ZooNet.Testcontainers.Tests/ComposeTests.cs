@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Xunit.Abstractions;
@@ -43,8 +42,8 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         await WriteThinAsync();
         await PlayAsync("--no-build");
         await ExpectAsync(2282, "/shared/orders/us", "y");
-        Assert.Equal(4, await PrometheusAsync("sum(zoonet_ready)"));
-        Assert.Equal(4, await PrometheusAsync("count(zoonet_tree_owner{tree=\"orders\",zone=\"us\"} == 1)"));
+        await UntilPrometheusAsync("sum(zoonet_ready) == 4");
+        await UntilPrometheusAsync("count(zoonet_tree_owner{tree=\"orders\",zone=\"us\"} == 1) == 4");
         await EndAsync();
     }
 
@@ -68,8 +67,8 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         await ExpectAsync(port, path, content);
         if (proxies > 0)
         {
-            Assert.Equal(proxies, await PrometheusAsync("sum(zoonet_ready)"));
-            Assert.True(await PrometheusAsync("sum(zoonet_barriers_inserted_total) + sum(zoonet_barriers_elided_total)") > 0);
+            await UntilPrometheusAsync($"sum(zoonet_ready) == {proxies}");
+            await UntilPrometheusAsync("sum(zoonet_barriers_inserted_total) + sum(zoonet_barriers_elided_total) > 0");
         }
         await EndAsync();
     }
@@ -132,12 +131,20 @@ public sealed class ComposeTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.StartsWith(content, Encoding.UTF8.GetString((await client.GetDataAsync(path)).Data!), StringComparison.Ordinal);
     }
 
-    private static async Task<double> PrometheusAsync(string query)
+    /// <summary>Waits until it holds for Prometheus, which hears of what a proxy is at its next scrape.</summary>
+    private static async Task UntilPrometheusAsync(string condition)
     {
         using var http = new HttpClient();
-        var answer = JsonNode.Parse(await http.GetStringAsync("http://127.0.0.1:9090/api/v1/query?query=" + Uri.EscapeDataString(query)));
-        var result = answer!["data"]!["result"]!.AsArray();
-        return result.Count == 0 ? 0 : double.Parse((string)result[0]!["value"]![1]!, CultureInfo.InvariantCulture);
+        var url = "http://127.0.0.1:9090/api/v1/query?query=" + Uri.EscapeDataString(condition);
+        for (var began = Stopwatch.GetTimestamp(); ; await Task.Delay(200))
+        {
+            var answer = JsonNode.Parse(await http.GetStringAsync(url));
+            if (answer!["data"]!["result"]!.AsArray().Count > 0)
+            {
+                return;
+            }
+            Assert.True(Stopwatch.GetElapsedTime(began) < TimeSpan.FromMinutes(1), $"{condition}: not within a minute");
+        }
     }
 
     /// <summary>
