@@ -76,16 +76,16 @@ internal sealed class ProtectedExperiment(HomeOptions options, TextWriter log)
             var (haProxy, off, haProxyTls) = (ways[0], ways[1], ways[2]);
             foreach (var way in ways)
             {
-                table.Append($"| {load.Name} | {way.Name} | {rounds.RatesOf(load, way).ToString("#,0")} ");
-                table.Append($"| {rounds.CpuOf(load, way).ToString("0.0")} ");
+                table.Append($"| {load.Name} | {way.Name} | {rounds[load, way].Rate.ToString("#,0")} ");
+                table.Append($"| {rounds[load, way].Cpu.ToString("0.0")} ");
                 var isOn = Array.IndexOf(ways, way) > 2;
                 table.Append(isOn ? Over(load, way, off) : "| | ");
                 table.AppendLine((isOn ? Over(load, way, haProxyTls) : way == off ? Over(load, off, haProxy) : "| | ") + "|");
             }
         }
 
-        string Over(Load load, Way one, Way other) => $"| {rounds.RatesOf(load, one).Over(rounds.RatesOf(load, other)).ToString("0.00")} "
-            + $"| {rounds.CpuOf(load, one).Over(rounds.CpuOf(load, other)).ToString("0.00")} ";
+        string Over(Load load, Way one, Way other) => $"| {rounds[load, one].Rate.Over(rounds[load, other].Rate).ToString("0.00")} "
+            + $"| {rounds[load, one].Cpu.Over(rounds[load, other].Cpu).ToString("0.00")} ";
         await log.WriteLineAsync($"\n{table}");
         options.Out.Create();
         await File.WriteAllTextAsync(Path.Combine(options.Out.FullName, "protected.md"), table.ToString(), cancellationToken);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ZooNet.Bench;
 
 namespace ZooNet.Experiments;
 
@@ -34,6 +35,10 @@ internal sealed class Sample
     public string ToString(string format) => _values.Count == 0
         ? "-"
         : string.Create(CultureInfo.InvariantCulture, $"{Median.ToString(format, CultureInfo.InvariantCulture)} ({Low.ToString(format, CultureInfo.InvariantCulture)}–{High.ToString(format, CultureInfo.InvariantCulture)})");
+
+    /// <summary>As a plot shows it.</summary>
+    /// <param name="x">Where.</param>
+    public PlotPoint ToPoint(double x) => new(x, Median, Low, High);
 
     private double At(double share)
     {

@@ -73,11 +73,11 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
         {
             foreach (var way in ways)
             {
-                var (rate, cpu) = (rounds.RatesOf(load, way), rounds.CpuOf(load, way));
+                var (rate, cpu) = (rounds[load, way].Rate, rounds[load, way].Cpu);
                 table.Append($"| {load.Name} | {way.Name} | {rate.ToString("#,0")} | {cpu.ToString("0.0")} ");
                 table.AppendLine(way == ways[0] ? "| | |"
-                    : $"| {rate.Over(rounds.RatesOf(load, ways[0])).ToString("0.00")} "
-                        + $"| {cpu.Over(rounds.CpuOf(load, ways[0])).ToString("0.00")} |");
+                    : $"| {rate.Over(rounds[load, ways[0]].Rate).ToString("0.00")} "
+                        + $"| {cpu.Over(rounds[load, ways[0]].Cpu).ToString("0.00")} |");
             }
         }
         table.AppendLine(string.Create(CultureInfo.InvariantCulture, $"\n| at rest, {Rest.TotalSeconds:0} s | of a processor |"));
@@ -95,11 +95,11 @@ internal sealed class WatchedExperiment(HomeOptions options, TextWriter log)
     /// <summary>How much of a processor each takes when no client asks for anything.</summary>
     private static async Task<IReadOnlyList<double>> RestAsync(IReadOnlyList<Way> ways, CancellationToken cancellationToken)
     {
-        var before = ways.Select(w => CpuOf(w.ProcessId)).ToList();
+        var before = ways.Select(w => CpuOf(w.Processes[0])).ToList();
         var began = Stopwatch.GetTimestamp();
         await Task.Delay(Rest, cancellationToken);
         var took = Stopwatch.GetElapsedTime(began);
-        return [.. ways.Zip(before, (way, then) => (CpuOf(way.ProcessId) - then) / took)];
+        return [.. ways.Zip(before, (way, then) => (CpuOf(way.Processes[0]) - then) / took)];
     }
 
     private static TimeSpan CpuOf(int process)

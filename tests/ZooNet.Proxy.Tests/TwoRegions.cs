@@ -61,6 +61,28 @@ public sealed class TwoRegions : IAsyncDisposable
         DrainTimeout = TimeSpan.FromSeconds(2),
     };
 
+    /// <summary>Does what <c>zoonet repair</c> does, in both clusters.</summary>
+    /// <param name="config">Of a proxy of us.</param>
+    /// <param name="dryRun">True to change nothing.</param>
+    /// <param name="trustTrees">True to take roaming trees that others could write for the proxies' own.</param>
+    /// <param name="auth">Further credentials, of the scheme digest.</param>
+    public async Task<IReadOnlyList<RepairStep>> RepairAsync(ProxyConfig config, bool dryRun = false, bool trustTrees = false,
+        string? auth = null)
+    {
+        var secret = new ProxySecret(config);
+        var steps = new List<RepairStep>();
+        foreach (var (cluster, server) in new[] { (config.Home, Us), (config.Remotes[0], Eu) })
+        {
+            var client = await ConnectAsync(server.Address, auth);
+            foreach (var credentials in secret.Credentials)
+            {
+                await client.AddAuthAsync(credentials.Scheme, credentials.Secret);
+            }
+            steps.AddRange(await new TreeRepair(client, cluster, config, secret, dryRun, trustTrees).RunAsync(CancellationToken.None));
+        }
+        return steps;
+    }
+
     /// <summary>Turns the configuration of a proxy of us into that of one of eu, which may mount the cluster us.</summary>
     public static ProxyConfig InEu(ProxyConfig us) => us with
     {

@@ -37,34 +37,25 @@ internal static class TreeApi
             audit.Changed(context, "tree move", name, null, body.Zone, outcome.Message);
             return ResultOf(outcome);
         });
-        api.MapPost("/trees/{name}/repair", async (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
-            CancellationToken token) =>
+        api.MapPost("/trees/{name}/repair", (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) => ChangeAsync("tree repair", name, null, dryRun ?? false, commands.RepairAsync, audit, context, token));
+        api.MapDelete("/trees/{name}", (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) => ChangeAsync("tree delete", name, name, dryRun ?? false, commands.DeleteAsync, audit, context, token));
+    }
+
+    private static async Task<IResult> ChangeAsync(string what, string name, string? before, bool dryRun,
+        Func<string, bool, CancellationToken, Task<TreeOutcome>> change, AuditLog audit, HttpContext context, CancellationToken token)
+    {
+        if (Legal(name) is { } bad)
         {
-            if (Legal(name) is { } bad)
-            {
-                return bad;
-            }
-            var outcome = await commands.RepairAsync(name, dryRun ?? false, token);
-            if (dryRun != true)
-            {
-                audit.Changed(context, "tree repair", name, null, null, outcome.Message);
-            }
-            return ResultOf(outcome);
-        });
-        api.MapDelete("/trees/{name}", async (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
-            CancellationToken token) =>
+            return bad;
+        }
+        var outcome = await change(name, dryRun, token);
+        if (!dryRun)
         {
-            if (Legal(name) is { } bad)
-            {
-                return bad;
-            }
-            var outcome = await commands.DeleteAsync(name, dryRun ?? false, token);
-            if (dryRun != true)
-            {
-                audit.Changed(context, "tree delete", name, name, null, outcome.Message);
-            }
-            return ResultOf(outcome);
-        });
+            audit.Changed(context, what, name, before, null, outcome.Message);
+        }
+        return ResultOf(outcome);
     }
 
     private static IResult? Legal(string name) =>

@@ -331,23 +331,8 @@ public sealed class ProxyTreeTests : IAsyncLifetime
         await super.SetAclAsync(path, [new Acl(Permissions.All, "digest", "admin:AAAA"), new Acl(Permissions.Read, "world", "anyone")]);
     }
 
-    private async Task<IReadOnlyList<RepairStep>> RepairAsync(bool dryRun, string? auth = null, Func<ProxyConfig,
-        ProxyConfig>? change = null)
-    {
-        var config = change?.Invoke(_regions.Config()) ?? _regions.Config();
-        var secret = new ProxySecret(config);
-        var steps = new List<RepairStep>();
-        foreach (var (cluster, server) in new[] { (config.Home, _regions.Us), (config.Remotes[0], _regions.Eu) })
-        {
-            var client = await _regions.ConnectAsync(server.Address, auth);
-            foreach (var credentials in secret.Credentials)
-            {
-                await client.AddAuthAsync(credentials.Scheme, credentials.Secret);
-            }
-            steps.AddRange(await new TreeRepair(client, cluster, config, secret, dryRun).RunAsync(CancellationToken.None));
-        }
-        return steps;
-    }
+    private Task<IReadOnlyList<RepairStep>> RepairAsync(bool dryRun, string? auth = null, Func<ProxyConfig, ProxyConfig>? change = null) =>
+        _regions.RepairAsync(change?.Invoke(_regions.Config()) ?? _regions.Config(), dryRun, auth: auth);
 
     private static async Task UntilSaidAsync(RunningProxy proxy, params string[] words)
     {

@@ -39,7 +39,7 @@ public sealed class UpgradeTests : IAsyncLifetime
         await TwoRegions.Eventually(async () => (await first.StatusAsync()).Problems.Any(p =>
             p.Contains($"{ZooNetTree.Sessions} in the cluster 'us' can be changed by others") && p.Contains("zoonet repair")));
 
-        var steps = await RepairAsync(Knowing(_regions.Config()));
+        var steps = await _regions.RepairAsync(Knowing(_regions.Config()));
 
         Assert.DoesNotContain(steps, s => s.Error is not null);
         Assert.Equal([Session], Deleted(steps));
@@ -54,7 +54,7 @@ public sealed class UpgradeTests : IAsyncLifetime
     {
         await LeaveBehindAsync(Known);
 
-        var steps = await RepairAsync(_regions.Config() with { Secret = Own }, Known);
+        var steps = await _regions.RepairAsync(_regions.Config() with { Secret = Own }, auth: Known);
 
         Assert.DoesNotContain(steps, s => s.Error is not null);
         Assert.Equal([ZooNetTree.RecordOf("/mnt/eu"), ZooNetTree.RecordOf("/mnt/other"), Session], Deleted(steps));
@@ -84,17 +84,6 @@ public sealed class UpgradeTests : IAsyncLifetime
         await us.CreateAsync("/mnt");
         await us.CreateAsync("/mnt/eu", acl: folder);
         await us.CreateAsync("/mnt/other", acl: folder);
-    }
-
-    private async Task<IReadOnlyList<RepairStep>> RepairAsync(ProxyConfig config, string? auth = null)
-    {
-        var client = await _regions.ConnectAsync(_regions.Us.Address, auth);
-        var secret = new ProxySecret(config);
-        foreach (var credentials in secret.Credentials)
-        {
-            await client.AddAuthAsync(credentials.Scheme, credentials.Secret);
-        }
-        return await new TreeRepair(client, config.Home, config, secret, dryRun: false).RunAsync(CancellationToken.None);
     }
 
     private static IEnumerable<string> Deleted(IEnumerable<RepairStep> steps) => steps.Select(s => s.What)

@@ -118,21 +118,7 @@ public sealed class TreeProtectionTests
         return json.GetProperty(response.IsSuccessStatusCode ? "message" : "detail").GetString()!;
     }
 
-    private static async Task<IReadOnlyList<RepairStep>> RepairAsync(TwoRegions regions, bool dryRun = false, bool trustTrees = false,
-        Func<ProxyConfig, ProxyConfig>? change = null)
-    {
-        var config = change?.Invoke(regions.Config()) ?? regions.Config();
-        var secret = new ProxySecret(config);
-        var steps = new List<RepairStep>();
-        foreach (var (cluster, server) in new[] { (config.Home, regions.Us), (config.Remotes[0], regions.Eu) })
-        {
-            var client = await regions.ConnectAsync(server.Address);
-            foreach (var credentials in secret.Credentials)
-            {
-                await client.AddAuthAsync(credentials.Scheme, credentials.Secret);
-            }
-            steps.AddRange(await new TreeRepair(client, cluster, config, secret, dryRun, trustTrees).RunAsync(CancellationToken.None));
-        }
-        return steps;
-    }
+    private static Task<IReadOnlyList<RepairStep>> RepairAsync(TwoRegions regions, bool dryRun = false, bool trustTrees = false,
+        Func<ProxyConfig, ProxyConfig>? change = null) =>
+        regions.RepairAsync(change?.Invoke(regions.Config()) ?? regions.Config(), dryRun, trustTrees);
 }

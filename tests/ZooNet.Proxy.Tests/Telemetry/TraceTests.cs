@@ -18,13 +18,7 @@ public sealed class TraceTests
         await client.GetDataAsync("/traced/eu");
         await client.CreateAsync("/written");
         var spans = new ConcurrentQueue<Activity>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == "ZooNet",
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = spans.Enqueue,
-        };
-        ActivitySource.AddActivityListener(listener);
+        using var listener = Listen(spans.Enqueue);
 
         await client.GetDataAsync("/traced/eu");
         // The span ends before its answer is sent, so it is there.
@@ -56,13 +50,7 @@ public sealed class TraceTests
         var proxy = await regions.StartProxyAsync();
         var client = await regions.ConnectAsync(proxy.Host.ClientEndPoints[0]);
         var spans = new ConcurrentQueue<Activity>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == "ZooNet",
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = spans.Enqueue,
-        };
-        ActivitySource.AddActivityListener(listener);
+        using var listener = Listen(spans.Enqueue);
 
         RequestTrace.Share = 0.2;
         try
@@ -93,19 +81,13 @@ public sealed class TraceTests
         using var hanging = new System.Net.Sockets.TcpListener(regions.Eu.Address);
         hanging.Start();
         var ended = new TaskCompletionSource<Activity>(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var listener = new ActivityListener
+        using var listener = Listen(span =>
         {
-            ShouldListenTo = source => source.Name == "ZooNet",
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-            ActivityStopped = span =>
+            if (span.GetTagItem("zoonet.path") as string == "/unanswered/eu")
             {
-                if (span.GetTagItem("zoonet.path") as string == "/unanswered/eu")
-                {
-                    ended.TrySetResult(span);
-                }
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
+                ended.TrySetResult(span);
+            }
+        });
         var read = client.GetDataAsync("/unanswered/eu");
         await TwoRegions.Eventually(async () => (await proxy.Http.GetStringAsync("/api/v1/sessions")).Contains("a link to eu before /unanswered/eu"));
 
@@ -113,5 +95,18 @@ public sealed class TraceTests
 
         Assert.Equal(ActivityStatusCode.Error, (await ended.Task.WaitAsync(TimeSpan.FromSeconds(60))).Status);
         await Assert.ThrowsAnyAsync<Exception>(() => read);
+    }
+
+    /// <summary>Traces everything in this process.</summary>
+    private static ActivityListener Listen(Action<Activity> stopped)
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == RequestTrace.SourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = stopped,
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
     }
 }
