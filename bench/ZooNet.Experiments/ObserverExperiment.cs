@@ -70,6 +70,7 @@ internal sealed class ObserverExperiment(HomeOptions options, TextWriter log)
         var proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(home), [], new JsonObject
         {
             ["remotes"] = new JsonObject { ["eu"] = remote },
+            ["insecure"] = true,
         });
         await proxy.WaitClustersAsync();
         await proxy.MountAsync("eu:/apps", path, "create");
