@@ -18,7 +18,8 @@ internal static class TreeApi
                     statusCode: StatusCodes.Status404NotFound)));
         api.MapPost("/trees", async (TreeBody body, TreeCommands commands, AuditLog audit, HttpContext context, CancellationToken token) =>
         {
-            var outcome = await commands.CreateAsync(body.Name, body.Zones ?? [], body.Arbiter, body.Owner, body.DryRun, token);
+            var outcome = await commands.CreateAsync(body.Name, body.Zones ?? [], body.Arbiter, body.Owner, body.Policy, body.DryRun,
+                token);
             if (!body.DryRun)
             {
                 audit.Changed(context, "tree create", body.Name, null, $"{string.Join(",", body.Zones ?? [])} ({body.Arbiter})",
@@ -35,6 +36,17 @@ internal static class TreeApi
             }
             var outcome = await commands.MoveAsync(name, body.Zone, token);
             audit.Changed(context, "tree move", name, null, body.Zone, outcome.Message);
+            return ResultOf(outcome);
+        });
+        api.MapPost("/trees/{name}/policy", async (string name, PolicyBody body, TreeCommands commands, AuditLog audit, HttpContext context,
+            CancellationToken token) =>
+        {
+            if (Legal(name) is { } bad)
+            {
+                return bad;
+            }
+            var outcome = await commands.SetPolicyAsync(name, body.Policy, token);
+            audit.Changed(context, "tree policy", name, null, body.Policy, outcome.Message);
             return ResultOf(outcome);
         });
         api.MapPost("/trees/{name}/repair", (string name, bool? dryRun, TreeCommands commands, AuditLog audit, HttpContext context,
@@ -77,11 +89,17 @@ internal static class TreeApi
 /// <param name="Arbiter">The zone that keeps the record of who owns it.</param>
 /// <param name="Owner">Who owns it first; null for the proxy's home.</param>
 /// <param name="DryRun">True to change nothing.</param>
-public sealed record TreeBody(string? Name, IReadOnlyList<string>? Zones, string? Arbiter, string? Owner, bool DryRun = false);
+/// <param name="Policy">Who moves it, and when; null: it is pinned.</param>
+public sealed record TreeBody(string? Name, IReadOnlyList<string>? Zones, string? Arbiter, string? Owner, bool DryRun = false,
+    string? Policy = null);
 
 /// <summary>Body of <c>POST /api/v1/trees/NAME/owner</c>.</summary>
 /// <param name="Zone">The zone that is to own it.</param>
 public sealed record OwnerBody(string? Zone);
+
+/// <summary>Body of <c>POST /api/v1/trees/NAME/policy</c>.</summary>
+/// <param name="Policy">Who moves it, and when.</param>
+public sealed record PolicyBody(string? Policy);
 
 /// <summary>What came of a command.</summary>
 /// <param name="Message">One sentence.</param>

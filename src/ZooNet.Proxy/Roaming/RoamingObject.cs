@@ -130,9 +130,10 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     /// <summary>Makes a zone the owner, or finishes the move that is under way.</summary>
     /// <param name="target">The zone; null only to finish.</param>
     /// <param name="cancellationToken">Gives up; what was begun may be finished by anybody.</param>
-    public async Task<(End End, string Reason)> MoveAsync(string? target, CancellationToken cancellationToken)
+    /// <param name="why">Why, for operators.</param>
+    public async Task<(End End, string Reason)> MoveAsync(string? target, CancellationToken cancellationToken, string? why = null)
     {
-        var mover = new Mover(_layout, _tree.Arbiter, _name, target);
+        var mover = new Mover(_layout, _tree.Arbiter, _name, target, why);
         await RunAsync(mover, cancellationToken);
         Post(Locate);
         return (mover.End, mover.Reason);
@@ -367,6 +368,7 @@ internal sealed partial class RoamingObject : IAsyncDisposable
         var copy = _follower.Copy;
         var entry = Entry.Read(_layout.Entry(_name, place.Epoch, place.Number), data);
         var outcomes = copy.Apply(entry);
+        Count(entry);
         if (_sender is not { } sender)
         {
             Reached();
@@ -467,7 +469,7 @@ internal sealed partial class RoamingObject : IAsyncDisposable
         {
             if (locator.Location is { } found)
             {
-                _follower.Learn(found);
+                Learn(found, locator);
                 LookAgain(_look);
             }
         }, static () => { });
@@ -493,7 +495,7 @@ internal sealed partial class RoamingObject : IAsyncDisposable
         }
         if (locator.Location is { } found)
         {
-            _follower.Learn(found);
+            Learn(found, locator);
             if (found.IsOpen && found.Epoch > _refused)
             {
                 _waits = 0;

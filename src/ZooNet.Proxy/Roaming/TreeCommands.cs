@@ -7,6 +7,7 @@ using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Roaming;
 using ZooNet.Roaming.Moves;
+using ZooNet.Roaming.Policies;
 using ZooNet.Roaming.Records;
 
 namespace ZooNet.Proxy.Roaming;
@@ -32,6 +33,8 @@ public sealed class TreeCommands
 
     private const int DeletedAtOnce = 256;
 
+    private const string ByHand = "asked for by an operator";
+
     private readonly ProxyConfig _config;
     private readonly ClusterControls _clusters;
     private readonly MountStore _mounts;
@@ -52,17 +55,18 @@ public sealed class TreeCommands
     /// <param name="zones">Its zones.</param>
     /// <param name="arbiter">The zone that keeps the record of who owns it.</param>
     /// <param name="owner">The zone that owns it first; null for the home of this proxy.</param>
+    /// <param name="policy">Who moves it, and when; null: it is pinned.</param>
     /// <param name="dryRun">True only to say what would be done.</param>
     /// <param name="cancellationToken">Gives up; the command may be given again.</param>
-    public Task<TreeOutcome> CreateAsync(string? name, IReadOnlyList<string> zones, string? arbiter, string? owner, bool dryRun,
-        CancellationToken cancellationToken) => GuardAsync(async () =>
+    public Task<TreeOutcome> CreateAsync(string? name, IReadOnlyList<string> zones, string? arbiter, string? owner, string? policy,
+        bool dryRun, CancellationToken cancellationToken) => GuardAsync(async () =>
     {
         var first = owner ?? _config.Home.Name;
         var wrong = TreeRules.CheckName(name) ?? (TreeRules.CheckZones(zones, _config) is { } bad
             ? $"the tree '{name}' can't be made: {bad}" : null)
             ?? (arbiter is null ? "no arbiter is named; name one of the zones: --arbiter us" : TreeRules.CheckMember("arbiter", arbiter,
                 zones))
-            ?? TreeRules.CheckMember("owner", first, zones);
+            ?? TreeRules.CheckMember("owner", first, zones) ?? TreeRules.CheckPolicy(policy, zones, arbiter!);
         if (wrong is not null)
         {
             return TreeOutcome.Refused(RefusalKind.Invalid, wrong);
@@ -74,12 +78,13 @@ public sealed class TreeCommands
         var sorted = zones.Order(StringComparer.Ordinal).ToList();
         var layout = new Layout(name!);
         var before = await FindAsync(layout, sorted, cancellationToken);
-        if (before is not null && (before.Arbiter != arbiter || !before.Zones.SequenceEqual(sorted)))
+        if (before is not null && (before.Arbiter != arbiter || !before.Zones.SequenceEqual(sorted) || before.Policy != policy))
         {
             return TreeOutcome.Refused(RefusalKind.Conflict, $"there is a tree '{name}' already, with the zones "
-                + $"{string.Join(", ", before.Zones)} and the arbiter {before.Arbiter}; delete it first, or choose another name");
+                + $"{string.Join(", ", before.Zones)}, the arbiter {before.Arbiter} and the policy '{before.Policy ?? Policy.Default}'; "
+                + "delete it first, or choose another name");
         }
-        var tree = before ?? new TreeRecord(sorted, arbiter!, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)));
+        var tree = before ?? new TreeRecord(sorted, arbiter!, Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)), policy);
         if (before is not null && await OwnerAsync(layout, tree, cancellationToken) is { IsActive: true } there)
         {
             return TreeOutcome.Refused(RefusalKind.Conflict, $"there is a tree '{name}' already, owned by {there.Owner}");
@@ -145,7 +150,7 @@ public sealed class TreeCommands
             using var sessions = Sessions(tree);
             // With a copy here the new owner's zone has what it needs before writes go there.
             var (end, reason) = _trees.Hosts.FirstOrDefault(h => h.Name == name)?.Server is { IsServing: true } server
-                ? await server.Object.MoveAsync(zone, limit.Token)
+                ? await server.Object.MoveAsync(zone, limit.Token, ByHand)
                 : await MoveAsync(layout, tree, zone!, sessions, limit.Token);
             return end switch
             {
@@ -163,6 +168,50 @@ public sealed class TreeCommands
                 $"the move of '{name}' to {zone} was not done within {Patience.TotalSeconds} s; "
                 + $"look with 'zoonet tree show {name}', and give the command again");
         }
+    });
+
+    /// <summary>Changes who moves a tree, and when.</summary>
+    /// <param name="name">The tree.</param>
+    /// <param name="policy">As <c>zoonet tree policy</c> takes it.</param>
+    /// <param name="cancellationToken">Gives up; the command may be given again.</param>
+    public Task<TreeOutcome> SetPolicyAsync(string name, string? policy, CancellationToken cancellationToken) => GuardAsync(async () =>
+    {
+        var layout = new Layout(name);
+        if (await ReadAsync(layout, _config.Home.Name, cancellationToken) is not { } tree)
+        {
+            return NotThere(name);
+        }
+        if ((policy is null ? "no policy is named; name one: pinned, majority or consecutive=N"
+            : TreeRules.CheckPolicy(policy, tree.Zones, tree.Arbiter)) is { } wrong)
+        {
+            return TreeOutcome.Refused(RefusalKind.Invalid, wrong);
+        }
+        using var sessions = Sessions(tree);
+        foreach (var zone in tree.Zones.OrderBy(z => z != tree.Arbiter))
+        {
+            var read = Ask.Read(zone, layout.Root);
+            await sessions.AskAsync(read, cancellationToken);
+            if (read.Error != ErrorCode.Ok)
+            {
+                return Stopped(zone, read.Error);
+            }
+            var there = TreeRecord.Read(layout.Root, read.Data);
+            if (there.Policy == policy)
+            {
+                continue;
+            }
+            var write = Ask.Write(zone, ZnodeWrite.Set(layout.Root, (there with { Policy = policy }).ToBytes(), read.Stat.Version));
+            await sessions.AskAsync(write, cancellationToken);
+            if (write.Error != ErrorCode.Ok)
+            {
+                return Stopped(zone, write.Error);
+            }
+        }
+        return Changed($"the tree '{name}' has the policy '{policy}' now", name);
+
+        TreeOutcome Stopped(string zone, ErrorCode error) => error == ErrorCode.ConnectionLoss ? Unreachable(zone)
+            : TreeOutcome.Refused(RefusalKind.Conflict, $"the cluster '{zone}' answered {error}: others change the tree '{name}' at this "
+                + "moment; look with 'zoonet tree ls' and give the command again");
     });
 
     /// <summary>Deletes a tree with all that is in it.</summary>
@@ -274,6 +323,8 @@ public sealed class TreeCommands
             host?.Problem ?? problem)
         {
             Since = record?.Since,
+            Why = owner?.Why,
+            Policy = tree.Policy ?? Policy.Default,
         };
     }
 
@@ -288,7 +339,7 @@ public sealed class TreeCommands
     private static async Task<(End End, string Reason)> MoveAsync(Layout layout, TreeRecord tree, string zone, ZoneSessions sessions,
         CancellationToken cancellationToken)
     {
-        var mover = new Mover(layout, tree.Arbiter, TreeRecord.RootObject, zone);
+        var mover = new Mover(layout, tree.Arbiter, TreeRecord.RootObject, zone, ByHand);
         await StepAsync(mover, sessions, cancellationToken);
         return (mover.End, mover.Reason);
     }
@@ -510,4 +561,10 @@ public sealed record TreeInfo(string Name, IReadOnlyList<string> Zones, string? 
 {
     /// <summary>When the record of who owns it was last changed, by the arbiter's clock; null where the arbiter does not answer.</summary>
     public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Why the zone that owns it got it; null in the first epoch, and where the arbiter does not answer.</summary>
+    public string? Why { get; init; }
+
+    /// <summary>Who moves it, and when; null where its record is damaged.</summary>
+    public string? Policy { get; init; }
 }

@@ -4,6 +4,7 @@ using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Control;
 using ZooNet.Roaming;
+using ZooNet.Roaming.Policies;
 using ZooNet.Roaming.Records;
 
 namespace ZooNet.Proxy.Roaming;
@@ -33,6 +34,7 @@ internal sealed class TreeHost : IAsyncDisposable
     private TreeServer? _server;
     private ZoneSessions? _zones;
     private TreeRecord? _record;
+    private string? _policy;
     private long _announced;
     private long _checked;
     private string? _problem;
@@ -136,13 +138,37 @@ internal sealed class TreeHost : IAsyncDisposable
         {
             await CheckAsync(record, cancellationToken);
         }
-        Volatile.Write(ref _problem, null);
+        Volatile.Write(ref _problem, Place(_server.Object, record));
         await AnnounceAsync(cancellationToken);
         if (_server.IsServing)
         {
             await _sweep.SweepAsync(_server, _layout, _cluster, cancellationToken);
         }
         return Interval;
+    }
+
+    /// <summary>Says to the object who moves it.</summary>
+    /// <returns>Why it is pinned although something else is written; null where all is well.</returns>
+    private string? Place(RoamingObject tree, TreeRecord record)
+    {
+        var text = record.Policy ?? Policy.Default;
+        try
+        {
+            var policy = Policy.Parse(text, record.Zones, record.Arbiter);
+            if (text != _policy)
+            {
+                tree.Place(policy.Create());
+                _policy = text;
+            }
+            return null;
+        }
+        catch (RoamingDataException e)
+        {
+            // Perhaps of a newer version. It only wishes: without it the tree is as good.
+            tree.Place(new Pinned());
+            _policy = null;
+            return $"the tree '{Name}' stays where it is: {e.Message}; give it another one with 'zoonet tree policy {Name}'";
+        }
     }
 
     /// <summary>
@@ -246,7 +272,7 @@ internal sealed class TreeHost : IAsyncDisposable
     {
         _servers.Set(_cluster.Ordinal, null);
         Volatile.Write(ref _record, null);
-        _announced = 0;
+        (_announced, _policy) = (0, null);
         if (_server is { } server)
         {
             Volatile.Write(ref _server, null);

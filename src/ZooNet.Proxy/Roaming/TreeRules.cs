@@ -1,5 +1,6 @@
 using ZooNet.Proxy.Configuration;
 using ZooNet.Roaming;
+using ZooNet.Roaming.Policies;
 
 namespace ZooNet.Proxy.Roaming;
 
@@ -49,6 +50,19 @@ internal static class TreeRules
         return zones.Contains(config.Home.Name) ? null
             : $"the home cluster of this proxy, '{config.Home.Name}', is none of its zones ({string.Join(", ", zones)}); ask a "
                 + "proxy of one of them";
+    }
+
+    public static string? CheckPolicy(string? policy, IReadOnlyList<string> zones, string arbiter)
+    {
+        try
+        {
+            Policy.Parse(policy, zones, arbiter);
+            return null;
+        }
+        catch (RoamingDataException e)
+        {
+            return e.Message;
+        }
     }
 
     public static string? CheckMember(string what, string zone, IReadOnlyList<string> zones) => zones.Contains(zone) ? null

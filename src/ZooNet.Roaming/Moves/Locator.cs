@@ -38,6 +38,9 @@ internal sealed class Locator(Layout layout, string arbiter, string name) : Proc
     /// <summary>The version that the record's znode had then.</summary>
     public int RecordVersion { get; private set; } = -1;
 
+    /// <summary>When the record was changed, by the arbiter's clock, in milliseconds since 1970; 0 where it was not read.</summary>
+    public long RecordTimeMs { get; private set; }
+
     /// <summary>The record where somebody has just made it active: it need not be read.</summary>
     public OwnerRecord? Known { get; init; }
 
@@ -59,7 +62,7 @@ internal sealed class Locator(Layout layout, string arbiter, string name) : Proc
                 Stop(read);
                 yield break;
             }
-            (Record, RecordVersion) = (OwnerRecord.Read(read.Path, read.Data), read.Stat.Version);
+            (Record, RecordVersion, RecordTimeMs) = (OwnerRecord.Read(read.Path, read.Data), read.Stat.Version, read.Stat.Mtime);
         }
         if (Record.IsActive || AlsoPending)
         {

@@ -12,7 +12,8 @@ namespace ZooNet.Roaming.Moves;
 /// <param name="arbiter">The zone whose ensemble keeps the record.</param>
 /// <param name="name">The object.</param>
 /// <param name="target">The zone that is to own it; null to finish whatever move is under way.</param>
-internal sealed class Mover(Layout layout, string arbiter, string name, string? target) : Procedure
+/// <param name="why">Why, for operators.</param>
+internal sealed class Mover(Layout layout, string arbiter, string name, string? target, string? why = null) : Procedure
 {
     /// <summary>After so many rounds it gives up: others move the object all the time.</summary>
     private const int MaxRounds = 32;
@@ -43,7 +44,7 @@ internal sealed class Mover(Layout layout, string arbiter, string name, string? 
             }
             if (target is not null && record.Owner != target)
             {
-                var moved = record.MovedTo(target);
+                var moved = record.MovedTo(target, why);
                 if (Mutation == MoveMutation.SealOfTheLastNamedOwner)
                 {
                     moved = moved with { Seal = new SealPlace(record.Epoch, record.Owner) };

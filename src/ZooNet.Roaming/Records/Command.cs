@@ -44,6 +44,8 @@ internal sealed record Command(CommandKind Kind, SessionName Session, OpCode Op,
     /// <summary>The most identities that a client may have.</summary>
     public const int MaxIdentities = 64;
 
+    private const string Own = "/zookeeper";
+
     /// <summary>A command that changes nothing.</summary>
     public static Command Nothing { get; } = new(CommandKind.Nothing, default, OpCode.Notification, [], []);
 
@@ -63,6 +65,29 @@ internal sealed record Command(CommandKind Kind, SessionName Session, OpCode Op,
     /// <summary>About how many bytes it takes in an entry; never less than it takes.</summary>
     public int Length => 64 + (Session.Zone?.Length * 3 ?? 0) + Body.Length + Identities.Sum(i =>
         8 + ((i.Scheme.Length + i.Id.Length) * 3));
+
+    /// <summary>
+    /// A client's use of the object, which says who should own it. What the proxies write for themselves does not, nor do ends of sessions.
+    /// </summary>
+    public bool IsUse
+    {
+        get
+        {
+            if (Kind != CommandKind.Write)
+            {
+                return false;
+            }
+            var reader = new JuteReader(Body);
+            if (Op == OpCode.Multi)
+            {
+                // The first operation's header: its type, done, error.
+                reader.ReadInt();
+                reader.ReadBool();
+                reader.ReadInt();
+            }
+            return reader.ReadString() is { } path && !reader.Failed && path != Own && !path.StartsWith(Own + "/", StringComparison.Ordinal);
+        }
+    }
 
     internal void Write(JuteWriter writer)
     {

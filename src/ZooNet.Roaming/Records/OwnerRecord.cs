@@ -15,13 +15,15 @@ internal sealed record SealPlace(long Epoch, string Zone);
 /// <param name="Owner">The zone that owns the object in this epoch.</param>
 /// <param name="IsActive">True once entries may be appended. Until then the move can be finished, or overtaken, by anybody.</param>
 /// <param name="Seal">While pending: the last active owner, whose zone must promise this epoch first. Null in the first epoch.</param>
-internal sealed record OwnerRecord(long Epoch, string Owner, bool IsActive, SealPlace? Seal)
+/// <param name="Why">Why this zone is to own it, for operators; null in the first epoch.</param>
+internal sealed record OwnerRecord(long Epoch, string Owner, bool IsActive, SealPlace? Seal, string? Why = null)
 {
     /// <summary>What follows when the zone <paramref name="owner"/> is to own the object.</summary>
-    public OwnerRecord MovedTo(string owner) => new(Epoch + 1, owner, false, IsActive ? new SealPlace(Epoch, Owner) : Seal);
+    public OwnerRecord MovedTo(string owner, string? why = null) =>
+        new(Epoch + 1, owner, false, IsActive ? new SealPlace(Epoch, Owner) : Seal, why);
 
     /// <summary>What follows when all steps of the move have been taken.</summary>
-    public OwnerRecord Activate() => new(Epoch, Owner, true, null);
+    public OwnerRecord Activate() => new(Epoch, Owner, true, null, Why);
 
     /// <summary>The content of the znode.</summary>
     public byte[] ToBytes() => JsonSerializer.SerializeToUtf8Bytes(this, RecordJson.Default.OwnerRecord);

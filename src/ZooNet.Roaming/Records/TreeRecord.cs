@@ -2,11 +2,13 @@ using System.Text.Json;
 
 namespace ZooNet.Roaming.Records;
 
-/// <summary>What a tree is made of: the same in every zone. It never changes.</summary>
+/// <summary>What a tree is made of: the same in every zone. Its policy alone may change.</summary>
 /// <param name="Zones">The names of the zones' clusters, sorted.</param>
 /// <param name="Arbiter">The zone whose ensemble keeps the owners' records.</param>
 /// <param name="Id">A random number: a tree that was deleted and made again is another one.</param>
-internal sealed record TreeRecord(IReadOnlyList<string> Zones, string Arbiter, string Id)
+/// <param name="Policy">Who moves it, and when (<see cref="Policies.Policy"/>); null where it is pinned. It only wishes: zones in which
+/// another one is written do no harm.</param>
+internal sealed record TreeRecord(IReadOnlyList<string> Zones, string Arbiter, string Id, string? Policy = null)
 {
     /// <summary>The most zones of a tree.</summary>
     public const int MaxZones = 16;

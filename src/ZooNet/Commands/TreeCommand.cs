@@ -12,7 +12,7 @@ public static class TreeCommand
     public static Command Create() =>
         new Command("tree", "Roaming trees: namespaces whose owner moves between regions.")
         {
-            Make(), List(), Show(), Move(), Repair(), Delete(),
+            Make(), List(), Show(), Move(), SetPolicy(), Repair(), Delete(),
         };
 
     private static Command Make()
@@ -35,15 +35,21 @@ public static class TreeCommand
             Description = "The zone that owns the tree first. Default: the proxy's home.",
             HelpName = "ZONE",
         };
+        var policy = new Option<string?>("--policy")
+        {
+            Description = "Who moves it, and when; see 'zoonet tree policy'. Default: pinned, it is moved by 'zoonet tree move' only.",
+            HelpName = "POLICY",
+        };
         var dryRun = DryRunOption();
         var admin = AdminClient.AdminOption();
-        var command = new Command("create", "Make a tree.") { name, zones, arbiter, owner, dryRun, admin };
+        var command = new Command("create", "Make a tree.") { name, zones, arbiter, owner, policy, dryRun, admin };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var client = AdminClient.For(parsed.GetValue(admin));
             var list = string.Join(',', parsed.GetValue(zones) ?? []).Split(',', StringSplitOptions.RemoveEmptyEntries
                 | StringSplitOptions.TrimEntries);
-            var body = new TreeBody(parsed.GetValue(name), list, parsed.GetValue(arbiter), parsed.GetValue(owner), parsed.GetValue(dryRun));
+            var body = new TreeBody(parsed.GetValue(name), list, parsed.GetValue(arbiter), parsed.GetValue(owner), parsed.GetValue(dryRun),
+                parsed.GetValue(policy));
             Output.Line((await client.PostAsync<TreeReply>("/api/v1/trees", body, cancellationToken)).Message);
             return ExitCodes.Ok;
         });
@@ -54,6 +60,7 @@ public static class TreeCommand
             Examples:
               zoonet tree create orders --zones us,eu,ap --arbiter us
               zoonet tree create orders --zones us,eu --arbiter us --owner eu --dry-run
+              zoonet tree create orders --zones us,eu --arbiter us --policy majority
               zoonet mount orders:/ /shared/orders
 
             """);
@@ -107,6 +114,10 @@ public static class TreeCommand
             else
             {
                 Write([tree]);
+                if (tree.Why is { } why)
+                {
+                    Output.Line($"{tree.Owner} got it: {why}");
+                }
             }
             return ExitCodes.Ok;
         });
@@ -139,6 +150,37 @@ public static class TreeCommand
 
             Examples:
               zoonet tree move orders eu
+
+            """);
+    }
+
+    private static Command SetPolicy()
+    {
+        var name = NameArgument();
+        var policy = new Argument<string>("POLICY") { Description = "pinned, majority[,…] or consecutive=N[,…]." };
+        var admin = AdminClient.AdminOption();
+        var command = new Command("policy", "Say who moves a tree, and when.") { name, policy, admin };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = AdminClient.For(parsed.GetValue(admin));
+            var reply = await client.PostAsync<TreeReply>($"{UrlOf(parsed.GetValue(name)!)}/policy",
+                new PolicyBody(parsed.GetValue(policy)), cancellationToken);
+            Output.Line(reply.Message);
+            return ExitCodes.Ok;
+        });
+        return command.WithExamples("""
+            pinned          It is moved by 'zoonet tree move' only.
+            majority        To the zone with more than half of the clients' writes, and a margin of them, in several windows in a row.
+                            window=20s, windows=3, margin=0.1, writes=10 (windows with fewer say nothing), hold=10m (it stays for so long
+                            after a move, twice as long if that did not pay), longest=24h (the most of that).
+            consecutive=N   To the zone that wrote N times while no other one did; where several write by turns, to the center.
+                            center=ZONE (the arbiter), hold=10s, longest=1h.
+
+            Examples:
+              zoonet tree policy orders majority
+              zoonet tree policy orders majority,window=5s,windows=2,hold=1m
+              zoonet tree policy orders consecutive=3,center=us
+              zoonet tree policy orders pinned
 
             """);
     }
@@ -204,13 +246,13 @@ public static class TreeCommand
 
     private static void Write(IReadOnlyList<TreeInfo> trees)
     {
-        var table = Output.NewTable("tree", "zones", "arbiter", "owner", "since", "epoch", "here", "entries", "");
+        var table = Output.NewTable("tree", "zones", "arbiter", "owner", "since", "epoch", "policy", "here", "entries", "");
         foreach (var tree in trees)
         {
             Output.AddRow(table, tree.Name, string.Join(",", tree.Zones), tree.Arbiter, tree.Moving ? $"{tree.Owner} (moving)"
                 : tree.Owner ?? "?",
                 tree.Since is { } since ? $"{since:u}" : "?",
-                tree.Epoch?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?", tree.Serving ? "serving" : "not served",
+                tree.Epoch?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?", tree.Policy ?? "?", tree.Serving ? "serving" : "not served",
                 tree.Entries.ToString(System.Globalization.CultureInfo.InvariantCulture), tree.Problem ?? "");
         }
         Output.Write(table);

@@ -7,6 +7,7 @@ using ZooNet.Client;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Admin;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Control;
 using ZooNet.Proxy.Roaming;
 
 namespace ZooNet.Proxy.Tests.Roaming;
@@ -221,6 +222,78 @@ public sealed class TreeTests
     }
 
     [Fact]
+    public async Task A_tree_goes_to_the_region_whose_clients_alone_write_and_stays_where_they_take_turns()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var (us, eu) = await WithTreeAsync(regions);
+        ZooKeeperClient[] clients =
+            [await regions.ConnectAsync(us.Host.ClientEndPoints[0]), await regions.ConnectAsync(eu.Host.ClientEndPoints[0])];
+        await clients[0].CreateAsync("/shared/a");
+        Assert.Equal((200, "the tree 'orders' has the policy 'consecutive=4,hold=1s' now"), await SetPolicyAsync(eu, "consecutive=4,hold=1s"));
+        // Every proxy hears of it by a watch.
+        await TwoRegions.Eventually(() => Task.FromResult(new[] { us, eu }.All(p => IsPlaced(p))));
+
+        for (var i = 0; i < 20; i++)
+        {
+            await clients[i % 2].SetDataAsync("/shared/a", []);
+        }
+        Assert.Equal(("us", 1L), await OwnerAsync());
+        for (var i = 0; i < 4; i++)
+        {
+            await clients[1].SetDataAsync("/shared/a", []);
+        }
+        await TwoRegions.Eventually(async () => await OwnerAsync() == ("eu", 2));
+        var tree = (await us.Http.GetFromJsonAsync<TreeInfo>("/api/v1/trees/orders"))!;
+        Assert.Equal(("consecutive: 4 writes in a row", "consecutive=4,hold=1s"), (tree.Why, tree.Policy));
+
+        // Pinned it stays, whoever writes.
+        Assert.Equal(200, (await SetPolicyAsync(us, "pinned")).Status);
+        await TwoRegions.Eventually(() => Task.FromResult(new[] { us, eu }.All(p => !IsPlaced(p))));
+        Assert.Equal(200, (await MoveAsync(us, "us")).Status);
+        for (var i = 0; i < 8; i++)
+        {
+            await clients[1].SetDataAsync("/shared/a", []);
+        }
+        Assert.Equal(("us", 3L), await OwnerAsync());
+        Assert.Equal("asked for by an operator", (await us.Http.GetFromJsonAsync<TreeInfo>("/api/v1/trees/orders"))!.Why);
+
+        async Task<(string?, long?)> OwnerAsync() =>
+            await us.Http.GetFromJsonAsync<TreeInfo>("/api/v1/trees/orders") is { Moving: false } info ? (info.Owner, info.Epoch) : default;
+
+        static bool IsPlaced(RunningProxy proxy) =>
+            proxy.Host.Services.GetRequiredService<RoamingTrees>().Hosts.Single().Server!.Object.IsPlaced;
+    }
+
+    [Fact]
+    public async Task A_policy_that_is_none_is_refused_and_one_that_nobody_here_knows_pins_the_tree_and_is_told()
+    {
+        await using var regions = await TwoRegions.StartAsync();
+        var (us, _) = await WithTreeAsync(regions);
+        var answer = await SetPolicyAsync(us, "fastest");
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("the policy 'fastest' is unknown", answer.Message, StringComparison.Ordinal);
+        Assert.Equal(404, (await SendAsync(us, HttpMethod.Post, "/api/v1/trees/none/policy", """{"policy":"pinned"}""")).Status);
+        Assert.Equal(400, (await SendAsync(us, HttpMethod.Post, "/api/v1/trees",
+            """{"name":"t","zones":["us","eu"],"arbiter":"us","policy":"majority,window=1"}""")).Status);
+
+        // As a newer version may have written it.
+        var operators = await regions.ConnectAsync(regions.Us.Address);
+        foreach (var credentials in new ProxySecret(regions.Config()).Credentials)
+        {
+            await operators.AddAuthAsync(credentials.Scheme, credentials.Secret);
+        }
+        var record = await operators.GetDataAsync("/zookeeper/zoonet/roaming/orders");
+        var text = Text(record.Data);
+        await operators.SetDataAsync("/zookeeper/zoonet/roaming/orders", Encoding.UTF8.GetBytes(text[..^1] + ""","policy":"fastest"}"""));
+        await TwoRegions.Eventually(async () => (await us.StatusAsync()).Problems.Any(p =>
+            p.StartsWith("the tree 'orders' stays where it is: the policy 'fastest' is unknown", StringComparison.Ordinal)));
+        var client = await regions.ConnectAsync(us.Host.ClientEndPoints[0]);
+        await client.CreateAsync("/shared/b");
+        Assert.Equal(200, (await SetPolicyAsync(us, "majority")).Status);
+        await TwoRegions.Eventually(async () => (await us.StatusAsync()).Problems.Count == 0);
+    }
+
+    [Fact]
     public async Task A_tree_that_another_region_has_mounted_is_not_deleted()
     {
         await using var regions = await TwoRegions.StartAsync();
@@ -267,6 +340,9 @@ public sealed class TreeTests
 
     private static Task<(int Status, string Message)> MoveAsync(RunningProxy proxy, string zone) =>
         SendAsync(proxy, HttpMethod.Post, "/api/v1/trees/orders/owner", $$"""{"zone":"{{zone}}"}""");
+
+    private static Task<(int Status, string Message)> SetPolicyAsync(RunningProxy proxy, string policy) =>
+        SendAsync(proxy, HttpMethod.Post, "/api/v1/trees/orders/policy", $$"""{"policy":"{{policy}}"}""");
 
     private static async Task<(int Status, string Message)> SendAsync(RunningProxy proxy, HttpMethod method, string path, string? body)
     {

@@ -77,8 +77,8 @@ public sealed class PlacementTests
         }
         Assert.Null(placement.Wanted("hub"));
         placement.Count("eu", 1, 0);
-        Assert.Equal("eu", placement.Wanted("hub"));
-        placement.Moved("eu", 0);
+        Assert.Equal("eu", placement.Wanted("hub")!.Zone);
+        placement.Moved(0);
         // Two stray writes of another zone take nothing from its holder.
         foreach (var zone in (string[])["us", "us", "eu", "eu", "eu"])
         {
@@ -89,10 +89,72 @@ public sealed class PlacementTests
         {
             placement.Count(zone, 1, 0);
         }
-        Assert.Equal("hub", placement.Wanted("eu"));
-        placement.Moved("hub", 0);
+        Assert.Equal("hub", placement.Wanted("eu")!.Zone);
+        placement.Moved(0);
         Assert.Null(placement.Wanted("hub"));
     }
+
+    [Theory]
+    [InlineData(3, 1)]
+    [InlineData(3, 2)]
+    [InlineData(5, 3)]
+    public void Rows_that_come_about_by_chance_move_an_object_less_and_less_often(int needed, int seed)
+    {
+        var moves = Run(new Consecutive(needed, "us"), "us", 24 * Hour, (_, random) => random.Next(2) == 0 ? "us" : "eu", seed);
+        // Away from the centre, that is: back to it is always free.
+        Assert.InRange(moves.Count(m => m.To == "eu"), 1, 40);
+        Assert.InRange(moves.Count(m => m.To == "eu" && m.At > 12 * Hour), 0, 13);
+        Assert.Equal("us", moves[^1].To);
+    }
+
+    [Fact]
+    public void Who_takes_turns_moves_nothing_where_a_row_is_asked_for() =>
+        Assert.Empty(Run(new Consecutive(3, "us"), "us", 4 * Hour, (now, _) => now / 100 % 2 == 0 ? "us" : "eu"));
+
+    [Fact]
+    public void A_move_by_hand_is_respected_for_the_hold()
+    {
+        var placement = new Majority(Quick);
+        placement.Moved(0);
+        Assert.All(Enumerable.Range(1, 598), i => Assert.Null(Count(i * 100)));
+        Assert.NotNull(Enumerable.Range(599, 300).Select(i => Count(i * 100)).FirstOrDefault(w => w is not null));
+
+        Wish? Count(long now)
+        {
+            placement.Count("eu", 1, now);
+            return placement.Wanted("us");
+        }
+    }
+
+    [Theory]
+    [InlineData("pinned", typeof(Pinned))]
+    [InlineData(null, typeof(Pinned))]
+    [InlineData("majority", typeof(Majority))]
+    [InlineData("majority, window=5s, windows=2, margin=0.2, hold=1m, longest=1h, writes=3", typeof(Majority))]
+    [InlineData("consecutive=3", typeof(Consecutive))]
+    [InlineData("consecutive=3,center=eu,hold=30s,longest=2h", typeof(Consecutive))]
+    public void A_policy_is_said_in_one_line(string? text, Type placement) =>
+        Assert.IsType(placement, Policy.Parse(text, ["eu", "us"], "us").Create());
+
+    [Theory]
+    [InlineData("", "there are pinned, majority and consecutive=N")]
+    [InlineData("fastest", "there are pinned, majority and consecutive=N")]
+    [InlineData("pinned=us", "there are pinned, majority and consecutive=N")]
+    [InlineData("pinned,hold=1m", "'hold' in the policy 'pinned,hold=1m' is nothing that pinned knows")]
+    [InlineData("consecutive", "there are pinned, majority and consecutive=N")]
+    [InlineData("consecutive=1", "2 or more writes in a row")]
+    [InlineData("consecutive=many", "'consecutive=many' in the policy 'consecutive=many' is not a number")]
+    [InlineData("consecutive=3,center=mars", "the center 'mars' is none of the zones eu, us")]
+    [InlineData("consecutive=3,window=5s", "'window' in the policy")]
+    [InlineData("majority,window=5", "'window=5' in the policy 'majority,window=5' is not a duration such as 20s, 10m or 24h")]
+    [InlineData("majority,window=5s,window=6s", "its name comes twice")]
+    [InlineData("majority,fast", "'fast' in the policy 'majority,fast' is no NAME=VALUE")]
+    [InlineData("majority,margin=much", "is not a part of one")]
+    [InlineData("majority,margin=0.6", "the margin from 0.05 to below 0.5")]
+    [InlineData("majority,hold=1s", "the hold at least a window")]
+    public void What_is_no_policy_is_refused_and_said_why(string text, string why) =>
+        Assert.Contains(why, Assert.Throws<RoamingDataException>(() => Policy.Parse(text, ["eu", "us"], "us")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Values_out_of_range_are_refused()
@@ -112,8 +174,8 @@ public sealed class PlacementTests
             placement.Count(writer(now, random), 1, now);
             if (placement.Wanted(owner) is { } wanted)
             {
-                owner = wanted;
-                placement.Moved(owner, now);
+                owner = wanted.Zone;
+                placement.Moved(now);
                 moves.Add((now, owner));
             }
         }

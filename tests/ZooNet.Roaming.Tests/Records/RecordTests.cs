@@ -20,6 +20,38 @@ public sealed class RecordTests
     }
 
     [Fact]
+    public void Why_an_object_moved_stays_with_the_record_and_a_policy_with_the_tree()
+    {
+        var moved = new OwnerRecord(1, "us", true, null).MovedTo("eu", "it wrote most").Activate();
+        Assert.Equal("""{"epoch":2,"owner":"eu","isActive":true,"why":"it wrote most"}""", Text(moved.ToBytes()));
+        Assert.Equal(moved, OwnerRecord.Read("r", moved.ToBytes()));
+        var tree = new TreeRecord(["eu", "us"], "us", "1", "majority");
+        Assert.Equal("majority", TreeRecord.Read("t", tree.ToBytes()).Policy);
+        Assert.Equal("""{"zones":["eu"],"arbiter":"eu","id":"1"}""", Text(new TreeRecord(["eu"], "eu", "1").ToBytes()));
+    }
+
+    [Theory]
+    [InlineData("/a", true)]
+    [InlineData("/zookeepers", true)]
+    [InlineData("/zookeeper", false)]
+    [InlineData("/zookeeper/zoonet/interests/us", false)]
+    public void What_proxies_write_for_themselves_is_no_use_of_a_tree(string path, bool isUse)
+    {
+        var set = new JuteWriter();
+        set.WriteString(path);
+        Assert.Equal(isUse, Command.Write(new SessionName("us", 1), OpCode.SetData, set.Written.ToArray(), []).IsUse);
+        var multi = new JuteWriter();
+        multi.WriteInt((int)OpCode.Create);
+        multi.WriteBool(false);
+        multi.WriteInt(-1);
+        multi.WriteString(path);
+        Assert.Equal(isUse, Command.Write(new SessionName("us", 1), OpCode.Multi, multi.Written.ToArray(), []).IsUse);
+        Assert.False(Command.EndSession(new SessionName("us", 1)).IsUse);
+        Assert.False(Command.Reap("/a").IsUse);
+        Assert.False(Command.Write(new SessionName("us", 1), OpCode.SetData, [], []).IsUse);
+    }
+
+    [Fact]
     public void Records_are_read_as_they_were_written_and_unknown_members_are_ignored()
     {
         var record = new OwnerRecord(2, "eu", false, new SealPlace(1, "us"));
