@@ -186,6 +186,16 @@ public sealed class LearningServer : IAsyncDisposable
     /// </summary>
     public Stream Open() => _listener.Open();
 
+    /// <summary>Answers a four-letter word, as if it had come to where it listens.</summary>
+    /// <param name="word">One that ZooKeeper knows.</param>
+    public string Answer(string word)
+    {
+        lock (_observer.Gate)
+        {
+            return _observer.Answer(word);
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -11,7 +11,8 @@ namespace ZooNet.Proxy.Admin;
 /// <summary>
 /// Answers ZooKeeper's four-letter words, and the commands of its AdminServer, for the proxy: its own connections, its own
 /// latency. The version is that of the home cluster's server, because clients choose by it what they may ask for. What a proxy can't
-/// know, such as the number of znodes, is left out and not invented. Thread-safe.
+/// know, such as the number of znodes, is left out and not invented. One that observes home itself is an observer, and knows what those
+/// know. Thread-safe.
 /// </summary>
 public sealed class FourLetterWords(
     ProxyConfig config,
@@ -64,7 +65,7 @@ public sealed class FourLetterWords(
         {
             return "This ZooKeeper instance is not currently serving requests\n";
         }
-        var home = word is "srvr" or "stat" or "mntr" or "envi" ? await versions.OfHomeAsync() : null;
+        var home = word is "srvr" or "stat" or "mntr" or "envi" ? await OfHomeAsync() : null;
         var version = VersionOf(home);
         return word switch
         {
@@ -78,8 +79,10 @@ public sealed class FourLetterWords(
             "cons" => string.Concat(proxy.Connections.Select(c => $" {Connection(c)}\n")) + "\n",
             "envi" => "Environment:\n" + string.Concat(Environment_(version).Select(e => $"{e.Key}={e.Value}\n")),
             "srst" => Reset(),
+            "wchs" when status.HomeObserver is { } own => own.Answer(word),
             "wchs" => proxy.Watches is { } watches ? $"{proxy.Sessions} connections watching\nTotal watches:{watches}\n" : "The proxy does not count watches.\n",
             "mnts" => Mounts(),
+            "dump" or "wchc" or "wchp" when status.HomeObserver is { } own => own.Answer(word),
             _ => $"{word} has no meaning at a proxy.\n",
         };
     }
@@ -102,13 +105,13 @@ public sealed class FourLetterWords(
                 AddAll(reply, Configuration().Select(c => (c.Key, (object?)c.Value)));
                 break;
             case "envi":
-                AddAll(reply, Environment_(VersionOf(await versions.OfHomeAsync())).Select(e => (e.Key, (object?)e.Value)));
+                AddAll(reply, Environment_(VersionOf(await OfHomeAsync())).Select(e => (e.Key, (object?)e.Value)));
                 break;
             case "mntr":
-                AddAll(reply, Monitor(VersionOf(await versions.OfHomeAsync())).Select(m => (m.Name, (object?)m.Value)));
+                AddAll(reply, Monitor(VersionOf(await OfHomeAsync())).Select(m => (m.Name, (object?)m.Value)));
                 break;
             case "srvr" or "stat":
-                var home = await versions.OfHomeAsync();
+                var home = await OfHomeAsync();
                 reply["version"] = VersionOf(home);
                 reply["read_only"] = false;
                 reply["server_stats"] = ServerStats();
@@ -141,6 +144,16 @@ public sealed class FourLetterWords(
     /// <summary>Home's version as its server writes it, with ours beside it: clients read the numbers at the start.</summary>
     private static string VersionOf(HomeServer? home) => $"{home?.Version ?? UnknownVersion}, through ZooNet {StatusReporter.Version}";
 
+    /// <summary>The release of home's servers, and how many znodes it holds.</summary>
+    private async Task<HomeServer?> OfHomeAsync()
+    {
+        var told = await versions.OfHomeAsync();
+        return status.HomeObserver is { } own ? new HomeServer(told?.Version ?? UnknownVersion, own.Znodes.Count) : told;
+    }
+
+    /// <summary>What clients of home are served by.</summary>
+    private string Mode => status.HomeObserver is null ? "follower" : "observer";
+
     private static void AddAll(Dictionary<string, object?> reply, IEnumerable<(string Key, object? Value)> values)
     {
         foreach (var (key, value) in values)
@@ -161,7 +174,7 @@ public sealed class FourLetterWords(
             Connections: {traffic.Connections}
             Outstanding: {traffic.Sums.Outstanding}
             Zxid: 0x{region.Positions.Known(0):x}
-            Mode: follower
+            Mode: {Mode}
 
             """) + (home?.NodeCount is { } znodes ? $"Node count: {Text(znodes)}\n" : "");
     }
@@ -180,8 +193,14 @@ public sealed class FourLetterWords(
         var traffic = proxy.Traffic;
         var latency = traffic.Latency;
         yield return ("version", version);
-        yield return ("server_state", "follower");
-        yield return ("peer_state", "following - broadcast");
+        yield return ("server_state", Mode);
+        yield return ("peer_state", Mode == "observer" ? "observing - broadcast" : "following - broadcast");
+        if (status.HomeObserver is { } own)
+        {
+            var (count, bytes) = own.Znodes;
+            yield return ("znode_count", Text(count));
+            yield return ("approximate_data_size", Text(bytes));
+        }
         yield return ("avg_latency", latency.AverageMs.ToString("0.0###", CultureInfo.InvariantCulture));
         yield return ("max_latency", Text(latency.MaxMs));
         yield return ("min_latency", Text(latency.MinMs));
@@ -261,7 +280,7 @@ public sealed class FourLetterWords(
             ["max_latency"] = traffic.Latency.MaxMs,
             ["min_latency"] = traffic.Latency.MinMs,
             ["avg_latency"] = traffic.Latency.AverageMs,
-            ["server_state"] = "follower",
+            ["server_state"] = Mode,
             ["outstanding_requests"] = traffic.Sums.Outstanding,
             ["num_alive_client_connections"] = traffic.Connections,
             ["last_processed_zxid"] = region.Positions.Known(0),

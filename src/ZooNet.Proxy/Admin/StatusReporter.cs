@@ -42,6 +42,9 @@ public sealed class StatusReporter(
     public bool IsReady => clusters.Home.Health.IsUp && clusters.Home.Refusal is null && store.FirstRead.IsCompletedSuccessfully
         && !proxy.IsDraining && proxy.Listening.Count > 0;
 
+    /// <summary>The proxy's own observer of home, where it serves; null where clients go to home's servers.</summary>
+    public EmbeddedObserver? HomeObserver => clusters.Home.Embedded is { IsServing: true } own ? own : null;
+
     /// <summary>The interest graph; null where this proxy keeps none.</summary>
     public GraphInfo? Graph => graph?.Describe();
 
@@ -132,11 +135,15 @@ public sealed class StatusReporter(
                 cancellationToken)));
             return new ClusterServersInfo(control.Cluster.Name, control.Cluster.IsHome, control.Addresses.Source,
             [
+                .. control.Embedded is { } own ? [Describe(own, links)] : (ServerInfo[])[],
                 .. servers.SelectMany(s => s).Select(s => new ServerInfo(s.Name, s.Address, s.Mode, s.Version,
                     s.RoundTrip?.TotalMilliseconds,
                     links.GetValueOrDefault(s.Address ?? ""), s.Error)),
             ]);
         }));
+
+    private static ServerInfo Describe(EmbeddedObserver own, Dictionary<string, int> links) => new(own.Name, own.Name, "observer", null, null,
+        links.GetValueOrDefault(own.Name), own.IsServing ? null : own.Problem ?? own.State);
 
     /// <summary>Why the mount table is not known; null where it is.</summary>
     public string? WhyNoTable => store.FirstRead.IsCompletedSuccessfully ? null

@@ -11,7 +11,7 @@ public sealed record ClusterConfig(string Name, int Ordinal, IReadOnlyList<HostP
 {
     /// <summary>
     /// The quorum ports of its voters (<c>server.N=host:2888:3888</c>, the first of the two). Where there are any, the proxy itself joins
-    /// the ensemble as an observer, and reads go there first. Empty for home.
+    /// the ensemble as an observer, and reads go there first.
     /// </summary>
     public IReadOnlyList<HostPort> Quorum { get; init; } = [];
 

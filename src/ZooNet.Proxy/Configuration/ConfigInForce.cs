@@ -29,7 +29,7 @@ public sealed class ConfigInForce(ProxyConfig start)
             {
                 return new([], ["clusters in 'remotes' can't be added or removed while the proxy runs; restart it to change that"]);
             }
-            if (keys.Contains("home.servers") && before.Home.Servers.Count == 1 && !before.Home.Follow)
+            if (keys.Contains("home.servers") && before.Home is { Servers.Count: 1, Follow: false, IsObserved: false })
             {
                 // What needs no barrier rests on it: clients that read through one server see what the other ones have written.
                 return new([], ["home.servers can't be changed while the proxy runs if there was only one; restart it to change that"]);

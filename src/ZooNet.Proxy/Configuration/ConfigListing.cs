@@ -42,6 +42,7 @@ internal static class ConfigListing
         _ when key.EndsWith(":sid", StringComparison.Ordinal) => "random",
         _ when key.EndsWith(":verifyHost", StringComparison.Ordinal) => Text(true),
         _ when key.EndsWith(":follow", StringComparison.Ordinal) => Text(false),
+        "home:observe" => Text(false),
         _ => None,
     };
 

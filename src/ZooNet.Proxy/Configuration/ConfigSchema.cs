@@ -58,9 +58,10 @@ internal sealed class ConfigSchema
     private static ConfigSchema Make()
     {
         var upstreamTls = Object(("authority", Value()), ("certificate", Value()), ("key", Value()), ("keyPasswordFile", Value()), ("verifyHost", Value()));
+        var observer = Object(("data", Value()), ("tls", upstreamTls), ("user", Value()), ("passwordFile", Value()),
+            ("superDigest", Value()));
         var remote = Object(("observers", List()), ("servers", List()), ("quorum", List()), ("sid", Value()), ("srv", Value()),
-            ("observer", Object(("data", Value()), ("tls", upstreamTls), ("user", Value()), ("passwordFile", Value()))),
-            ("follow", Value()), ("tls", upstreamTls), ("tree", Value()));
+            ("observer", observer), ("follow", Value()), ("tls", upstreamTls), ("tree", Value()));
         return Object(
             ("region", Value()),
             ("listen", List()),
@@ -71,7 +72,8 @@ internal sealed class ConfigSchema
             ("adminNames", Object(("admin", List()), ("view", List()))),
             ("console", List()),
             ("adminTokens", Object(("admin", Value()), ("view", Value()))),
-            ("home", Object(("cluster", Value()), ("servers", List()), ("follow", Value()), ("tls", upstreamTls))),
+            ("home", Object(("cluster", Value()), ("servers", List()), ("observe", Value()), ("quorum", List()), ("sid", Value()),
+                ("observer", observer), ("follow", Value()), ("tls", upstreamTls))),
             ("remotes", new ConfigSchema { _anyChild = remote }),
             ("dns", Value()),
             ("consistency", Value()),

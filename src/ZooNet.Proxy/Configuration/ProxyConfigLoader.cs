@@ -156,11 +156,7 @@ public static class ProxyConfigLoader
         var region = reader.Name("region", required: true);
         var listen = reader.Addresses("listen", required: true, defaultPort: null, allowPortZero: true);
         var admin = ReadAdmin(reader);
-        var home = new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], reader.Addresses("home:servers", required: true))
-        {
-            Tls = ReadUpstreamTls(reader, "home:tls"),
-            Follow = reader.Flag("home:follow"),
-        };
+        var home = ReadHome(reader);
         var remotes = ReadRemotes(reader, home);
         CheckNoLoops(reader, listen, admin, home, remotes);
         var hasTokens = reader.Text("adminTokens:admin") is not null || reader.Text("adminTokens:view") is not null
@@ -216,6 +212,50 @@ public static class ProxyConfigLoader
             LogFormat = reader.Choice("logFormat", LogFormat.Text),
             ProxyId = reader.Name("proxyId", required: false) ?? ProxyConfig.NewProxyId(),
         };
+    }
+
+    private static ClusterConfig ReadHome(ConfigReader reader)
+    {
+        var servers = reader.Addresses("home:servers", required: true);
+        var observes = reader.Flag("home:observe");
+        var (quorum, findsQuorum) = ReadQuorum(reader, "home");
+        var hasQuorum = findsQuorum || quorum.Count > 0;
+        if (observes && reader.List("home:quorum") is null or { Count: 0 })
+        {
+            reader.Fail("home:quorum", null, "is missing; 'observe' needs the quorum ports of the voters "
+                + "(in server.N=host:2888:3888 the first), or 'auto' to find them in /zookeeper/config", null);
+        }
+        if (!observes && hasQuorum)
+        {
+            reader.Fail("home:quorum", null, "is of no use without 'observe: true', by which the proxy is an observer of its own region's cluster",
+                null);
+        }
+        CheckPorts(reader, "home", quorum, servers);
+        return new ClusterConfig(reader.Name("home:cluster", required: true) ?? "?", 0, [], servers)
+        {
+            Quorum = observes ? quorum : [],
+            FindsQuorum = observes && findsQuorum,
+            Observer = ReadObserver(reader, "home:observer", hasQuorum),
+            Sid = ReadSid(reader, "home"),
+            Tls = ReadUpstreamTls(reader, "home:tls"),
+            Follow = reader.Flag("home:follow"),
+        };
+    }
+
+    /// <summary>The quorum ports of a cluster's voters, and whether they are to be found.</summary>
+    private static (IReadOnlyList<HostPort> Ports, bool AreToBeFound) ReadQuorum(ConfigReader reader, string at) =>
+        reader.Text($"{at}:quorum")?.Value == "auto" ? ([], true) : (reader.Addresses($"{at}:quorum", required: false, QuorumPort), false);
+
+    private static int? ReadSid(ConfigReader reader, string at) =>
+        reader.Text($"{at}:sid") is null ? null : reader.Number($"{at}:sid", 1, 1, 254);
+
+    private static void CheckPorts(ConfigReader reader, string at, IEnumerable<HostPort> quorum, IEnumerable<HostPort> clients)
+    {
+        foreach (var both in quorum.Intersect(clients))
+        {
+            reader.Fail(at, both.ToString(),
+                "is a quorum port and a client port; in server.N=host:2888:3888 the first is the quorum port", null);
+        }
     }
 
     /// <summary>A file for a Unix-domain socket, in a folder that is there.</summary>
@@ -299,8 +339,7 @@ public static class ProxyConfigLoader
             }
             var observers = reader.Addresses($"{key}:observers", required: false);
             var servers = reader.Addresses($"{key}:servers", required: false);
-            var findsQuorum = reader.Text($"{key}:quorum")?.Value == "auto";
-            var quorum = findsQuorum ? [] : reader.Addresses($"{key}:quorum", required: false, QuorumPort);
+            var (quorum, findsQuorum) = ReadQuorum(reader, key);
             var follow = reader.Flag($"{key}:follow");
             var srv = ReadSrv(reader, $"{key}:srv");
             if (srv is not null && (servers.Count > 0 || follow))
@@ -330,18 +369,13 @@ public static class ProxyConfigLoader
             {
                 reader.Fail(key, both.ToString(), "is listed as observer and as server; name each address once", null);
             }
-            foreach (var both in quorum.Intersect(observers.Concat(servers)))
-            {
-                const string Both = "is a quorum port and a client port; in server.N=host:2888:3888 the first is the quorum port";
-                reader.Fail(key, both.ToString(), Both, null);
-            }
-            int? sid = reader.Text($"{key}:sid") is null ? null : reader.Number($"{key}:sid", 1, 1, 254);
+            CheckPorts(reader, key, quorum, observers.Concat(servers));
             remotes.Add(new ClusterConfig(name, remotes.Count + 1, observers, servers)
             {
                 Quorum = quorum,
                 FindsQuorum = findsQuorum,
                 Observer = ReadObserver(reader, $"{key}:observer", findsQuorum || quorum.Count > 0),
-                Sid = sid,
+                Sid = ReadSid(reader, key),
                 Srv = srv,
                 Follow = follow,
                 IsTree = isTree,
@@ -350,7 +384,8 @@ public static class ProxyConfigLoader
 
             bool IsEmpty(string list) => reader.List($"{key}:{list}") is null or { Count: 0 };
         }
-        foreach (var shared in remotes.Where(r => r.Observer.Data is not null).GroupBy(r => Path.GetFullPath(r.Observer.Data!)))
+        var folders = remotes.Prepend(home).Where(c => c.Observer.Data is not null).GroupBy(c => Path.GetFullPath(c.Observer.Data!));
+        foreach (var shared in folders)
         {
             if (shared.Skip(1).FirstOrDefault() is { } second)
             {
@@ -611,7 +646,15 @@ public static class ProxyConfigLoader
                 "is missing; a login by SASL needs 'user' and 'passwordFile'", null);
         }
         var config = new ObserverConfig(reader.Text($"{at}:data")?.Value, ReadUpstreamTls(reader, $"{at}:tls"),
-            user is null || file is null ? null : ReadLogin(reader, at, user.Value.Value, file.Value));
+            user is null || file is null ? null : ReadLogin(reader, at, user.Value.Value, file.Value))
+        {
+            SuperDigest = reader.Text($"{at}:superDigest")?.Value,
+        };
+        if (config.SuperDigest is { } super && !super.Contains(':', StringComparison.Ordinal))
+        {
+            reader.Fail($"{at}:superDigest", super, "is no digest; write 'super:' and the base64 of the SHA-1 of 'super:PASSWORD', as the servers "
+                + "have it in zookeeper.DigestAuthenticationProvider.superDigest", null);
+        }
         if (!isThere && config != new ObserverConfig(null, null, null))
         {
             reader.Fail(at, null, "is of no use without 'quorum', the quorum ports that the observer connects to", null);

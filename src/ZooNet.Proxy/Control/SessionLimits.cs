@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using ZooNet.Client;
 using ZooNet.Federation.Freshness;
 using ZooNet.Proxy.Configuration;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Proxy.Control;
 
@@ -109,7 +110,8 @@ public sealed class SessionLimits : IHostedService, IAsyncDisposable
 
     private ZooKeeperClientOptions OptionsFor(int ordinal, TimeSpan timeout) => new()
     {
-        Servers = _clusters[ordinal].Servers,
+        // The proxy's own observer grants what it is asked for.
+        Servers = _clusters[ordinal].Addresses is { InOrder.Count: > 0 } known ? LiveAddresses.Of(known) : _clusters[ordinal].Servers,
         SessionTimeout = timeout,
         AttemptTimeout = _config.ConnectTimeout,
         Tls = _clusters[ordinal].Cluster.Tls is { } tls ? tls.OptionsFor : null,

@@ -10,6 +10,7 @@ using ZooNet.Proxy.Roaming;
 using ZooNet.Proxy.Telemetry;
 using ZooNet.Proxy.Upstream;
 using ZooNet.Proxy.Views;
+using ZooNet.Server;
 
 namespace ZooNet.Proxy.Downstream;
 
@@ -112,6 +113,12 @@ public sealed class DataPath : IHostedLifecycleService, ISessionFence, IRemoteSe
     internal TimeProvider Time { get; }
     internal ILogger Log { get; }
     internal int MaxReply { get; }
+
+    /// <summary>
+    /// As whom home's own observer, in this process, takes every client: as whom its servers take them, for it is the proxy that connects
+    /// to those.
+    /// </summary>
+    internal ForwardedClient KnownAtHome => new(null, _config.Home.Tls?.Subject);
     internal long NowMs => Time.GetTimestamp() / (Time.TimestampFrequency / 1000);
     internal IEnumerable<DownstreamConnection> Clients => _clients.Keys;
 

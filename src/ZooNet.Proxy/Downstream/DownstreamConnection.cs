@@ -422,7 +422,8 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             // A client that comes before the mount table was read waits for it, as it would for a server that is starting.
             await _path.Late.TableRead().WaitAsync(cancellationToken);
             var cluster = connection.Link.Cluster;
-            var (wire, server) = await _path.Pools[cluster].ConnectAsync(cancellationToken, ToldTo(_path.Region.Mounts.AuthOf(cluster)));
+            var (wire, server) = await _path.Pools[cluster].ConnectAsync(cancellationToken,
+                cluster == 0 ? _path.KnownAtHome : ToldTo(_path.Region.Mounts.AuthOf(cluster)));
             if (!Attach(connection, wire, server))
             {
                 return;

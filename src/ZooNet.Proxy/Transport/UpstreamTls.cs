@@ -50,6 +50,9 @@ public sealed class UpstreamTls
     /// <summary>When the proxy's own certificate ends; null if it has none.</summary>
     public DateTime? End => Current().Leaf?.NotAfter.ToUniversalTime();
 
+    /// <summary>The subject of the proxy's own certificate, as in an id of the scheme <c>x509</c>; null if it has none.</summary>
+    public string? Subject => Current().Leaf is { } leaf ? CertificateSubject.Of(leaf) : null;
+
     /// <summary>What to ask of a server.</summary>
     /// <param name="host">Its host name or address as it is configured.</param>
     public SslClientAuthenticationOptions OptionsFor(string host)

@@ -2,11 +2,12 @@ using System.IO.Pipelines;
 using System.Net;
 using ZooNet.Protocol;
 using ZooNet.Server;
+using ZooNet.Server.Quorum;
 
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// The proxy's own observer of one remote cluster: it joins the ensemble through its quorum ports, holds its znodes in memory, and is one
+/// The proxy's own observer of one cluster: it joins the ensemble through its quorum ports, holds its znodes in memory, and is one
 /// more server of the cluster, in this process. Thread-safe.
 /// </summary>
 /// <remarks>
@@ -14,14 +15,23 @@ namespace ZooNet.Proxy.Upstream;
 /// </remarks>
 public sealed class EmbeddedObserver : IOwnServer
 {
+    /// <summary>How long an election takes as a rule, with the way to the new leader.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly LearningServer _server;
     private readonly Func<string, CancellationToken, Task> _look;
+    private readonly TimeProvider _time;
+    private bool _hasFollowed = true;
+    private long _lostAt;
 
-    internal EmbeddedObserver(LearningServer server, string name, Func<string, CancellationToken, Task> look)
+    internal EmbeddedObserver(LearningServer server, string name, Func<string, CancellationToken, Task> look, TimeProvider time)
     {
         _server = server;
         _look = look;
+        _time = time;
+        _lostAt = time.GetTimestamp();
         EndPoint = new OwnEndPoint(name);
+        server.Changed += OnChanged;
     }
 
     /// <inheritdoc/>
@@ -46,6 +56,11 @@ public sealed class EmbeddedObserver : IOwnServer
     /// Whether it serves and keeps all that is mounted of its cluster. Until then links go to other servers, if there are any.
     /// </summary>
     public bool IsReady => IsServing && Wanted.All(Keeps);
+
+    /// <summary>
+    /// Whether it has been without a leader for so short a time, or has been started so shortly ago, that it is worth to be waited for.
+    /// </summary>
+    public bool IsAboutToServe => !IsReady && _time.GetElapsedTime(Volatile.Read(ref _lostAt)) < Patience;
 
     /// <summary>Whether it keeps a znode, with all below it.</summary>
     public bool Keeps(string path) => _server.Roots is not { } roots || roots.Any(root => ZnodePath.IsAtOrUnder(path, root));
@@ -79,4 +94,19 @@ public sealed class EmbeddedObserver : IOwnServer
 
     /// <summary>How many znodes it holds, and the bytes of their paths and data.</summary>
     public (int Count, long Bytes) Znodes => _server.Znodes;
+
+    /// <summary>Answers a four-letter word as an observer does: of what it holds, and of the sessions and watches that are here.</summary>
+    /// <param name="word">One that ZooKeeper knows.</param>
+    public string Answer(string word) => _server.Answer(word);
+
+    /// <summary>On the learner's own thread.</summary>
+    private void OnChanged(LearnerState state)
+    {
+        if (state == LearnerState.Looking && _hasFollowed)
+        {
+            _hasFollowed = false;
+            Volatile.Write(ref _lostAt, _time.GetTimestamp());
+        }
+        _hasFollowed |= state == LearnerState.Following;
+    }
 }

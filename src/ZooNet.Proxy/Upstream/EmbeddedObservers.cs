@@ -9,7 +9,7 @@ using ZooNet.Server.Quorum;
 
 namespace ZooNet.Proxy.Upstream;
 
-/// <summary>Runs an observer in this process for each remote cluster whose quorum ports are configured. Thread-safe.</summary>
+/// <summary>Runs an observer in this process for each cluster, home or remote, whose quorum ports are configured. Thread-safe.</summary>
 public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
 {
     /// <summary>Numbers that people rarely give to servers; 128 would make negative ids that read like a container's owner.</summary>
@@ -31,11 +31,16 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
         _logging = logging;
         _byOrdinal = new ObserverLoop?[config.Clusters.Count];
         var logger = logging.CreateLogger<EmbeddedObservers>();
-        foreach (var cluster in config.Remotes.Where(c => c.IsObserved))
+        foreach (var cluster in config.Clusters.Where(c => c.IsObserved))
         {
             var loop = new ObserverLoop(cluster, (paths, cancel) => ObserveAsync(cluster, paths, cancel), $"observer@{config.ProxyId}", time,
                 e => logger.ObserverNotStarted(cluster.Name, e.Message));
             loop.Taken += () => Taken?.Invoke();
+            if (cluster.IsHome)
+            {
+                // Clients may ask for anything there.
+                loop.SetMounted(["/"]);
+            }
             _byOrdinal[cluster.Ordinal] = loop;
         }
     }
@@ -50,7 +55,7 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
     public event Action? Taken;
 
     /// <summary>
-    /// The observer of a cluster; null where none is configured, or none is needed, for nothing of the cluster is mounted.
+    /// The observer of a cluster; null where none is configured, or none is needed, for nothing of a remote is mounted.
     /// </summary>
     /// <param name="cluster">The cluster's ordinal.</param>
     public EmbeddedObserver? Of(int cluster) => _byOrdinal[cluster]?.Observer;
@@ -58,7 +63,7 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
     /// <summary>The observers keep what this table mounts.</summary>
     public void Follow(MountSnapshot table)
     {
-        for (var i = 0; i < _byOrdinal.Length; i++)
+        for (var i = 1; i < _byOrdinal.Length; i++)
         {
             _byOrdinal[i]?.SetMounted([.. table.Entries.Select(e => e.Mount).Where(m => m?.Cluster == i).Select(m => m!.RemotePath)]);
         }
@@ -130,6 +135,7 @@ public sealed class EmbeddedObservers : IHostedService, IAsyncDisposable
         {
             MinSessionTimeout = TimeSpan.FromSeconds(1),
             MaxSessionTimeout = TimeSpan.FromMinutes(2),
+            SuperDigest = cluster.Observer.SuperDigest,
             Time = _time,
             Logging = _logging,
         };

@@ -143,7 +143,7 @@ internal sealed class ObserverLoop : IAsyncDisposable
             else if (_server is null)
             {
                 _server = await _start(wanted, turn.Token);
-                _observer = new EmbeddedObserver(_server, _name, LookAtAsync) { Wanted = wanted };
+                _observer = new EmbeddedObserver(_server, _name, LookAtAsync, _time) { Wanted = wanted };
             }
             else
             {

@@ -11,7 +11,7 @@ using ZooNet.Server;
 namespace ZooNet.Proxy.Upstream;
 
 /// <summary>
-/// Chooses the server of a cluster for a link and connects to it. Home servers take turns; a remote cluster is read through one
+/// Chooses the server of a cluster for a link and connects to it. Home servers take turns, behind the proxy's own observer; a remote cluster is read through one
 /// server, the first that answers in the configured order, observers first: the others stand by. Names are resolved at each
 /// connect (see <see cref="HostNames"/>), and every address behind a name is a server of its own. Thread-safe.
 /// </summary>
@@ -19,6 +19,8 @@ public sealed class ServerPool
 {
     /// <summary>How long a server is remembered that is none of the cluster's any more: it may come back.</summary>
     public static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
+
+    private static readonly TimeSpan OwnServerPause = TimeSpan.FromMilliseconds(20);
 
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
     private readonly ConcurrentDictionary<IPEndPoint, Listing> _listed = new();
@@ -214,6 +216,11 @@ public sealed class ServerPool
             // Every server failed a moment ago: a client must not wait for the same again.
             throw new UpstreamUnavailableException(_lastError ?? "no server answered");
         }
+        while (_cluster.IsHome && _embedded() is EmbeddedObserver { IsAboutToServe: true })
+        {
+            // An election takes the other servers from their clients, too: whoever went there would stay there.
+            await Task.Delay(OwnServerPause, _time, cancellationToken);
+        }
         var endpoints = await ResolveAsync(cancellationToken);
         if (_cluster.IsHome && endpoints.Count > 1)
         {
@@ -300,14 +307,17 @@ public sealed class ServerPool
     private string HostOf(IPEndPoint endpoint) => _listed.GetValueOrDefault(endpoint)?.Host ?? endpoint.Address.ToString();
 
     /// <summary>
-    /// The server that the region's proxies have agreed on comes first; else a remote's server in use does for a while, even when a
-    /// better one is back:
-    /// going back and forth costs barriers.
+    /// At home the proxy's own observer comes first. Of a remote the server that the region's proxies have agreed on does; else the one in
+    /// use for a while, even when a better one is back: going back and forth costs barriers.
     /// Servers that did not serve a moment ago come last.
     /// </summary>
     private void Order(List<IPEndPoint> endpoints)
     {
         var now = _time.GetTimestamp();
+        if (_cluster.IsHome)
+        {
+            Move(endpoints, e => OwnAt(e) is not null, toFront: true);
+        }
         if (_region.Copies.Agreed(_cluster.Ordinal) is { Length: > 0 } agreed)
         {
             Move(endpoints, e => e.ToString() == agreed, toFront: true);

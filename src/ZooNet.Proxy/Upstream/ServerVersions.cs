@@ -47,8 +47,14 @@ public sealed class ServerVersions(ServerPool home, TimeProvider time) : IDispos
         }
         try
         {
-            var address = home.Current?.Address ?? (await home.AddressesAsync(limit.Token) is [var first, ..] ? first : null);
-            if (address is null || !IPEndPoint.TryParse(address, out var endpoint))
+            IPEndPoint? endpoint = null;
+            var address = home.Current?.Address;
+            if (address is null || !IPEndPoint.TryParse(address, out endpoint))
+            {
+                // No link has been made yet, or the proxy's own observer is asked: which release its ensemble runs the others know.
+                address = (await home.AddressesAsync(limit.Token)).FirstOrDefault(a => IPEndPoint.TryParse(a, out endpoint));
+            }
+            if (address is null || endpoint is null)
             {
                 return null;
             }

@@ -29,7 +29,7 @@ internal sealed class RouteFollower(
     PreferredServers? preferred, IRemoteServers? servers, ILogger logger, CancellationToken stop)
 {
     // One server does not become several while the proxy runs, unless its ensemble says so (ConfigInForce).
-    private readonly bool _homeHasSeveralServers = config.Home.Follow || config.Home.Servers.Count > 1
+    private readonly bool _homeHasSeveralServers = config.Home.Follow || config.Home.IsObserved || config.Home.Servers.Count > 1
         || config.Home.Servers.Any(s => !System.Net.IPAddress.TryParse(s.Host, out _));
 
     private TaskCompletionSource _routed = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -5,7 +5,8 @@ namespace ZooNet.Integration.Clients;
 
 /// <summary>
 /// Where the unmodified clients run: region us with an ensemble of three servers and one proxy, and ensemble eu, read through its
-/// observer in us and mounted at <see cref="Mount"/>. The ensembles are set up as kazoo's own harness sets up its servers.
+/// observer in us and mounted at <see cref="Mount"/>. The ensembles are set up as kazoo's own harness sets up its servers. With
+/// <c>ZOONET_OBSERVE</c> in the environment the proxy itself is the observer of both.
 /// </summary>
 public sealed class ClientsFixture : IAsyncLifetime
 {
@@ -39,8 +40,22 @@ public sealed class ClientsFixture : IAsyncLifetime
         var ensembles = await Task.WhenAll(RealEnsemble.StartAsync("us", options with { Voters = 3 }),
             RealEnsemble.StartAsync("eu", options with { RemoteObservers = 1, Config = [] }));
         (_us, _eu) = (ensembles[0], ensembles[1]);
-        _proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(_us), [ProxyCluster.Remote(_eu)], new JsonObject { ["fourLetterWords"] = new JsonArray("*") });
+        var settings = new JsonObject { ["fourLetterWords"] = new JsonArray("*") };
+        if (Environment.GetEnvironmentVariable("ZOONET_OBSERVE") is not null)
+        {
+            settings["home"] = Observed(_us, new JsonObject { ["cluster"] = "us", ["observe"] = true });
+            settings["remotes"] = new JsonObject { ["eu"] = Observed(_eu, []) };
+        }
+        _proxy = await ProxyProcess.StartAsync(ProxyCluster.Home(_us), [ProxyCluster.Remote(_eu)], settings);
         await _proxy.MountAsync("eu:/apps", Mount, "create");
+    }
+
+    private static JsonObject Observed(RealEnsemble ensemble, JsonObject cluster)
+    {
+        cluster["servers"] = new JsonArray([.. ensemble.Addresses.Select(a => (JsonNode)a.ToString())]);
+        cluster["observer"] = new JsonObject { ["superDigest"] = SuperDigest };
+        cluster["quorum"] = new JsonArray([.. ensemble.QuorumPorts.Select(p => (JsonNode)$"{p.Host}:{p.Port}")]);
+        return cluster;
     }
 
     /// <inheritdoc/>

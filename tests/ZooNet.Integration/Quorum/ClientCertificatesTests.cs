@@ -1,9 +1,11 @@
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.DependencyInjection;
 using ZooNet.Client;
 using ZooNet.Integration.Fixtures;
 using ZooNet.Protocol;
 using ZooNet.Proxy.Configuration;
 using ZooNet.Proxy.Transport;
+using ZooNet.Proxy.Upstream;
 
 namespace ZooNet.Integration.Quorum;
 
@@ -23,11 +25,7 @@ public sealed class ClientCertificatesTests : IDisposable
     public async Task What_a_client_keeps_for_itself_by_its_certificate_it_has_directly_and_through_an_observer_and_nobody_else_has_it()
     {
         Jars.Require();
-        using var authority = Certificates.Issue("CN=authority", null);
-        await File.WriteAllTextAsync(FileOf("authority.pem"), authority.ExportCertificatePem());
-        Write(authority, "server", new X500DistinguishedName("CN=server"));
-        await File.WriteAllTextAsync(FileOf("both.pem"),
-            await File.ReadAllTextAsync(FileOf("server.key")) + await File.ReadAllTextAsync(FileOf("server.pem")));
+        using var authority = await AuthorityAsync();
         // All that is written otherwise in such a name: separators, quotes, blanks at the ends, letters of others, kinds without a keyword.
         var name = new X500DistinguishedNameBuilder();
         name.AddDomainComponent("example");
@@ -38,18 +36,7 @@ public sealed class ClientCertificatesTests : IDisposable
         Write(authority, "other", new X500DistinguishedName("CN=other"));
         var securePort = FreePorts.Take();
         await using var us = await RealEnsemble.StartAsync("us");
-        await using var eu = await RealEnsemble.StartAsync("eu", new()
-        {
-            Config = [$"secureClientPort={securePort}"],
-            Jvm =
-            [
-                "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
-                "-Dzookeeper.authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider",
-                $"-Dzookeeper.ssl.keyStore.location={FileOf("both.pem")}",
-                $"-Dzookeeper.ssl.trustStore.location={FileOf("authority.pem")}",
-                "-Dzookeeper.ssl.clientAuth=need",
-            ],
-        });
+        await using var eu = await RealEnsemble.StartAsync("eu", Secured(securePort));
         await using var proxy = await Proxies.StartAsync(us, eu, config => config with
         {
             Tls = new TlsConfig(FileOf("server.pem"), FileOf("server.key"))
@@ -94,6 +81,61 @@ public sealed class ClientCertificatesTests : IDisposable
         await using var hidden = await ConnectAsync(proxy.ClientEndPoints[0].Port, "app");
         await RefusedAsync(() => hidden.GetDataAsync("/mnt/eu/direct"));
     }
+
+    [SkippableFact]
+    public async Task At_home_every_client_is_who_the_proxys_certificate_says_through_its_observer_as_through_the_servers()
+    {
+        Jars.Require();
+        using var authority = await AuthorityAsync();
+        Write(authority, "proxy", new X500DistinguishedName("CN=proxy, O=Zoo"));
+        var securePort = FreePorts.Take();
+        await using var home = await RealEnsemble.StartAsync("home", Secured(securePort));
+        await using var direct = await ConnectAsync(securePort, "proxy");
+        await direct.CreateAsync("/mine", [1], acl: Own);
+        foreach (var observes in new[] { false, true })
+        {
+            await using var proxy = await Proxies.StartAsync(home, [], config => config with
+            {
+                Home = config.Home with
+                {
+                    Servers = [new HostPort("localhost", securePort)],
+                    Tls = new UpstreamTls(
+                        new UpstreamTlsConfig(FileOf("authority.pem"), FileOf("proxy.pem"), FileOf("proxy.key"), null, VerifyHost: true),
+                        TimeProvider.System),
+                    Quorum = observes ? [.. home.QuorumPorts.Select(p => new HostPort(p.Host, p.Port))] : [],
+                },
+            });
+            await Eventually.Async(() => observes == (proxy.Services.GetRequiredService<EmbeddedObservers>().Of(0)?.IsReady == true), "it follows");
+            await using var client = await proxy.ConnectAsync();
+
+            Assert.Equal([1], (await client.GetDataAsync("/mine")).Data!);
+            await client.SetDataAsync("/mine", [1]);
+            Assert.Equal(observes, proxy.Path.Pools[0].Current!.Address.StartsWith("observer@", StringComparison.Ordinal));
+        }
+    }
+
+    private async Task<X509Certificate2> AuthorityAsync()
+    {
+        var authority = Certificates.Issue("CN=authority", null);
+        await File.WriteAllTextAsync(FileOf("authority.pem"), authority.ExportCertificatePem());
+        Write(authority, "server", new X500DistinguishedName("CN=server"));
+        await File.WriteAllTextAsync(FileOf("both.pem"),
+            await File.ReadAllTextAsync(FileOf("server.key")) + await File.ReadAllTextAsync(FileOf("server.pem")));
+        return authority;
+    }
+
+    private RealEnsembleOptions Secured(int port) => new()
+    {
+        Config = [$"secureClientPort={port}"],
+        Jvm =
+        [
+            "-Dzookeeper.serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            "-Dzookeeper.authProvider.x509=org.apache.zookeeper.server.auth.X509AuthenticationProvider",
+            $"-Dzookeeper.ssl.keyStore.location={FileOf("both.pem")}",
+            $"-Dzookeeper.ssl.trustStore.location={FileOf("authority.pem")}",
+            "-Dzookeeper.ssl.clientAuth=need",
+        ],
+    };
 
     private static async Task RefusedAsync(Func<Task> work) =>
         Assert.Equal(ErrorCode.NoAuth, (await Assert.ThrowsAsync<KeeperException>(work)).Code);

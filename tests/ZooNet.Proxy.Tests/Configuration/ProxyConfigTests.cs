@@ -126,6 +126,32 @@ public sealed class ProxyConfigTests : IDisposable
         Assert.False(config.Remotes[0].IsObserved);
     }
 
+    [Fact]
+    public void Home_is_observed_if_that_is_said_and_by_the_same_keys_as_a_remote()
+    {
+        var home = Load(Good.Replace("\"servers\": [\"127.0.0.1:2181\"]", """
+            "servers": ["127.0.0.1:2181"], "observe": true, "quorum": ["zk1:2889", "zk2"], "sid": 77,
+            "observer": { "data": "/var/home", "superDigest": "super:x" }
+            """, StringComparison.Ordinal)).Config!.Home;
+
+        Assert.Equal([new("zk1", 2889), new("zk2", 2888)], home.Quorum);
+        Assert.Equal((77, "/var/home", "super:x"), (home.Sid, home.Observer.Data, home.Observer.SuperDigest));
+        Assert.False(Load(Good).Config!.Home.IsObserved);
+        Assert.Equal("false", Load(Good).Config!.Values.Single(v => v.Key == "home.observe").Text);
+    }
+
+    [Theory]
+    [InlineData(""" "observe": true """, "quorum: is missing; 'observe' needs the quorum ports")]
+    [InlineData(""" "quorum": "zk1" """, "quorum: is of no use without 'observe: true'")]
+    [InlineData(""" "observe": true, "quorum": "127.0.0.1:2181" """, "is a quorum port and a client port")]
+    [InlineData(""" "observe": true, "quorum": "auto", "observer": { "superDigest": "x" } """, "observer.superDigest = 'x': is no digest")]
+    public void What_an_observer_of_home_can_not_do_with_is_an_error_of_its_key(string more, string message)
+    {
+        var errors = Load(Good.Replace("\"servers\": [\"127.0.0.1:2181\"]", $"\"servers\": [\"127.0.0.1:2181\"], {more}",
+            StringComparison.Ordinal)).Errors;
+        Assert.Contains(message, Assert.Single(errors).ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(""" "quorum": "auto" """, "quorum = 'auto': needs 'servers' to ask where the quorum ports are")]
     [InlineData(""" "servers": "h:1", "observer": { "data": "/x" } """, "observer: is of no use without 'quorum'")]
