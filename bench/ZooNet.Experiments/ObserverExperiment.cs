@@ -8,8 +8,9 @@ using ZooNet.Integration.Fixtures;
 namespace ZooNet.Experiments;
 
 /// <summary>
-/// Reads of a mounted cluster: straight from its ensemble, through a proxy with a ZooKeeper observer beside it, and through a proxy that
-/// is an observer itself. Every round measures all of them one after another, in an order that rotates.
+/// One cluster: straight from its ensemble, mounted through a proxy with a ZooKeeper observer beside it, mounted through a proxy that is
+/// an observer itself, and as the home of a proxy that passes everything through and of one that is an observer (<c>home.observe</c>).
+/// Every round measures all of them one after another, in an order that rotates.
 /// </summary>
 internal sealed class ObserverExperiment(HomeOptions options, TextWriter log)
 {
@@ -25,11 +26,15 @@ internal sealed class ObserverExperiment(HomeOptions options, TextWriter log)
         }
         await using var beside = await ProxyAsync(us, new JsonObject { ["observers"] = new JsonArray(observer.Address.ToString()) }, "/mnt/beside");
         await using var own = await ProxyAsync(ca, new JsonObject { ["quorum"] = new JsonArray([.. remote.QuorumPorts.Select(p => (JsonNode)$"{p.Host}:{p.Port}")]) }, "/mnt/own");
+        await using var through = await ProxyProcess.StartAsync(ProxyCluster.Home(remote), []);
+        await using var atHome = await ProxyProcess.StartAsync(ProxyCluster.Home(remote) with { Quorum = remote.QuorumPorts }, []);
         Way[] ways =
         [
             new("direct", remote.Addresses[0], remote.Voters.First().ProcessId) { Path = "/apps" },
-            new("proxy and ZooKeeper observer", beside.Address, beside.ProcessId, observer.ProcessId) { Path = "/mnt/beside" },
-            new("proxy as observer", own.Address, own.ProcessId) { Path = "/mnt/own" },
+            new("mounted: proxy and ZooKeeper observer", beside.Address, beside.ProcessId, observer.ProcessId) { Path = "/mnt/beside" },
+            new("mounted: proxy as observer", own.Address, own.ProcessId) { Path = "/mnt/own" },
+            new("home: passed through", through.Address, through.ProcessId) { Path = "/apps" },
+            new("home: proxy as observer", atHome.Address, atHome.ProcessId) { Path = "/apps" },
         ];
         var machine = Machine.Describe();
         var rounds = new Rounds(options, log);
@@ -56,7 +61,7 @@ internal sealed class ObserverExperiment(HomeOptions options, TextWriter log)
         await WriteAsync("observer.md", table.ToString());
         await WriteAsync("observer.svg", new SvgPlot
         {
-            Title = "A mount: throughput",
+            Title = "Mounted and at home: throughput",
             XTitle = "",
             YTitle = "requests per second",
             XNames = [.. rounds.Loads.Select((load, i) => ((double)i, load.Name))],

@@ -34,7 +34,7 @@ watched.SetAction((parsed, cancellationToken) => new WatchedExperiment(
     new HomeOptions(1, parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(homeReads)!, parsed.GetValue(rounds),
         parsed.GetValue(seconds), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
-var observer = new Command("observer", "A mount: direct, through a proxy and a ZooKeeper observer, through a proxy that is an observer.")
+var observer = new Command("observer", "A cluster: direct, mounted and as home, with a ZooKeeper observer, passed through, and through a proxy that is an observer.")
 {
     voters, clients, windows, homeReads, rounds, seconds, output,
 };
@@ -102,9 +102,14 @@ memory.SetAction((parsed, cancellationToken) => new MemoryExperiment(parsed.GetV
     parsed.GetValue(maxFrame), parsed.GetValue(maxReply), parsed.GetValue(replyParts), parsed.GetValue(only)!,
     Console.Out).RunAsync(cancellationToken));
 
+var znodes = new Option<int>("--znodes") { Description = "Znodes of 100 bytes.", DefaultValueFactory = _ => 1_000_000 };
+var replica = new Command("replica", "An observer's start and memory with many znodes: ZooKeeper's, and ZooNet's.") { znodes, rounds };
+replica.SetAction((parsed, cancellationToken) =>
+    new ReplicaExperiment(parsed.GetValue(znodes), parsed.GetValue(rounds), Console.Out).RunAsync(cancellationToken));
+
 return await new RootCommand("Measures ZooNet on real ensembles.")
 {
-    home, guarded, watched, observer, wan, load, scale, freshness, allocations, memory,
+    home, guarded, watched, observer, wan, load, scale, freshness, allocations, memory, replica,
 }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)

@@ -15,9 +15,6 @@ namespace ZooNet.Proxy.Upstream;
 /// </remarks>
 public sealed class EmbeddedObserver : IOwnServer
 {
-    /// <summary>How long an election takes as a rule, with the way to the new leader.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-
     private readonly LearningServer _server;
     private readonly Func<string, CancellationToken, Task> _look;
     private readonly TimeProvider _time;
@@ -58,9 +55,10 @@ public sealed class EmbeddedObserver : IOwnServer
     public bool IsReady => IsServing && Wanted.All(Keeps);
 
     /// <summary>
-    /// Whether it has been without a leader for so short a time, or has been started so shortly ago, that it is worth to be waited for.
+    /// Whether it does not serve, and has been started, or has lost its leader, so short a time ago that it may be waited for.
     /// </summary>
-    public bool IsAboutToServe => !IsReady && _time.GetElapsedTime(Volatile.Read(ref _lostAt)) < Patience;
+    /// <param name="patience">How long it may take.</param>
+    public bool IsAboutToServe(TimeSpan patience) => !IsReady && _time.GetElapsedTime(Volatile.Read(ref _lostAt)) < patience;
 
     /// <summary>Whether it keeps a znode, with all below it.</summary>
     public bool Keeps(string path) => _server.Roots is not { } roots || roots.Any(root => ZnodePath.IsAtOrUnder(path, root));

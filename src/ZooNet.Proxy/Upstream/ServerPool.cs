@@ -216,7 +216,7 @@ public sealed class ServerPool
             // Every server failed a moment ago: a client must not wait for the same again.
             throw new UpstreamUnavailableException(_lastError ?? "no server answered");
         }
-        while (_cluster.IsHome && _embedded() is EmbeddedObserver { IsAboutToServe: true })
+        while (_cluster.IsHome && _embedded() is EmbeddedObserver own && own.IsAboutToServe(Patience))
         {
             // An election takes the other servers from their clients, too: whoever went there would stay there.
             await Task.Delay(OwnServerPause, _time, cancellationToken);
@@ -232,9 +232,9 @@ public sealed class ServerPool
         for (var i = 0; i < endpoints.Count; i++)
         {
             var endpoint = endpoints[i];
-            if (OwnAt(endpoint) is { } own)
+            if (OwnAt(endpoint) is { } here)
             {
-                return (new PipeWire(own.Connect(client)), Reached(endpoint));
+                return (new PipeWire(here.Connect(client)), Reached(endpoint));
             }
             var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
@@ -299,6 +299,11 @@ public sealed class ServerPool
             throw;
         }
     }
+
+    /// <summary>
+    /// How long home's own observer is waited for: as long as an election takes as a rule, and half of what the shortest session lasts.
+    /// </summary>
+    private TimeSpan Patience => TimeSpan.FromMilliseconds(Math.Min(2000, _region.SessionTimeouts.MinMs is > 0 and var ms ? ms / 2 : 2000));
 
     /// <summary>The proxy's own server that an address stands for; null for none.</summary>
     private IOwnServer? OwnAt(IPEndPoint endpoint) => _embedded() is { } own && own.EndPoint.Equals(endpoint) ? own : null;

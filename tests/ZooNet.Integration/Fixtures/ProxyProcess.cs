@@ -15,11 +15,17 @@ public sealed record ProxyCluster(string Name, IReadOnlyList<ServerAddress> Serv
     /// <summary>True for a roaming tree, which has no servers.</summary>
     public bool IsTree { get; init; }
 
+    /// <summary>Where the proxy observes it as its home: its voters' quorum ports. Empty where it does not.</summary>
+    public IReadOnlyList<DnsEndPoint> Quorum { get; init; } = [];
+
     /// <summary>A roaming tree.</summary>
     public static ProxyCluster Tree(string name) => new(name, [], []) { IsTree = true };
 
-    /// <summary>A real ensemble as home.</summary>
-    public static ProxyCluster Home(RealEnsemble ensemble) => new(ensemble.Name, ensemble.Addresses, []);
+    /// <summary>A real ensemble as home; with <c>ZOONET_OBSERVE</c> in the environment the proxy observes it.</summary>
+    public static ProxyCluster Home(RealEnsemble ensemble) => new(ensemble.Name, ensemble.Addresses, [])
+    {
+        Quorum = Environment.GetEnvironmentVariable("ZOONET_OBSERVE") is null ? [] : ensemble.QuorumPorts,
+    };
 
     /// <summary>A real ensemble as a remote, read through its observers across the WAN.</summary>
     public static ProxyCluster Remote(RealEnsemble ensemble) =>
@@ -84,6 +90,11 @@ public sealed class ProxyProcess : IAsyncDisposable
                 (JsonNode?)(remote.IsTree ? new JsonObject { ["tree"] = true }
                     : new JsonObject { ["observers"] = List(remote.Observers), ["servers"] = List(remote.Servers) })))),
         };
+        if (home.Quorum.Count > 0)
+        {
+            config["home"]!["observe"] = true;
+            config["home"]!["quorum"] = new JsonArray([.. home.Quorum.Select(p => (JsonNode)$"{p.Host}:{p.Port}")]);
+        }
         if (remotes.Count > 0)
         {
             config["insecure"] = true;
