@@ -80,6 +80,18 @@ var freshness = new Command("freshness", "What freshness costs across a WAN: bar
 freshness.SetAction((parsed, cancellationToken) => new FreshnessExperiment(new FreshnessOptions(parsed.GetValue(modes)!.Split(','), parsed.GetValue(rtt),
     parsed.GetValue(voters), parsed.GetValue(length), parsed.GetValue(output)!), Console.Out).RunAsync(cancellationToken));
 
+var moves = new Option<int>("--moves") { Description = "Moves of each size of tree.", DefaultValueFactory = _ => 10 };
+var sizes = Numbers("--sizes", "Numbers of znodes in the tree that is moved.", "1,10000");
+var treeReads = Numbers("--reads", "Shares of reads, in percent.", "0");
+var trees = new Command("trees", "A roaming tree: what writes cost at its owner and elsewhere, and what a move does to them.")
+{
+    voters, clients, windows, treeReads, rounds, seconds, rtt, moves, sizes, output,
+};
+trees.SetAction((parsed, cancellationToken) => new TreesExperiment(new TreesOptions(
+    new HomeOptions(parsed.GetValue(voters), parsed.GetValue(clients), parsed.GetValue(windows)!, parsed.GetValue(treeReads)!,
+        parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetValue(output)!), parsed.GetValue(rtt), parsed.GetValue(moves),
+    parsed.GetValue(sizes)!), Console.Out).RunAsync(cancellationToken));
+
 var requests = new Option<int>("--requests") { Description = "Requests to count over.", DefaultValueFactory = _ => 1_000_000 };
 var allocations = new Command("allocations", "Bytes that a request at home allocates in the proxy.") { requests };
 allocations.SetAction((parsed, cancellationToken) => new AllocationExperiment(parsed.GetValue(requests), Console.Out).RunAsync(cancellationToken));
@@ -109,7 +121,7 @@ replica.SetAction((parsed, cancellationToken) =>
 
 return await new RootCommand("Measures ZooNet on real ensembles.")
 {
-    home, guarded, watched, observer, wan, load, scale, freshness, allocations, memory, replica,
+    home, guarded, watched, observer, wan, load, scale, freshness, allocations, memory, replica, trees,
 }.Parse(args).InvokeAsync();
 
 static Option<int[]> Numbers(string name, string description, string fallback) => new(name)

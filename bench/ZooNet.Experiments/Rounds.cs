@@ -12,6 +12,9 @@ internal sealed record Way(string Name, ServerAddress Address, params IReadOnlyL
 {
     /// <summary>Where the clients work.</summary>
     public string Path { get; init; } = "/";
+
+    /// <summary>Done before each measurement; null for nothing.</summary>
+    public Func<Task>? Before { get; init; }
 }
 
 /// <summary>What one way has done with one load, a value for each round.</summary>
@@ -61,6 +64,7 @@ internal sealed class Rounds(HomeOptions options, TextWriter log)
                 for (var i = 0; i < ways.Count; i++)
                 {
                     var way = ways[(i + round + ways.Count) % ways.Count];
+                    await (way.Before?.Invoke() ?? Task.CompletedTask);
                     var report = await MeasureAsync(way, load, cancellationToken);
                     var cpu = report.Cpu.Sum(one => one.MicrosecondsPerRequest);
                     await log.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,

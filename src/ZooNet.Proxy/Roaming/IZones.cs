@@ -22,6 +22,10 @@ internal interface IZones
     /// <exception cref="ClusterUnreachableException">The zone does not answer.</exception>
     Task<byte[]?> PeekAsync(string zone, string path, CancellationToken cancellationToken);
 
+    /// <summary>How many children a znode ever had, as the next server knows; 0 where there is none.</summary>
+    /// <exception cref="ClusterUnreachableException">The zone does not answer.</exception>
+    Task<int> CountAsync(string zone, string path, CancellationToken cancellationToken);
+
     /// <summary>Looks at the end of a log, and sets watches: on the entry that comes next, and on the fence.</summary>
     /// <param name="zone">The zone.</param>
     /// <param name="entry">The next entry.</param>

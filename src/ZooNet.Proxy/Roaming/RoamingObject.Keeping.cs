@@ -13,6 +13,12 @@ internal sealed partial class RoamingObject
     /// <summary>A snapshot is taken after so many entries.</summary>
     public const int SnapshotEvery = 1000;
 
+    /// <summary>So many entries at most stay in the log that the newest snapshot contains: who reads from afar is behind.</summary>
+    private const int MaxKept = 8 * SnapshotEvery;
+
+    /// <summary>A snapshot is taken after so many bytes of entries, or as many as the last snapshot had. No more bytes are kept.</summary>
+    private const int SnapshotBytes = 16 << 20;
+
     /// <summary>A snapshot is taken when the ballot tells of so many runs.</summary>
     private const int SnapshotRuns = 16;
 
@@ -24,6 +30,10 @@ internal sealed partial class RoamingObject
     private readonly HashSet<string> _reaping = new(StringComparer.Ordinal);
     private bool _keeping;
     private long _snapshotAt;
+    private int _snapshotLength;
+    private long _bytesSince;
+    private readonly Queue<int> _newest = new();
+    private long _newestBytes;
     private bool _trimDue = true;
     private long _trimTried;
     private long _settling;
@@ -40,7 +50,7 @@ internal sealed partial class RoamingObject
         var copy = _follower.Copy;
         Reap(copy);
         var isAway = IsAway(at, copy);
-        var isDue = isAway || copy.Index >= _snapshotAt + SnapshotEvery
+        var isDue = isAway || copy.Index >= _snapshotAt + SnapshotEvery || _bytesSince >= Math.Max(SnapshotBytes, _snapshotLength)
             || (at.Ballot.Runs.Count >= SnapshotRuns && copy.Index != _snapshotAt);
         // What could not be trimmed, for the object moved meanwhile, is tried again when it is here once more.
         if (!isDue && (!_trimDue || _trimTried == at.Epoch))
@@ -52,20 +62,22 @@ internal sealed partial class RoamingObject
         Snapshotter? snapshot = null;
         if (isDue)
         {
-            _snapshotAt = copy.Index;
-            snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, Snapshot.Write(copy), NewId())
+            var data = Snapshot.Write(copy);
+            (_snapshotAt, _snapshotLength, _bytesSince) = (copy.Index, data.Length, 0);
+            snapshot = new Snapshotter(_layout, _zone, _name, copy.Index, data, NewId())
             {
                 // Another proxy of the zone may have been faster.
                 Enough = isAway ? at.Ballot.Start : copy.Index,
             };
         }
+        var keep = _newest.Count;
         Begin(async cancel =>
         {
             if (snapshot is not null)
             {
                 await RunAsync(snapshot, cancel);
             }
-            return await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name), cancel);
+            return await RunAsync(new Trimmer(_layout, _tree.Arbiter, _tree.Zones, _name, keep), cancel);
         }, trimmer =>
         {
             _keeping = false;
@@ -94,6 +106,21 @@ internal sealed partial class RoamingObject
             After(Settled, () => _settled = at.Epoch);
         }
         return _settled == at.Epoch;
+    }
+
+    /// <summary>
+    /// An entry was applied. The newest ones stay in the log when they are in a snapshot: who reads it from afar is behind, and could not
+    /// tell its clients what became of what they wrote.
+    /// </summary>
+    private void Measure(int length)
+    {
+        _bytesSince += length;
+        _newest.Enqueue(length);
+        _newestBytes += length;
+        while (_newest.Count > MaxKept || (_newestBytes > SnapshotBytes && _newest.Count > 1))
+        {
+            _newestBytes -= _newest.Dequeue();
+        }
     }
 
     private void Reap(ObjectCopy copy)

@@ -43,8 +43,11 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     /// <summary>Own entries that are committed and wait for others before them; more are read from the log as others' are.</summary>
     private const int MaxCommitted = 64;
 
-    /// <summary>Entries that are read at once.</summary>
-    private const int MaxWindow = 16;
+    /// <summary>Entries that are read at once: across a WAN so many a round trip.</summary>
+    private const int MaxWindow = 512;
+
+    /// <summary>Bytes that are read at once, if the next entries are as long as those before.</summary>
+    private const int MaxWindowBytes = 8 << 20;
 
     /// <summary>So often a zone that does not answer is asked for entries before the other zones are asked for a snapshot.</summary>
     private const int ReadTries = 4;
@@ -323,9 +326,17 @@ internal sealed partial class RoamingObject : IAsyncDisposable
     {
         _reading = true;
         var window = _window;
-        Begin(cancel => Task.WhenAll(Enumerable.Range(0, window).Select(i =>
-            _zones.PeekAsync(zone, _layout.Entry(_name, place.Epoch, place.Number + i), cancel))), found =>
+        Begin(async cancel =>
         {
+            var entries = Task.WhenAll(Enumerable.Range(0, window).Select(i =>
+                _zones.PeekAsync(zone, _layout.Entry(_name, place.Epoch, place.Number + i), cancel)));
+            // Across a WAN it would take many round trips to find out.
+            var count = zone == _zone ? Task.FromResult(0) : _zones.CountAsync(zone, _layout.Log(_name, place.Epoch), cancel);
+            await Task.WhenAll(entries, count);
+            return (Found: await entries, Count: await count);
+        }, read =>
+        {
+            var (found, count) = read;
             _reading = false;
             _failures = 0;
             foreach (var (i, data) in found.Index())
@@ -341,8 +352,11 @@ internal sealed partial class RoamingObject : IAsyncDisposable
                     Apply(next, data);
                 }
             }
-            _window = found[^1] is null ? 1 : Math.Min(window * 2, MaxWindow);
-            _atEnd = found[0] is null;
+            // Next time all that are known to be there, or twice as many: as much again comes while an answer is on its way.
+            var there = found.TakeWhile(d => d is not null).ToList();
+            _atEnd = there.Count == 0 && count <= place.Number;
+            _window = Math.Clamp(Math.Max(there.Count * 2, count - place.Number - there.Count), 1,
+                Math.Min(MaxWindow, MaxWindowBytes / there.Select(d => d!.Length).Append(1).Max()));
         }, () =>
         {
             if (_failures < ReadTries)
@@ -368,6 +382,7 @@ internal sealed partial class RoamingObject : IAsyncDisposable
         var copy = _follower.Copy;
         var entry = Entry.Read(_layout.Entry(_name, place.Epoch, place.Number), data);
         var outcomes = copy.Apply(entry);
+        Measure(data.Length);
         Count(entry);
         if (_sender is not { } sender)
         {
@@ -435,6 +450,8 @@ internal sealed partial class RoamingObject : IAsyncDisposable
             _failures = 0;
             _follower.Replace(copy);
             _committed.Clear();
+            _newest.Clear();
+            _newestBytes = 0;
             foreach (var tag in _sender?.Jumped(copy).OfType<object>() ?? [])
             {
                 _user.Lost(tag);

@@ -88,6 +88,11 @@ internal sealed class ZoneSessions : IZones, IDisposable
             cancellationToken);
 
     /// <inheritdoc/>
+    public Task<int> CountAsync(string zone, string path, CancellationToken cancellationToken) =>
+        _zones[zone].CallAsync(async client => (await client.ExistsAsync(path, cancellationToken: cancellationToken)).Stat is { } stat
+            ? Ask.CreatesOf(stat) : 0, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken) =>
         _zones[zone].CallAsync(async client =>
         {

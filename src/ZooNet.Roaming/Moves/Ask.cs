@@ -102,7 +102,10 @@ internal sealed class Ask
     public IReadOnlyList<string> Names { get; set; } = [];
 
     /// <summary>How many children the znode ever had: the number that the next sequential one gets.</summary>
-    public int Creates => unchecked(Stat.Cversion + Stat.NumChildren) / 2;
+    public int Creates => CreatesOf(Stat);
+
+    /// <summary>How many children a znode ever had.</summary>
+    public static int CreatesOf(Stat stat) => unchecked(stat.Cversion + stat.NumChildren) / 2;
 
     /// <summary>Reads a znode.</summary>
     public static Ask Read(string zone, string path) => new(AskKind.Read, zone, path, [], 0);

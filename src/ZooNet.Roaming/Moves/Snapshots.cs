@@ -133,20 +133,23 @@ internal sealed class SnapshotReader(Layout layout, IReadOnlyList<string> zones,
 /// <summary>
 /// Deletes entries that the active owner's own snapshot contains, wherever they are, in bounded steps; and logs of which nothing is left.
 /// As long
-/// as a move is under way nothing is deleted.
+/// as a move is under way nothing is deleted. Whoever reads the log from afar is behind: the newest entries stay for them.
 /// </summary>
 /// <param name="layout">The tree's paths.</param>
 /// <param name="arbiter">The zone whose ensemble keeps the record.</param>
 /// <param name="zones">The tree's zones.</param>
 /// <param name="name">The object.</param>
+/// <param name="keep">So many entries before the snapshot's index stay.</param>
 /// <param name="tooEarly">Left out in a test: that the record is active, and that the snapshot is the owner's.</param>
-internal sealed class Trimmer(Layout layout, string arbiter, IReadOnlyList<string> zones, string name, bool tooEarly = false) : Procedure
+internal sealed class Trimmer(Layout layout, string arbiter, IReadOnlyList<string> zones, string name, long keep = 0,
+    bool tooEarly = false) : Procedure
 {
     /// <summary>How many entries are deleted by one multi.</summary>
     public const int MaxAtOnce = 256;
 
     /// <summary>
-    /// Whether all that the owner's snapshot contains is gone. Not so after a run in which a move was under way, or the owner had none.
+    /// Whether all that the owner's snapshot contains is gone, but for what is kept. Not so after a run in which a move
+    /// was under way, or the owner had none.
     /// </summary>
     public bool HasTrimmed { get; private set; }
 
@@ -178,7 +181,7 @@ internal sealed class Trimmer(Layout layout, string arbiter, IReadOnlyList<strin
         var runs = at.Ballot.Runs;
         foreach (var run in runs.Append(new Run(at.Epoch, at.Zone, at.Ballot.Start, int.MaxValue)))
         {
-            var until = (int)Math.Clamp(index - run.Start, 0, run.Count);
+            var until = (int)Math.Clamp(index - keep - run.Start, 0, run.Count);
             foreach (var ask in Trim(run, until, run.Epoch != at.Epoch && until == run.Count))
             {
                 yield return ask;

@@ -26,7 +26,10 @@ public static class Eventually
             {
                 return;
             }
-            Assert.False(late, $"not in time: {what}");
+            if (late)
+            {
+                throw new TimeoutException($"not in time: {what}");
+            }
             await Task.Delay(10);
         }
     }

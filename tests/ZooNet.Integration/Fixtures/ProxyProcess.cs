@@ -189,6 +189,10 @@ public sealed class ProxyProcess : IAsyncDisposable
     /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
     public Task MoveTreeAsync(string name, string zone) => PostAsync($"api/v1/trees/{name}/owner", new { zone });
 
+    /// <summary>Says who moves a roaming tree, and when.</summary>
+    /// <exception cref="InvalidOperationException">Refused; the message is the proxy's.</exception>
+    public Task SetTreePolicyAsync(string name, string policy) => PostAsync($"api/v1/trees/{name}/policy", new { policy });
+
     /// <summary>What <c>GET /api/v1/trees/NAME</c> answers.</summary>
     public async Task<JsonElement> TreeAsync(string name) => await _http.GetFromJsonAsync<JsonElement>($"api/v1/trees/{name}");
 

@@ -251,6 +251,13 @@ internal sealed class LossyZones(IZones inner) : IZones
         return found;
     }
 
+    public async Task<int> CountAsync(string zone, string path, CancellationToken cancellationToken)
+    {
+        var count = await inner.CountAsync(zone, path, cancellationToken);
+        await Delay();
+        return count;
+    }
+
     public async Task<LogEnd> WatchAsync(string zone, string entry, string ballot, string log, CancellationToken cancellationToken)
     {
         var end = await inner.WatchAsync(zone, entry, ballot, log, cancellationToken);

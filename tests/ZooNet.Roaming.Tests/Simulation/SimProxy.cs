@@ -433,7 +433,8 @@ internal sealed class SimProxy
         Start(new Snapshotter(_world.Layout, owner, shared.Name, copy.Index, Snapshot.Write(copy), _world.NewId()), snapshot =>
         {
             _world.Snapshots++;
-            Start(new Trimmer(_world.Layout, SimWorld.Arbiter, SimWorld.Zones, shared.Name, early), _ => shared.Keeping = false);
+            var keep = _world.Random.Next(3) == 0 ? 7 : 0;
+            Start(new Trimmer(_world.Layout, SimWorld.Arbiter, SimWorld.Zones, shared.Name, keep, early), _ => shared.Keeping = false);
         });
     }
 
