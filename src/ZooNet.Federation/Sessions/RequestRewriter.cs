@@ -59,9 +59,13 @@ internal static class RequestRewriter
     public readonly record struct MultiScan(bool Valid, Mount? Mount, ClusterSet Clusters, int Count, int FirstForeign,
         bool MakesEphemerals);
 
-    /// <summary>Walks a multi or multiRead and tells what it touches.</summary>
+    /// <summary>
+    /// Walks a multi or multiRead and tells what it touches. A multiRead that holds a write is not valid, as for servers: it would be
+    /// taken for a read.
+    /// </summary>
     public static MultiScan ScanMulti(ReadOnlySpan<byte> frame, MountTable mounts)
     {
+        var reads = new ClientRequest(frame).Op == OpCode.MultiRead;
         var reader = new JuteReader(frame[BodyOffset..]);
         var scan = new MultiScan(true, null, default, 0, -1, false);
         var first = -1;
@@ -75,6 +79,10 @@ internal static class RequestRewriter
             if (header.Done)
             {
                 return scan;
+            }
+            if (reads && (header.Type.IsWrite() || header.Type == OpCode.Check))
+            {
+                return scan with { Valid = false };
             }
             var start = reader.Rest;
             var path = PeekPath(start);

@@ -71,15 +71,21 @@ internal static class Snapshot
 
     /// <summary>Fills an empty tree from a file.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
-    public static void Load(string path, DataTree tree)
+    public static void Load(string path, DataTree tree) => Load(File.ReadAllBytes(path), path, tree);
+
+    /// <summary>Fills an empty tree from what is in a file.</summary>
+    /// <param name="bytes">All that is in it.</param>
+    /// <param name="path">What the file is called.</param>
+    /// <param name="tree">The tree.</param>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static void Load(ReadOnlySpan<byte> bytes, string path, DataTree tree)
     {
-        var bytes = File.ReadAllBytes(path);
         // Checksums of chunks whose lengths are no multiples of eight still agree: the checksum is of the bytes, however they are cut.
-        if (bytes.Length < 4 || Checksum.Of(bytes.AsSpan(..^4)) != BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(^4..)))
+        if (bytes.Length < 4 || Checksum.Of(bytes[..^4]) != BinaryPrimitives.ReadUInt32BigEndian(bytes[^4..]))
         {
             throw new InvalidDataException($"{path} is damaged: the server does not start. Remove the file to start from the snapshot and the logs before it.");
         }
-        var reader = new JuteReader(bytes.AsSpan(..^4));
+        var reader = new JuteReader(bytes[..^4]);
         if (reader.ReadLong() != Magic)
         {
             throw new InvalidDataException($"{path} does not begin as a snapshot of this version does.");

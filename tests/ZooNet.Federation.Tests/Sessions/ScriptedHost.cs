@@ -18,14 +18,19 @@ internal sealed class ScriptedHost : ISessionHost, IBarrierTransport
 
     /// <param name="options">The mount's; null for the defaults.</param>
     /// <param name="limits">What one client may cost; null for the defaults.</param>
-    public ScriptedHost(MountOptions? options = null, ClientLimits? limits = null)
+    /// <param name="rules">What the client may do where; null for everything.</param>
+    public ScriptedHost(MountOptions? options = null, ClientLimits? limits = null, PathRules? rules = null)
     {
+        Rules = rules;
         var mount = new Mount("/mnt", 1, "eu", "/apps", options ?? MountOptions.Default);
         Region = new Region(["us", "eu"], ConsistencyMode.Ordered) { Mounts = new MountTable([mount]), Limits = limits ?? new() };
         Session = new FederatedSession(Region, this);
     }
 
     public Region Region { get; }
+
+    /// <inheritdoc/>
+    public PathRules? Rules { get; }
 
     public FederatedSession Session { get; }
 

@@ -11,12 +11,12 @@ namespace ZooNet.Server.Tests.Quorum;
 
 /// <summary>
 /// Leaders whose packets have bytes changed, cut out, doubled or cut off: those of a real one, which a learner is given while it joins and
-/// while it follows. It reads them, or gives the leader up for a reason that it can name. ZOONET_FUZZ is the number of leaders (2,000
-/// without it), ZOONET_FUZZ_SEED makes them others.
+/// while it follows. It reads them, or gives the leader up for a reason that it can name. ZOONET_FUZZ is the number of mutated packets
+/// (2,000 without it), ZOONET_FUZZ_SEED makes them others.
 /// </summary>
 public sealed class LearnerFuzzTests
 {
-    private static readonly int Rounds = Number("ZOONET_FUZZ", 2_000);
+    private static readonly int Mutated = Number("ZOONET_FUZZ", 2_000);
     private static readonly int Seed = Number("ZOONET_FUZZ_SEED", 1896007972);
 
     private static readonly List<byte[]> Packets =
@@ -30,11 +30,13 @@ public sealed class LearnerFuzzTests
     public async Task A_leader_whose_packets_are_mutated_is_followed_or_given_up_for_a_reason()
     {
         var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        var growth = new Growth(Rounds);
+        var growth = new Growth(Mutated);
         var (followed, givenUp) = (0, 0);
-        for (var round = 0; round < Rounds; round++)
+        var mutated = 0;
+        var round = 0;
+        for (; mutated < Mutated; round++)
         {
-            growth.At(round);
+            growth.At(mutated);
             var leader = new Leader(new Random(unchecked(Seed + round)));
             using var observer = new Observer(new EmbeddedServerOptions());
             await using (var learner = new LearnerConnection(leader.Stream, "a leader", observer, TimeSpan.FromMinutes(1)))
@@ -59,6 +61,7 @@ public sealed class LearnerFuzzTests
                 }
             }
             await leader.Done.WaitAsync(TimeSpan.FromMinutes(1));
+            mutated += leader.Mutated;
             lock (observer.Gate)
             {
                 // It is whole, whatever came.
@@ -66,7 +69,7 @@ public sealed class LearnerFuzzTests
             }
         }
         Assert.True(found.Count == 0, $"seed {Seed}:\n{string.Join('\n', found.Values)}");
-        Assert.True(followed > Rounds / 10 && givenUp > Rounds / 10, $"{followed} followed to the end, {givenUp} given up");
+        Assert.True(followed > round / 10 && givenUp > round / 10, $"{followed} followed to the end, {givenUp} given up");
         growth.AssertNone();
     }
 
@@ -78,8 +81,6 @@ public sealed class LearnerFuzzTests
     {
         private readonly Random _random;
         private readonly PipeWriter _said;
-        private bool _damaged;
-
         public Leader(Random random)
         {
             var (client, server) = DuplexPipe.CreateApart();
@@ -92,6 +93,9 @@ public sealed class LearnerFuzzTests
             Done = ListenAsync(server.Input);
         }
 
+        /// <summary>How many of its packets were damaged.</summary>
+        public int Mutated { get; private set; }
+
         /// <summary>The learner's end.</summary>
         public Stream Stream { get; }
 
@@ -101,7 +105,7 @@ public sealed class LearnerFuzzTests
         /// <summary>The learner's own session is its last word of joining: it is made, and a few packets follow.</summary>
         private async Task ListenAsync(PipeReader heard)
         {
-            if (_damaged)
+            if (Mutated > 0)
             {
                 // It may wait for more of what was cut off, and must not wait for ever.
                 SaySome();
@@ -111,7 +115,7 @@ public sealed class LearnerFuzzTests
             {
                 await _said.FlushAsync();
             }
-            var isOver = _damaged;
+            var isOver = Mutated > 0;
             while (true)
             {
                 var read = await heard.ReadAsync();
@@ -173,7 +177,7 @@ public sealed class LearnerFuzzTests
         private void SayBytes(byte[] bytes, int one)
         {
             var damages = _random.Next(one) == 0;
-            _damaged |= damages;
+            Mutated += damages ? 1 : 0;
             _said.Write(damages ? Mutation.Of(bytes, _random) : bytes);
         }
     }
