@@ -21,6 +21,7 @@ public sealed class ClientLimits
 {
     private readonly long[] _reached = new long[Enum.GetValues<ClientLimit>().Length];
     private long _collected;
+    private long _outstanding;
 
     /// <summary>Watches in mounts that one client may have, 1 and up. Those at home are kept by home alone.</summary>
     public int Watches { get; set; } = 100_000;
@@ -39,6 +40,36 @@ public sealed class ClientLimits
 
     /// <summary>Bytes of such parts, of all clients at once.</summary>
     public long RepliesInAll { get; set; } = 256 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes of one client's requests that may wait here, or be kept until they are answered, before it is read no more.
+    /// </summary>
+    public int Outstanding { get; set; } = 256 * 1024;
+
+    /// <summary>Such bytes of all clients at once, before those that have some are read no more.</summary>
+    public long OutstandingInAll { get; set; } = 256 * 1024 * 1024;
+
+    /// <summary>Bytes of clients' requests that wait or are kept now.</summary>
+    public long OutstandingNow => Interlocked.Read(ref _outstanding);
+
+    /// <summary>
+    /// Whether a client may be read although some of its requests wait. One of which nothing waits always may: what others ask for stops
+    /// nobody.
+    /// </summary>
+    /// <param name="bytes">Bytes of its requests that wait or are kept.</param>
+    public bool AllowMore(long bytes) => bytes == 0 || (bytes < Outstanding && OutstandingNow < OutstandingInAll);
+
+    /// <summary>Counts how much of one client's requests waits or is kept.</summary>
+    /// <param name="counted">What is counted of this client: brought up to date. Guarded by the caller.</param>
+    /// <param name="bytes">Bytes that wait or are kept now.</param>
+    public void CountOutstanding(ref long counted, long bytes)
+    {
+        if (bytes != counted)
+        {
+            Interlocked.Add(ref _outstanding, bytes - counted);
+            counted = bytes;
+        }
+    }
 
     /// <summary>Bytes of parts that are held now.</summary>
     public long Collected => Interlocked.Read(ref _collected);

@@ -49,6 +49,9 @@ public interface ISessionHost : IBarrierWaiter
     /// <summary>What the client may do where; null if only the clusters' ACLs say so. The same for the life of the session.</summary>
     PathRules? Rules => null;
 
+    /// <summary>True while the client takes its replies so slowly that nothing is read of its servers.</summary>
+    bool IsClientSlow => false;
+
     /// <summary>Queues whole frames for the client; they leave when the event is handled.</summary>
     void SendToClient(ReadOnlySpan<byte> frames);
 

@@ -16,9 +16,6 @@ namespace ZooNet.Federation.Sessions;
 /// </summary>
 public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 {
-    /// <summary>Bytes of the client's requests that may wait here, or be kept until answered, before the host must stop reading.</summary>
-    public const int MaxBlockedBytes = 256 * 1024;
-
     /// <summary>Requests of the client that may be unanswered before the host must stop reading.</summary>
     public const int MaxOutstanding = 16 * 1024;
 
@@ -65,8 +62,11 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
 
     private HomeSession AtHome => new(SessionId, _home.Password, _timeoutMs);
 
+    /// <summary>Bytes of the client's requests that wait here, or are kept until they are answered.</summary>
+    public long OutstandingBytes => IsClosed ? 0 : _blocked.Length + _links.KeptBytes;
+
     /// <summary>True while the host should go on reading from the client.</summary>
-    public bool WantsClientFrames => _blocked.Length + _links.KeptBytes < MaxBlockedBytes && !_replies.HoldMuch
+    public bool WantsClientFrames => _region.Limits.AllowMore(OutstandingBytes) && !_replies.HoldMuch
         && _replies.Order.Taken - _replies.Order.Answered < MaxOutstanding;
 
     /// <summary>True once the session has been closed, by whichever side.</summary>
@@ -830,6 +830,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             return;
         }
         var now = _host.NowMs;
+        _links.Excuse(_host.IsClientSlow, now);
         DropSilentHandshakes(now);
         if (_phase == SessionPhase.Closed)
         {
@@ -839,8 +840,8 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
         {
             if (_keepAlive.IsSilent(now, 10_000))
             {
-                var isClient = _phase == SessionPhase.AwaitingConnect;
-                Close(isClient ? CloseReason.DownstreamSilent : CloseReason.HomeLost, "the session was not set up within 10 s");
+                Close(_phase == SessionPhase.AwaitingConnect ? CloseReason.DownstreamSilent : CloseReason.HomeLost,
+                    "the session was not set up within 10 s");
                 return;
             }
             TakeOver();
@@ -890,8 +891,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     /// </summary>
     private void DropSilentHandshakes(long now)
     {
-        var timeout = _timeoutMs > 0 ? _timeoutMs : _attaching?.TimeoutMs ?? 0;
-        var limit = Math.Clamp(timeout / 3, 1000, 5000);
+        var limit = Math.Clamp((_timeoutMs > 0 ? _timeoutMs : _attaching?.TimeoutMs ?? 0) / 3, 1000, 5000);
         for (var i = 0; i < _links.Count; i++)
         {
             var link = _links[i];

@@ -86,6 +86,15 @@ internal sealed class LinkSet(SessionLink home) : IReadOnlyList<SessionLink>
         return true;
     }
 
+    /// <summary>While nobody listens to the servers none of them is silent.</summary>
+    public void Excuse(bool unheard, long nowMs)
+    {
+        foreach (var link in unheard ? All : [])
+        {
+            link.Excuse(nowMs);
+        }
+    }
+
     /// <summary>How many watches the client has in remote clusters.</summary>
     public int WatchCount()
     {

@@ -123,6 +123,13 @@ public sealed class SessionLink
     internal bool IsSilent(long nowMs, long limitMs) => Phase == LinkPhase.Ready && WaitingSinceMs > 0
         && (Pending.Count > 0 || PingSentMs > 0) && nowMs - WaitingSinceMs > limitMs;
 
+    /// <summary>Nobody listens to the server now: it owes an answer from now on, and no longer.</summary>
+    internal void Excuse(long nowMs)
+    {
+        LastHeardMs = nowMs;
+        WaitingSinceMs = WaitingSinceMs > 0 ? nowMs : 0;
+    }
+
     /// <summary>Whether a link that is down may be tried again.</summary>
     internal bool MayReopen(long nowMs) => Phase == LinkPhase.Closed && nowMs >= RetryAtMs;
 

@@ -108,6 +108,12 @@ public sealed record ProxyConfig
     /// <summary>Bytes of replies under way that are put together from several clusters, of all clients at once.</summary>
     public int MaxReplyParts { get; init; } = 256 * 1024 * 1024;
 
+    /// <summary>Bytes of one client's requests that wait or are kept until they are answered, before it is read no more.</summary>
+    public int MaxOutstandingBytes { get; init; } = 256 * 1024;
+
+    /// <summary>Such bytes of all clients at once.</summary>
+    public int MaxOutstandingBytesInAll { get; init; } = 256 * 1024 * 1024;
+
     /// <summary>Requests a second that the clients of one address may make together; 0 for any number.</summary>
     public int Throttle { get; init; }
 
@@ -181,6 +187,8 @@ public sealed record ProxyConfig
         limits.CredentialBytes = MaxCredentialBytes;
         limits.Reply = MaxReply;
         limits.RepliesInAll = Math.Max(MaxReply, MaxReplyParts);
+        limits.Outstanding = MaxOutstandingBytes;
+        limits.OutstandingInAll = MaxOutstandingBytesInAll;
         return limits;
     }
 

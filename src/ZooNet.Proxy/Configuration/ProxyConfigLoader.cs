@@ -195,6 +195,8 @@ public static class ProxyConfigLoader
             MaxCredentials = reader.Number("limits:credentials", 32, 1, 10_000),
             MaxCredentialBytes = reader.Number("limits:credentialBytes", 64 * 1024, 16, 64 * 1024 * 1024),
             MaxReplyParts = reader.Number("limits:replyParts", 256 * 1024 * 1024, 64 * 1024, int.MaxValue),
+            MaxOutstandingBytes = reader.Number("limits:outstandingBytes", 256 * 1024, 4096, int.MaxValue),
+            MaxOutstandingBytesInAll = reader.Number("limits:outstandingBytesInAll", 256 * 1024 * 1024, 64 * 1024, int.MaxValue),
             Throttle = reader.Number("throttle", 0, 1, 1_000_000),
             DrainTimeout = reader.Duration("timeouts:drain", TimeSpan.FromSeconds(10), TimeSpan.Zero, TimeSpan.FromMinutes(10)),
             ConnectTimeout = reader.Duration("timeouts:connect", TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1)),

@@ -42,6 +42,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     private ClientMeter _meter;
     private RequestTrace? _trace;
     private int _slowLinks;
+    private long _outstanding;
     private bool _flushing;
     private bool _flushAgain;
     private bool _hasBegun;
@@ -101,7 +102,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
     /// <summary>The clock.</summary>
     public TimeProvider Time => _path.Time;
 
-    /// <summary>True while the client takes its replies so slowly that its links should wait.</summary>
+    /// <inheritdoc/>
     public bool IsClientSlow => _client.Backlog > SlowClientBytes && !_isClosed;
 
     /// <summary>True while nothing more is to be read from the client.</summary>
@@ -275,6 +276,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                 _trace = RequestTrace.TryBegin(frame, Session, _path.Traces);
             }
             Session.ClientFrame(frame);
+            _path.Region.Limits.CountOutstanding(ref _outstanding, Session.OutstandingBytes);
             consumed += length;
         }
         needed = FramePeer.FramesLeft;
@@ -725,6 +727,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
             ClaimedSession = Session.SessionId;
             _path.Claim(this);
         }
+        _path.Region.Limits.CountOutstanding(ref _outstanding, Session.OutstandingBytes);
         _meter.End(Session, Time);
         if (_trace is not null && _trace.TryEnd(Session))
         {

@@ -115,6 +115,8 @@ public sealed class ProxyMetrics : IDisposable
             .. Enum.GetValues<ClientLimit>().Select(limit =>
                 new Measurement<long>(limits.Reached(limit), new KeyValuePair<string, object?>("limit", LimitName(limit)))),
         ]);
+        Gauge("zoonet_outstanding_bytes", "Bytes of clients' requests that wait, or are kept until they are answered.",
+            () => limits.OutstandingNow);
         Gauge("zoonet_reply_parts_bytes", "Bytes of replies that are being put together from several clusters.", () => limits.Collected);
         Gauge("zoonet_connections_limit", "Client connections that are allowed.", () => proxy.ConnectionLimits.InAll);
         Gauge("process_resident_memory_bytes", "Resident memory of the process.", () => Environment.WorkingSet);

@@ -57,6 +57,10 @@ public sealed class SessionLinkTests : IBarrierTransport
         Assert.False(_link.IsSilent(1100, 100));
         Assert.True(_link.IsSilent(1101, 100));
         Assert.Equal([OpCode.Ping], _connection.Operations);
+        // While the client is so slow that nothing is read of the server, that says nothing of the server.
+        _link.Excuse(1101);
+        Assert.False(_link.IsSilent(1201, 100));
+        Assert.True(_link.IsSilent(1202, 100));
         _link.Phase = LinkPhase.Handshaking;
         _link.LastHeardMs = 1000;
         Assert.False(_link.IsSilent(1101, 100));
