@@ -97,6 +97,12 @@ public sealed class BarrierChannels(ProxyConfig config, Region region, ServerDir
             {
                 channel = _channels.GetOrAdd(server, s => new Lazy<ZooKeeperClient>(() => Open(s)));
                 var client = channel.Value;
+                if (_channels.GetValueOrDefault(server) != channel)
+                {
+                    // It was left before it was open: nobody else knows of this session.
+                    await client.DetachAsync();
+                    continue;
+                }
                 try
                 {
                     await client.WaitConnectedAsync(deadline.Token);

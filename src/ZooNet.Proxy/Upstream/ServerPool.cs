@@ -25,6 +25,7 @@ public sealed class ServerPool
     private readonly ConcurrentDictionary<IPEndPoint, UpstreamServer> _servers = new();
     private readonly ConcurrentDictionary<IPEndPoint, Listing> _listed = new();
     private readonly Func<IPEndPoint, UpstreamServer> _make;
+    private readonly Lock _lock = new();
     private readonly ServerDirectory _directory;
     private readonly Region _region;
     private readonly ClusterConfig _cluster;
@@ -137,18 +138,21 @@ public sealed class ServerPool
             {
                 continue;
             }
-            if (_servers.TryGetValue(endpoint, out var server))
+            lock (_lock)
             {
-                if (server == Current || isUsed(server))
+                if (_servers.TryGetValue(endpoint, out var server))
                 {
-                    continue;
+                    if (server == Current || isUsed(server))
+                    {
+                        continue;
+                    }
+                    _servers.TryRemove(endpoint, out _);
+                    _distrusted.TryRemove(server, out _);
+                    _directory.Remove(server);
+                    forgotten.Add(server);
                 }
-                _servers.TryRemove(endpoint, out _);
-                _distrusted.TryRemove(server, out _);
-                _directory.Remove(server);
-                forgotten.Add(server);
+                _listed.TryRemove(endpoint, out _);
             }
-            _listed.TryRemove(endpoint, out _);
         }
         return forgotten;
     }
@@ -347,7 +351,12 @@ public sealed class ServerPool
     private UpstreamServer Reached(IPEndPoint endpoint)
     {
         _lastError = null;
-        var server = _servers.GetOrAdd(endpoint, _make);
+        UpstreamServer server;
+        // Else two that meet it at once would make it twice, and one would stay in the directory for ever.
+        lock (_lock)
+        {
+            server = _servers.GetOrAdd(endpoint, _make);
+        }
         Use(server);
         return server;
     }
