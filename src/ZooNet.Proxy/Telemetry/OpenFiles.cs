@@ -5,7 +5,10 @@ namespace ZooNet.Proxy.Telemetry;
 /// <summary>The process's file descriptors, where the system tells (Linux).</summary>
 public static class OpenFiles
 {
-    /// <summary>A proxy that may open fewer can't even load all of its own code.</summary>
+    /// <summary>
+    /// A proxy that may open fewer can't even load all of its own code: the runtime keeps the file of each library open, and once more
+    /// for its mapping.
+    /// </summary>
     public const int LeastLimit = 256;
 
     /// <summary>How many may be open; null where that is not known.</summary>

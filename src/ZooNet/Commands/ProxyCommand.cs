@@ -98,8 +98,8 @@ public static class ProxyCommand
         if (OpenFiles.Limit is < OpenFiles.LeastLimit and var files)
         {
             throw new CommandFailedException(
-                $"the process may open {files} files, and a proxy needs {OpenFiles.LeastLimit} before the first client; "
-                + "raise the limit (ulimit -n, LimitNOFILE)");
+                $"the process may open {files} files, and a proxy needs {OpenFiles.LeastLimit} before the first client, most of "
+                + "them for the libraries that .NET keeps open; raise the hard limit (ulimit -H -n, LimitNOFILE)");
         }
         try
         {
