@@ -17,8 +17,8 @@ internal sealed class FuzzedSession
 
     private static readonly OpCode[] Operations =
     [
-        OpCode.Exists, OpCode.GetData, OpCode.GetChildren, OpCode.GetChildren2, OpCode.GetAcl, OpCode.SetData, OpCode.Create, OpCode.Create2,
-        OpCode.Delete, OpCode.Sync, OpCode.Multi, OpCode.MultiRead, OpCode.GetEphemerals, OpCode.GetAllChildrenNumber, OpCode.AddWatch,
+        OpCode.Exists, OpCode.GetData, OpCode.GetChildren, OpCode.GetChildren2, OpCode.GetAcl, OpCode.SetData, OpCode.Create,
+        OpCode.Create2, OpCode.Delete, OpCode.Sync, OpCode.Multi, OpCode.MultiRead, OpCode.GetEphemerals, OpCode.GetAllChildrenNumber, OpCode.AddWatch,
         OpCode.SetWatches, OpCode.Auth,
     ];
 
@@ -190,7 +190,8 @@ internal sealed class FuzzedSession
             if (_random.Next(6) == 0 && link.Link.Transport == link && _host.Closed is null)
             {
                 var writer = new JuteWriter();
-                new WatcherEvent(WatchEventType.DataChanged, WatcherEvent.SyncConnected, Paths[_random.Next(Paths.Length)]).WriteFrame(writer);
+                var path = Paths[_random.Next(Paths.Length)];
+                new WatcherEvent(WatchEventType.DataChanged, WatcherEvent.SyncConnected, path).WriteFrame(writer);
                 _host.Session.LinkFrame(link, _mutatesRequests ? writer.Written : Mutate(writer.Written.ToArray()));
             }
         }
@@ -248,7 +249,8 @@ internal sealed class FuzzedSession
     }
 
     /// <summary>By the rules, written once more in another way.</summary>
-    private bool MayAsk(OpCode op, string path) => !_hasRules || op.IsCreate() || op is OpCode.Sync or OpCode.RemoveWatches or OpCode.CheckWatches
+    private bool MayAsk(OpCode op, string path) =>
+        !_hasRules || op.IsCreate() || op is OpCode.Sync or OpCode.RemoveWatches or OpCode.CheckWatches
         || (!IsAtOrUnder(path, "/mnt/x/y") && !(op.IsWrite() && (IsAtOrUnder(path, "/mnt/x") || IsAtOrUnder(path, "/a"))));
 
     private static bool IsAtOrUnder(string path, string root) =>

@@ -25,10 +25,12 @@ public sealed class ConfigInForceTests : IDisposable
         inForce.Changed += told.Add;
 
         var change = inForce.Apply(Read(Start.Replace("\"c:1\"", "\"d:1\"").Replace("\"a:1\", ", "").Replace("\"secret\"",
-            "\"limits\": { \"connections\": 7 }, \"logLevel\": \"debug\", \"fourLetterWords\": \"*\", \"secret\"")));
+            "\"limits\": { \"connections\": 7, \"outstandingBytes\": 5000 }, \"logLevel\": \"debug\", \"fourLetterWords\": \"*\", "
+            + "\"secret\"")));
 
         Assert.Empty(change.Refusals);
-        Assert.Equal(["fourLetterWords", "home.servers", "limits.connections", "logLevel", "remotes.eu.servers"], change.Changed.Order());
+        Assert.Equal(["fourLetterWords", "home.servers", "limits.connections", "limits.outstandingBytes", "logLevel",
+            "remotes.eu.servers"], change.Changed.Order());
         Assert.Equal([new HostPort("d", 1)], Assert.Single(told).Remotes[0].Servers);
         Assert.Equal(7, inForce.Current.MaxConnections);
     }

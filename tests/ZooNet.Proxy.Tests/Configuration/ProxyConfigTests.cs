@@ -313,6 +313,19 @@ public sealed class ProxyConfigTests : IDisposable
     public void A_secret_that_is_no_secret_is_an_error_and_no_default(string variable, string value, string error) =>
         Assert.Contains(error, Assert.Single(Load(Good, new() { [variable] = value }).Errors).ToString());
 
+    [Theory]
+    [InlineData("outstandingBytes", "262144", "4095")]
+    [InlineData("outstandingBytesInAll", "268435456", "65535")]
+    public void What_may_wait_of_clients_requests_has_a_default_that_is_shown_and_a_range(string key, string byDefault, string tooLittle)
+    {
+        var variable = $"ZOONET_LIMITS__{key.ToUpperInvariant()}";
+        Assert.Equal(byDefault, Load(Good).Config!.Values.Single(v => v.Key == $"limits.{key}").Text);
+        Assert.StartsWith($"limits.{key} = '{tooLittle}':",
+            Assert.Single(Load(Good, new() { [variable] = tooLittle }).Errors).ToString(), StringComparison.Ordinal);
+        var written = Load(Good, new() { [variable] = "100000" }).Config!;
+        Assert.Equal(100_000, key == "outstandingBytes" ? written.MaxOutstandingBytes : written.MaxOutstandingBytesInAll);
+    }
+
     [Fact]
     public void A_secret_in_a_file_is_never_shown()
     {
