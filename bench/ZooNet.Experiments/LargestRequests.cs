@@ -15,6 +15,8 @@ namespace ZooNet.Experiments;
 /// <param name="elsewhere">Such a znode in another cluster, for reads that span clusters.</param>
 internal sealed class LargestRequests(int maxFrame, int maxReply, string root, string elsewhere)
 {
+    private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(40);
+
     /// <summary>What a Stat takes, and a result's header.</summary>
     private const int ResultLength = 68 + 9 + 4;
 
@@ -117,7 +119,7 @@ internal sealed class LargestRequests(int maxFrame, int maxReply, string root, s
 
     /// <summary>
     /// Clients that each open a session, send a request some times over without reading a byte until nothing more is taken, and read
-    /// then.
+    /// then. They ping while they read, as libraries do.
     /// </summary>
     /// <param name="server">Where.</param>
     /// <param name="clients">How many.</param>
@@ -133,7 +135,11 @@ internal sealed class LargestRequests(int maxFrame, int maxReply, string root, s
             var all = Task.WhenAll(sends);
             // Long enough for everything that will be taken; who is made to wait waits until the replies are read.
             await Task.WhenAny(all, Task.Delay(TimeSpan.FromSeconds(2)));
-            var replies = await Task.WhenAll(sockets.Select(socket => ReadAsync(socket, copies))).WaitAsync(TimeSpan.FromMinutes(2));
+            using var done = new CancellationTokenSource();
+            var pings = sockets.Select((socket, i) => PingAsync(socket, sends[i], done.Token)).ToArray();
+            var replies = await Task.WhenAll(sockets.Select(socket => ReadAsync(socket, copies))).WaitAsync(TimeSpan.FromMinutes(5));
+            await done.CancelAsync();
+            await Task.WhenAll(pings);
             return (replies.Sum(), replies.Count(count => count < copies));
         }
         finally
@@ -150,9 +156,9 @@ internal sealed class LargestRequests(int maxFrame, int maxReply, string root, s
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(server.Host, server.Port);
         var writer = new JuteWriter(64);
-        new ConnectRequest(0, 0, 40_000, 0, new byte[16], false).WriteFrame(writer);
+        new ConnectRequest(0, 0, (int)SessionTimeout.TotalMilliseconds, 0, new byte[16], false).WriteFrame(writer);
         await socket.SendAsync(writer.WrittenMemory);
-        return await SkipFrameAsync(socket, new byte[4096]) ? socket
+        return await SkipFrameAsync(socket, new byte[4096]) is not null ? socket
             : throw new IOException($"{server} closed the connection instead of giving a session");
     }
 
@@ -171,47 +177,83 @@ internal sealed class LargestRequests(int maxFrame, int maxReply, string root, s
         }
     }
 
+    /// <summary>Says that the client lives, four times in a session's timeout, once its requests are sent.</summary>
+    private static async Task PingAsync(Socket socket, Task sent, CancellationToken cancellationToken)
+    {
+        var ping = new JuteWriter();
+        var mark = ping.BeginFrame();
+        new RequestHeader(Xids.Ping, OpCode.Ping).Write(ping);
+        ping.EndFrame(mark);
+        var bytes = ping.Written.ToArray();
+        try
+        {
+            await sent.WaitAsync(cancellationToken);
+            while (true)
+            {
+                await socket.SendAsync(bytes, cancellationToken);
+                await Task.Delay(SessionTimeout / 4, cancellationToken);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        {
+            // It is over, or closed on us.
+        }
+    }
+
     private static async Task<int> ReadAsync(Socket socket, int copies)
     {
         var buffer = new byte[64 * 1024];
         var replies = 0;
-        while (replies < copies && await SkipFrameAsync(socket, buffer))
+        while (replies < copies && await SkipFrameAsync(socket, buffer) is { } xid)
         {
-            replies++;
+            replies += xid == Xids.Ping ? 0 : 1;
         }
         return replies;
     }
 
-    private static async Task<bool> SkipFrameAsync(Socket socket, byte[] buffer)
+    /// <summary>Reads a frame and throws it away.</summary>
+    /// <returns>Its first four bytes, which of a reply are the xid; null where the connection has ended.</returns>
+    private static async Task<int?> SkipFrameAsync(Socket socket, byte[] buffer)
     {
         var left = -1L;
         var got = 0;
+        int? xid = null;
         try
         {
             while (left != 0)
             {
-                // First the length, then as much.
-                var want = left < 0 ? 4 - got : (int)Math.Min(left, buffer.Length);
-                var read = await socket.ReceiveAsync(buffer.AsMemory(left < 0 ? got : 0, want));
+                // First the length, then the xid, then the rest.
+                var isHead = left < 0 || xid is null;
+                var want = isHead ? 4 - got : (int)Math.Min(left, buffer.Length);
+                var read = await socket.ReceiveAsync(buffer.AsMemory(isHead ? got : 0, want));
                 if (read == 0)
                 {
-                    return false;
+                    return null;
                 }
-                if (left < 0)
-                {
-                    got += read;
-                    left = got == 4 ? BinaryPrimitives.ReadInt32BigEndian(buffer) : -1;
-                }
-                else
+                got += isHead ? read : 0;
+                if (left >= 0)
                 {
                     left -= read;
                 }
+                if (isHead && got == 4)
+                {
+                    var head = BinaryPrimitives.ReadInt32BigEndian(buffer);
+                    got = 0;
+                    if (left < 0)
+                    {
+                        left = head;
+                    }
+                    else
+                    {
+                        xid = head;
+                    }
+                }
             }
-            return true;
+            return xid;
         }
         catch (SocketException)
         {
-            return false;
+            return null;
         }
     }
 

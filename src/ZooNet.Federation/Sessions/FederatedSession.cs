@@ -319,8 +319,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             DropSuperseded(link);
             return;
         }
-        link.LastHeardMs = _host.NowMs;
-        link.WaitingSinceMs = link.Pending.Count > 0 ? link.LastHeardMs : 0;
+        link.Heard(_host.NowMs);
         if (link.Phase == LinkPhase.Handshaking)
         {
             OnConnectResponse(link, frame);
@@ -848,7 +847,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
             TellLinks();
             return;
         }
-        if (_keepAlive.IsGivenUp(now, _timeoutMs, HasOutstanding))
+        if (_keepAlive.IsGivenUp(now, _timeoutMs, HasOutstanding || _host.IsClientSlow))
         {
             // As a server does: whoever holds such a connection open must not keep remote sessions from their client elsewhere.
             Close(CloseReason.DownstreamSilent, $"nothing was heard of the client for {now - _keepAlive.HeardMs} ms");
@@ -910,7 +909,7 @@ public sealed partial class FederatedSession : ISoloSession, IDispatchOwner
     private void TellLinks()
     {
         var now = _host.NowMs;
-        var waiting = HasOutstanding || _phase == SessionPhase.TakingOver;
+        var waiting = HasOutstanding || _host.IsClientSlow || _phase == SessionPhase.TakingOver;
         foreach (var link in _links.All)
         {
             if (link.Phase == LinkPhase.Ready && _keepAlive.IsDue(now, link.LastSentMs, link.TimeoutMs, _timeoutMs, waiting))

@@ -123,6 +123,13 @@ public sealed class SessionLink
     internal bool IsSilent(long nowMs, long limitMs) => Phase == LinkPhase.Ready && WaitingSinceMs > 0
         && (Pending.Count > 0 || PingSentMs > 0) && nowMs - WaitingSinceMs > limitMs;
 
+    /// <summary>Something has come from the server, if only a part of a long reply: it is not silent.</summary>
+    public void Heard(long nowMs)
+    {
+        LastHeardMs = nowMs;
+        WaitingSinceMs = Pending.Count > 0 ? nowMs : 0;
+    }
+
     /// <summary>Nobody listens to the server now: it owes an answer from now on, and no longer.</summary>
     internal void Excuse(long nowMs)
     {

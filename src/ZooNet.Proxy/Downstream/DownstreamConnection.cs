@@ -504,6 +504,7 @@ internal sealed class DownstreamConnection : ISessionHost, IFrameOwner
                     if (status == OperationStatus.NeedMoreData)
                     {
                         needed = length;
+                        connection.Link.Heard(_now);
                         break;
                     }
                     if (status == OperationStatus.InvalidData)

@@ -61,6 +61,9 @@ public sealed class SessionLinkTests : IBarrierTransport
         _link.Excuse(1101);
         Assert.False(_link.IsSilent(1201, 100));
         Assert.True(_link.IsSilent(1202, 100));
+        // Nor is a server silent of whose long reply a part has come.
+        _link.Heard(1202);
+        Assert.False(_link.IsSilent(1302, 100));
         _link.Phase = LinkPhase.Handshaking;
         _link.LastHeardMs = 1000;
         Assert.False(_link.IsSilent(1101, 100));
