@@ -3,7 +3,12 @@ using ZooNet.Protocol;
 
 namespace ZooNet.Federation.Tests.Sessions;
 
+/// <summary>They look at the memory of the whole process, to which other tests must not add meanwhile.</summary>
+[CollectionDefinition(nameof(KeptRequestsTests), DisableParallelization = true)]
+public sealed class KeptRequestsAlone;
+
 /// <summary>What is kept of a client's requests in a mount until they are answered: it is little, or the client is read no more.</summary>
+[Collection(nameof(KeptRequestsTests))]
 public sealed class KeptRequestsTests
 {
     private const int Requests = 200;
