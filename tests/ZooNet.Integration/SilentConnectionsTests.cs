@@ -32,7 +32,7 @@ public sealed partial class SilentConnectionsTests
                 }
                 await Eventually.Async(async () => Refused(await http.GetStringAsync("metrics")) > files, "they are refused");
                 // Who tries to accept again and again takes a whole processor for ever; the runtime compiles for some seconds.
-                await Eventually.Async(async () => await ShareAsync(proxy, http, good) < 0.05, "it rests");
+                await Eventually.Async(async () => await ShareAsync(proxy, http, good) < 0.05, "it rests", TimeSpan.FromMinutes(1));
             }
             silent.ForEach(s => s.Dispose());
             var again = await Eventually.AgainAsync(() => ConnectAsync(proxy));
