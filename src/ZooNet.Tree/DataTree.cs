@@ -174,6 +174,9 @@ internal sealed class DataTree
     /// <summary>Whether nothing is known of a path: it is not kept, and not above what is.</summary>
     public bool IsForeign(string path) => Roots is { } roots && !roots.Hold(path) && !roots.AreBelow(path);
 
+    /// <inheritdoc cref="IsForeign(string)"/>
+    public bool IsForeign(ReadOnlySpan<byte> path) => Roots is { } roots && !roots.Hold(path) && !roots.AreBelow(path);
+
     /// <summary>Forgets everything but the root.</summary>
     public void Clear()
     {

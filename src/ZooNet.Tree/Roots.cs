@@ -66,5 +66,15 @@ internal sealed class Roots
     }
 
     /// <inheritdoc cref="AreBelow(string)"/>
-    public bool AreBelow(ReadOnlySpan<byte> path) => AreBelow(Encoding.UTF8.GetString(path));
+    public bool AreBelow(ReadOnlySpan<byte> path)
+    {
+        foreach (var root in _utf8)
+        {
+            if (root.Length > path.Length && ZnodePath.IsAtOrUnder(root, path))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 }
