@@ -225,6 +225,8 @@ public sealed class RoamingTreeTests(TreeFixture fixture, ITestOutputHelper repo
             await Regions.MoveAsync("ap");
             await watching.SetDataAsync(folder, "moved"u8.ToArray());
             await Regions.MoveAsync("eu");
+            // Long enough for every timeout, if it is asked for: how long is what is tested.
+            await Task.Delay(TimeSpan.FromSeconds(HistoryFixture.FromEnvironment("ZOONET_PAUSE", 0)));
         }
         finally
         {
