@@ -111,7 +111,7 @@ public sealed class ConcurrentPoolsTests : IBarrierTransport
         var limits = new ConnectionLimits(total: 5, perAddress: 3, filesOpen: 0, fileLimit: null, clusters: 2);
         IPAddress[] addresses = [IPAddress.Parse("192.0.2.1"), IPAddress.Parse("192.0.2.2")];
         var open = new int[addresses.Length];
-        var outcomes = await AtOnceAsync(thread => Task.Run(() =>
+        var outcomes = await AtOnceAsync(thread =>
         {
             var (entered, refused) = (0, 0);
             for (var i = 0; i < 100 * Rounds; i++)
@@ -129,8 +129,8 @@ public sealed class ConcurrentPoolsTests : IBarrierTransport
                 Interlocked.Decrement(ref open[which]);
                 limits.Leave(addresses[which]);
             }
-            return (entered, refused);
-        }));
+            return Task.FromResult((entered, refused));
+        });
         Assert.Equal(0, limits.Open);
         Assert.Equal(outcomes.Sum(o => o.refused), limits.RefusedInAll + limits.RefusedOfAddress);
         // Nothing is left of either address, and the places are all there.
@@ -144,13 +144,13 @@ public sealed class ConcurrentPoolsTests : IBarrierTransport
     {
         var throttle = new RequestThrottle(perSecond: 1000);
         var address = IPAddress.Parse("192.0.2.1");
-        var turns = await AtOnceAsync(thread => Task.Run(() =>
+        var turns = await AtOnceAsync(thread =>
         {
             var share = throttle.Enter(address, nowMs: 0);
-            var mine = Enumerable.Range(0, 10 * Rounds).Select(_ => share.TakeTurn(nowMs: 0)).ToList();
+            var mine = Enumerable.Range(0, 300 * Rounds).Select(_ => share.TakeTurn(nowMs: 0)).ToList();
             throttle.Leave(share);
-            return mine;
-        }));
+            return Task.FromResult(mine);
+        });
         // A second's worth at once, and then one each millisecond.
         var all = turns.SelectMany(t => t).Order().ToList();
         Assert.Equal(Enumerable.Range(0, all.Count).Select(i => (long)Math.Max(0, i - 999)), all);
@@ -161,11 +161,11 @@ public sealed class ConcurrentPoolsTests : IBarrierTransport
     public async Task What_waits_of_all_clients_is_counted_exactly()
     {
         var limits = new ClientLimits { Reply = 100, RepliesInAll = 250 };
-        await AtOnceAsync(thread => Task.Run(() =>
+        await AtOnceAsync(thread =>
         {
             var random = new Random(thread);
             var counted = 0L;
-            for (var i = 0; i < 100 * Rounds; i++)
+            for (var i = 0; i < 1000 * Rounds; i++)
             {
                 limits.CountOutstanding(ref counted, random.Next(10));
                 if (limits.TryCollect(0, 90))
@@ -174,8 +174,8 @@ public sealed class ConcurrentPoolsTests : IBarrierTransport
                 }
             }
             limits.CountOutstanding(ref counted, 0);
-            return true;
-        }));
+            return Task.FromResult(true);
+        });
         Assert.Equal((0, 0), (limits.OutstandingNow, limits.Collected));
     }
 
